@@ -1,0 +1,30 @@
+"""minidrop: the dropout family, written out.  This file holds names only."""
+
+from . import check, data, functional, nn, optim, units
+from .binding import scaled
+from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
+from .functional import (
+    accuracy,
+    cross_entropy,
+    linear,
+    log_softmax,
+    mse_loss,
+    relu,
+    sigmoid,
+    softmax,
+    tanh,
+)
+from .nn import Module, Noise, Parameter, noise_on
+from .noise import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
+from .tape import Tensor, grad, no_grad
+from .train import evaluate, fit, train_step
+from .tune import tune
+from .units.dropout import (
+    Dropout,
+    dropout,
+    dropout_mask,
+    dropout_original,
+    dropout_original_expect,
+)
+
+__version__ = "0.1.0"

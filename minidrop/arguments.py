@@ -1,0 +1,87 @@
+"""What may come in: every check names the argument, what was given and what is allowed."""
+
+import math
+import operator
+from numbers import Real
+
+
+def probability(p, name="p"):
+    """`p` as a Python float; ValueError outside [0, 1] or for NaN, TypeError for what is no number.
+
+    >>> probability(0.5)
+    0.5
+    """
+    if isinstance(p, bool) or not isinstance(p, Real):
+        raise TypeError(f"{name} must be a number in [0, 1], got {describe(p)}")
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name} is a probability and must lie in [0, 1], got {p!r}")
+    return float(p)
+
+
+def number(value, name, least=0.0, most=math.inf):
+    """`value` as a finite Python float in [least, most]."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {describe(value)}")
+    if not (math.isfinite(value) and least <= value <= most):
+        allowed = f"at least {least:g}" if most == math.inf else f"in [{least:g}, {most:g}]"
+        raise ValueError(f"{name} must be finite and {allowed}, got {value!r}")
+    return float(value)
+
+
+def count(value, name, least=1):
+    """`value` as a Python int that is at least `least`."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {describe(value)}") from None
+    if isinstance(value, bool) or whole < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return whole
+
+
+def shape_of(shape, name="shape"):
+    """`shape` as a tuple of ints; an int n means (n,)."""
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    return tuple(count(size, name, least=0) for size in sizes)
+
+
+def option(value, name, allowed):
+    """`value` itself, if it is one of `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return value
+
+
+def floating(x, name="x"):
+    """`x` itself, if it is an array or Tensor of a floating dtype."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or not hasattr(x, "ndim"):
+        raise TypeError(f"{name} must be an array or a Tensor, got {describe(x)}")
+    if dtype.kind != "f":
+        raise TypeError(f"{name} must hold floats, got {dtype}; convert it: {name}.astype('float32')")
+    return x
+
+
+def keep_mask(mask, shape, name="mask"):
+    """A boolean array that broadcasts to `shape` (and not beyond); 0/1 numbers are converted."""
+    if getattr(mask, "dtype", None) is None:
+        raise TypeError(f"{name} must be a boolean array (True keeps), got {describe(mask)}")
+    if mask.dtype.kind != "b":
+        keeps = mask == 1
+        if mask.dtype.kind not in "iuf" or not bool((keeps | (mask == 0)).all()):
+            raise TypeError(f"{name} must be boolean (True keeps), got {mask.dtype} "
+                            "with values other than 0 and 1")
+        mask = keeps
+    if mask.shape != shape:
+        lead = len(shape) - mask.ndim
+        if lead < 0 or any(m not in (1, s) for m, s in zip(mask.shape, shape[lead:], strict=True)):
+            raise ValueError(f"{name} has shape {mask.shape}, which does not fit an input of "
+                             f"shape {shape}")
+    return mask
+
+
+def describe(value):
+    """A short picture of a wrong value for an error message."""
+    text = repr(value)
+    kind = type(value).__name__
+    return f"{kind} {text}" if len(text) <= 60 else kind

@@ -1,0 +1,62 @@
+"""Schedules: an array with one value per step, bound to the attributes that a pattern names."""
+
+from fnmatch import fnmatchcase
+
+from .arguments import describe
+
+
+class scaled:
+    """A schedule that multiplies the value each matched attribute started with.
+
+    >>> scaled([0.0, 0.5, 1.0]).values
+    [0.0, 0.5, 1.0]
+    """
+
+    def __init__(self, values):
+        self.values = values
+
+
+class Binding:
+    """The attributes that schedules steer during one run: `set(t)` before step t, `restore()` after.
+
+    A pattern such as "drop*.p" is compared with the paths of the model's numbers, whole or from a
+    dot on, and with "lr".  ValueError for a pattern that matches nothing, for two that match the
+    same number, and for an array of another length than `steps`.
+    """
+
+    def __init__(self, model, optimizer, schedules, steps):
+        slots = {(f"{path}.{name}" if path else name): (m, name)
+                 for path, m in model.named_modules() for name, value in vars(m).items()
+                 if isinstance(value, int | float) and not isinstance(value, bool)}
+        slots["lr"] = (optimizer, "lr")
+        self.bound = {}
+        for pattern, schedule in (schedules or {}).items():
+            values = [float(v) for v in getattr(schedule, "values", schedule)]
+            if len(values) != steps:
+                raise ValueError(f"schedules[{pattern!r}] must hold one value for each of the {steps} "
+                                 f"steps, got {len(values)}")
+            paths = [path for path in slots
+                     if fnmatchcase(path, pattern) or fnmatchcase(path, "*." + pattern)]
+            if not paths:
+                raise ValueError(f"schedules[{pattern!r}] matches nothing; there are "
+                                 f"{', '.join(sorted(slots))}")
+            for path in paths:
+                if path in self.bound:
+                    raise ValueError(f"{path} is matched by two schedules; the second is {pattern!r}")
+                owner, name = slots[path]
+                start = getattr(owner, name)
+                factor = start if isinstance(schedule, scaled) else 1.0
+                self.bound[path] = owner, name, start, [factor * v for v in values]
+
+    def __repr__(self):
+        return f"Binding({describe(list(self.bound))})"
+
+    def set(self, t):
+        """Give every bound attribute its value of step t, counted from 0."""
+        for owner, name, _, values in self.bound.values():
+            setattr(owner, name, values[t])
+
+    def restore(self):
+        """Give every bound attribute the value it had before the run."""
+        for owner, name, start, _ in self.bound.values():
+            setattr(owner, name, start)

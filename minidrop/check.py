@@ -1,0 +1,153 @@
+"""How minidrop checks itself, and how you can check your own code.
+
+`gradcheck` holds a gradient against differences of the function, `all_masks` and `exact_moments`
+replace sampling by enumeration, and three doubles take the place of a stream: `Replay` injects
+noise, `Record` writes down what was drawn, `Forbid` proves that nothing is.
+"""
+
+import math
+
+from .arguments import count, describe, option, probability, shape_of
+from .noise import Stream, gaussian
+from .tape import Tensor, data_of, grad
+from .xp import array_module, asarray
+
+
+class GradientError(AssertionError):
+    """A gradient that the differences of its function do not confirm."""
+
+
+def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
+    """Compare f's gradient with central differences along random directions, in float64.
+
+    For every input x the number <u, J v> is found twice: as <J^T u, v> from the tape and as
+    (<u, f(x + h v)> - <u, f(x - h v)>) / 2h, h = `step`, for random u and v, so the cost does not
+    depend on the size.  `f` maps Tensors to a Tensor, the inputs are floating arrays.  With
+    `order` 2 the gradient itself is checked in the same way.  Returns the largest difference,
+    relative to the larger of the numbers and 1; raises GradientError where it exceeds `tolerance`.
+
+    >>> from minidrop.ops.elementwise import tanh
+    >>> gradcheck(tanh, asarray([0.5, -1.0]), order=2) < 1e-6
+    True
+    """
+    option(order, "order", (1, 2))
+    points = [x.astype("float64") for x in map(data_of, inputs)]
+    value = data_of(f(*map(Tensor, points)))
+    u = _random(value, seed, "u")
+    worst = _compare(f, points, u, step, tolerance, seed, "gradient")
+    if order == 2:
+        directions = [_random(x, seed, f"second {i}") for i, x in enumerate(points)]
+
+        def slope(*xs):                           # sum_i <d<u, f>/dx_i, v_i>, a function of all x
+            gradients = grad(f(*_leaves(xs)), xs, Tensor(u), create_graph=True)
+            return sum((g * v).sum() for g, v in zip(gradients, directions, strict=True))
+
+        one = array_module(value).ones((), "float64")
+        worst = max(worst, _compare(slope, points, one, step, 100 * tolerance, seed, "second order"))
+    return worst
+
+
+def _compare(f, points, u, step, tolerance, seed, what):
+    leaves = [Tensor(x, requires_grad=True) for x in points]
+    y = f(*leaves)
+    gradients = grad(y, leaves, u) if y.requires_grad else [x * 0 for x in points]
+    worst = 0.0
+    for i, (x, gradient) in enumerate(zip(points, gradients, strict=True)):
+        v = _random(x, seed, f"v {i}")
+        shifted = [data_of(f(*_leaves([*points[:i], x + h * v, *points[i + 1:]]))) for h in (step, -step)]
+        expected = float((u * (shifted[0] - shifted[1])).sum()) / (2 * step)
+        got = float((gradient * v).sum())
+        error = abs(got - expected) / max(1, abs(got), abs(expected))
+        if not error <= tolerance:
+            name = getattr(f, "name", getattr(f, "__name__", describe(f)))
+            raise GradientError(
+                f"{what} of {name}, argument {i} of shape {x.shape}: the tape says {got:.10g} along a "
+                f"random direction, differences say {expected:.10g} (relative error {error:.1e} > "
+                f"{tolerance:.1e}); look at that argument's adjoint, or for noise that is drawn anew "
+                "at every call")
+        worst = max(worst, error)
+    return worst
+
+
+def _leaves(xs):
+    return [x if isinstance(x, Tensor) else Tensor(x, requires_grad=True) for x in xs]
+
+
+def _random(x, seed, name):
+    normal = gaussian(Stream(seed, f"gradcheck {name}"), x.shape).astype("float64")
+    return array_module(x).asarray(normal)
+
+
+# --- expectations without sampling ---------------------------------------------------------------
+
+def all_masks(n):
+    """Every boolean mask of n places: (2^n, n), for n up to 20.
+
+    >>> all_masks(2).astype(int).tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1]]
+    """
+    if count(n, "n", least=0) > 20:
+        raise ValueError(f"n must be at most 20 (2^20 masks), got {n}")
+    xp = array_module()
+    return (xp.arange(2**n)[:, None] >> xp.arange(n) & 1).astype(bool)
+
+
+def exact_moments(f, shape, p):
+    """Mean and variance of f(mask) when each place of `shape` is dropped with probability `p`.
+
+    The sum over all masks m, each with the weight q^(number kept) p^(number dropped): exact.
+
+    >>> mean, variance = exact_moments(lambda mask: mask / 0.5, 2, p=0.5)
+    >>> mean, variance
+    (array([1., 1.]), array([1., 1.]))
+    """
+    p, shape = probability(p), shape_of(shape)
+    n = math.prod(shape)
+    mean = second = 0.0
+    for mask in all_masks(n):
+        weight = (1 - p) ** int(mask.sum()) * p ** int((~mask).sum())
+        value = data_of(f(mask.reshape(shape))).astype("float64")
+        mean, second = mean + weight * value, second + weight * value * value
+    return mean, second - mean * mean
+
+
+# --- doubles that take the place of a stream -----------------------------------------------------
+
+class Replay:
+    """A stream that answers its draws with the given arrays, in order.
+
+    >>> from minidrop.noise import bernoulli
+    >>> bernoulli(Replay([True, False]), 0.5, 2)
+    array([ True, False])
+    """
+
+    def __init__(self, *draws):
+        self.left = [draw if isinstance(draw, float | int) else asarray(draw) for draw in draws]
+
+    def draw(self, transform, *args):
+        if not self.left:
+            raise ValueError(f"Replay has no draw left for {transform.__name__}{args}")
+        noise, shape = self.left.pop(0), args[-1] if args else None
+        if isinstance(shape, tuple) and getattr(noise, "shape", shape) != shape:
+            raise ValueError(f"Replay was asked for {transform.__name__} of shape {shape}, its next "
+                             f"draw has shape {noise.shape}")
+        return noise
+
+
+class Record:
+    """A stream that passes draws on to `stream` and keeps them: `.draws` lists (name, args, noise)."""
+
+    def __init__(self, stream):
+        self.stream, self.draws = stream, []
+
+    def draw(self, transform, *args):
+        noise = self.stream.draw(transform, *args)
+        self.draws.append((transform.__name__, args, noise))
+        return noise
+
+
+class Forbid:
+    """A stream that may not be drawn from: proof that evaluation is deterministic."""
+
+    def draw(self, transform, *args):
+        raise AssertionError(f"{transform.__name__}{args} was drawn where no noise is allowed")

@@ -1,0 +1,11 @@
+"""Three parts of a data set, cut once and for all."""
+
+from typing import Any, NamedTuple
+
+
+class Splits(NamedTuple):
+    """`train` to learn from, `validation` to choose by, `test` to report once; each a pair (x, y)."""
+
+    train: Any
+    validation: Any
+    test: Any

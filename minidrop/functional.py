@@ -1,0 +1,79 @@
+"""Functions of arrays or Tensors that networks are made of; each keeps the kind of its arguments."""
+
+from .arguments import describe, floating
+from .ops.elementwise import exp, relu, sigmoid, tanh
+from .ops.fused import linear as _linear
+from .ops.fused import masked, softmax_cross_entropy
+from .ops.reduce import logsumexp
+from .tape import data_of
+
+__all__ = ["accuracy", "cross_entropy", "linear", "log_softmax", "masked", "mse_loss", "relu",
+           "sigmoid", "softmax", "tanh"]
+
+
+def linear(x, weight, bias=None):
+    """y = x W^T + b: x (..., in), weight (out, in), bias (out,) or None; y (..., out).
+
+    >>> import numpy as np
+    >>> linear(np.ones((2, 3)), np.ones((4, 3)), np.zeros(4)).shape
+    (2, 4)
+    """
+    if x.ndim < 2 or x.shape[-1] != weight.shape[-1]:
+        raise ValueError(f"x must have shape (N, {weight.shape[-1]}) to meet a weight of shape "
+                         f"{weight.shape}, got {x.shape}")
+    return x @ weight.T if bias is None else _linear(x, weight, bias)
+
+
+def log_softmax(x):
+    """x - ln sum_k e^x_k over the last axis, without overflow."""
+    return x - logsumexp(x)
+
+
+def softmax(x):
+    """Probabilities e^x_k / sum_j e^x_j over the last axis, without overflow."""
+    return exp(log_softmax(x))
+
+
+def cross_entropy(logits, target):
+    """The mean over the batch of -ln softmax(logits)_target, in nats.
+
+    `logits` is (N, K).  `target` holds integer labels (N,) in 0..K-1, or probabilities (N, K).
+    ValueError for an empty batch, labels out of range or shapes that do not fit.
+
+    >>> import numpy as np
+    >>> round(float(cross_entropy(np.zeros((1, 10)), np.array([3]))), 4)       # ln 10
+    2.3026
+    """
+    y = data_of(target)
+    if floating(logits, "logits").ndim != 2 or 0 in logits.shape:
+        raise ValueError(f"logits must have shape (N, K) with N and K at least 1, got {logits.shape}")
+    n, classes = logits.shape
+    kind = getattr(getattr(y, "dtype", None), "kind", None)
+    if kind == "f":
+        if y.shape != logits.shape:
+            raise ValueError(f"probabilities must have the shape {logits.shape} of the logits, got "
+                             f"{y.shape}; labels must be integers")
+    elif kind not in ("i", "u"):
+        raise TypeError(f"target must be an array of integer labels or probabilities, got {describe(y)}")
+    elif y.shape != (n,):
+        raise ValueError(f"labels must have shape ({n},), got {y.shape}")
+    elif y.max() >= classes or y.min() < 0:
+        raise ValueError(f"labels must lie in 0..{classes - 1}, got {int(y.min())}..{int(y.max())}")
+    return softmax_cross_entropy(logits, target)
+
+
+def mse_loss(y, target):
+    """The mean of (y - target)^2 over all entries; the shapes must be equal."""
+    if y.shape != target.shape or y.size == 0:
+        raise ValueError(f"y and target must have one shape that is not empty, got {y.shape} and "
+                         f"{target.shape}")
+    difference = y - target
+    return (difference * difference).mean()
+
+
+def accuracy(logits, labels):
+    """The share of rows whose largest logit is at the label, as a Python float."""
+    z, y = data_of(logits), data_of(labels)
+    if len(z) == 0 or y.shape != z.shape[:1]:
+        raise ValueError(f"labels must have shape {z.shape[:1]} and not be empty, got {y.shape}")
+    return float((z.argmax(-1) == y).mean())

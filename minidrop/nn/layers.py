@@ -1,0 +1,96 @@
+"""Layers without noise, under PyTorch's names and argument order."""
+
+import math
+
+from ..arguments import count, describe
+from ..functional import linear, relu, sigmoid, tanh
+from ..noise import uniform
+from .module import Module, Parameter
+
+def fan_in_uniform(fan_in):
+    """The rule U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's for linear and convolution layers."""
+    bound = 1 / math.sqrt(fan_in)
+    return lambda rng, shape: (uniform(rng, shape) * 2 - 1) * bound
+
+
+class Linear(Module):
+    """y = x W^T + b, with weight (n_out, n_in) and bias (n_out,), for x (N, n_in).
+
+    >>> import numpy as np
+    >>> Linear(3, 2).init(seed=0)(np.ones((5, 3), "float32")).shape
+    (5, 2)
+    """
+
+    def __init__(self, n_in, n_out, bias=True):
+        self.n_in, self.n_out = count(n_in, "n_in"), count(n_out, "n_out")
+        self.weight = Parameter((n_out, n_in), fan_in_uniform(n_in))
+        self.bias = Parameter((n_out,), fan_in_uniform(n_in)) if bias else None
+
+    def forward(self, x):
+        return linear(x, self.weight, self.bias)
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x):
+        return relu(x)
+
+
+class Tanh(Module):
+    """tanh x."""
+
+    def forward(self, x):
+        return tanh(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + e^-x)."""
+
+    def forward(self, x):
+        return sigmoid(x)
+
+
+class Flatten(Module):
+    """(N, ...) to (N, the product of the rest)."""
+
+    def forward(self, x):
+        return x.reshape(x.shape[0], -1)
+
+
+class Sequential(Module):
+    """Layers one after the other, named by kind and count (linear1, relu1, dropout1) or by keyword.
+
+    >>> [path for path, _ in Sequential(Linear(2, 3), ReLU(), last=Linear(3, 1)).named_parameters()]
+    ['linear1.weight', 'linear1.bias', 'last.weight', 'last.bias']
+    """
+
+    def __init__(self, *layers, **named):
+        counts = {}
+        for layer in layers:
+            kind = type(layer).__name__.lower()
+            counts[kind] = counts.get(kind, 0) + 1
+            self._set(f"{kind}{counts[kind]}", layer)
+        for name, layer in named.items():
+            self._set(name, layer)
+
+    def _set(self, name, layer):
+        if not isinstance(layer, Module):
+            raise TypeError(f"{name} must be a Module, got {describe(layer)}")
+        if name[0] == "_" or hasattr(self, name):
+            raise ValueError(f"{name!r} cannot name a layer: it is taken or starts with '_'")
+        setattr(self, name, layer)
+
+    @property
+    def layers(self):
+        """The layers in order."""
+        return [layer for layer in vars(self).values() if isinstance(layer, Module)]
+
+    def __len__(self): return len(self.layers)
+    def __iter__(self): return iter(self.layers)
+    def __getitem__(self, i): return self.layers[i]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x

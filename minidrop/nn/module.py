@@ -1,0 +1,216 @@
+"""Modules: a network is a tree of objects whose parameters and children lie in `__dict__`, in order."""
+
+from ..noise import Stream
+from ..tape import Tensor, data_of
+from ..xp import to_backend
+
+UNBORN = "this model has no values yet: call model.init(seed) once before using it"
+
+
+class NotInitialised(ValueError, AttributeError):
+    """A model was used before `init`."""
+
+
+class Parameter(Tensor):
+    """A Tensor that is trained: a shape, and the rule (stream, shape) -> array of its first values.
+
+    The shape is known at once, the values exist after `model.init(seed)`.  Set `requires_grad` to
+    False to freeze it.
+    """
+
+    __slots__ = ("_shape", "rule")
+
+    def __init__(self, shape, rule):
+        self._shape, self.rule = tuple(shape), rule
+        self.grad, self.requires_grad, self.node, self.age = None, True, None, 0
+
+    shape = property(lambda self: self._shape)
+
+    def __getattr__(self, name):                  # reached only while the slot `data` is empty
+        if name == "data":
+            raise NotInitialised(UNBORN)
+        raise AttributeError(f"a Parameter has no attribute {name!r}")
+
+    def __repr__(self):
+        return f"Parameter{self.shape}"
+
+
+class _Unborn:
+    def draw(self, transform, *args):
+        raise NotInitialised(UNBORN)
+
+
+class Module:
+    """A function with parameters, children and a mode.
+
+    Write `forward`; parameters and children are found by walking `__dict__` (lists, tuples and
+    dicts too, names that start with `_` not), and are called by their path, such as "linear1.weight".
+    `buffers` names the attributes that are saved and moved with the parameters but not trained.
+    A module whose forward left it out on purpose sets `skipped`, and its parameters need no gradient.
+    """
+
+    training = True
+    skipped = False
+    buffers = ()
+
+    def forward(self, x):
+        raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def __call__(self, *args):
+        return self.forward(*args)
+
+    def walk(self):
+        """Yield (path, module or parameter), parents first, each object once, under its first path."""
+        return _walk("", self, set())
+
+    def named_modules(self):
+        """(path, module) of this module, whose path is "", and of all below it."""
+        return [(path, m) for path, m in self.walk() if isinstance(m, Module)]
+
+    def named_parameters(self):
+        """(path, parameter), in the order in which they were set."""
+        return [(path, w) for path, w in self.walk() if isinstance(w, Parameter)]
+
+    def parameters(self):
+        """All parameters, in order."""
+        return [w for _, w in self.named_parameters()]
+
+    def init(self, seed):
+        """Draw all parameters and give every noise module its stream, each named after its path.
+
+        The same seed gives the same network, bit for bit, and a layer inserted elsewhere changes
+        neither the values nor the masks of a layer whose path stayed.  Returns the module.
+        """
+        for path, thing in self.walk():
+            if isinstance(thing, Parameter):
+                thing.data, thing.grad = thing.rule(Stream(seed, path), thing.shape), None
+            elif isinstance(thing, Noise):
+                thing.rng, thing.noise = Stream(seed, path), None
+        return self
+
+    def train(self, mode=True):
+        """Switch the whole tree to training (or, with False, to evaluation).  Returns the module."""
+        for _, m in self.named_modules():
+            m.training = mode
+        return self
+
+    def eval(self):
+        """Switch the whole tree to evaluation: no noise, nothing drawn.  Returns the module."""
+        return self.train(False)
+
+    def to(self, backend):
+        """Move parameters, buffers and streams to "numpy" or "cupy".  Returns the module."""
+        self._convert(lambda array: to_backend(array, backend))
+        for _, m in self.named_modules():
+            if isinstance(getattr(m, "rng", None), Stream):
+                m.rng.to(backend)
+        return self
+
+    def astype(self, dtype):
+        """Convert parameters and floating buffers to another floating dtype.  Returns the module."""
+        self._convert(lambda array: array.astype(dtype) if array.dtype.kind == "f" else array)
+        return self
+
+    def _convert(self, change):
+        for _, thing in self.walk():
+            if isinstance(thing, Parameter):
+                thing.data, thing.grad = change(thing.data), None
+            else:
+                for name in thing.buffers:
+                    setattr(thing, name, change(getattr(thing, name)))
+
+    def state_dict(self):
+        """{path: array} of all parameters and buffers: the arrays themselves, not copies."""
+        state = {}
+        for path, thing in self.walk():
+            if isinstance(thing, Parameter):
+                state[path] = thing.data
+            else:
+                state |= {_join(path, name): getattr(thing, name) for name in thing.buffers}
+        return state
+
+    def load_state_dict(self, state):
+        """Take over copies of the arrays of `state`; its paths and shapes must be this model's."""
+        places = {}
+        for path, thing in self.walk():
+            names = [(path, "data")] if isinstance(thing, Parameter) else [
+                (_join(path, name), name) for name in thing.buffers]
+            places |= {path: (thing, name) for path, name in names}
+        if places.keys() != state.keys():
+            odd = sorted(places.keys() ^ state.keys())
+            raise ValueError(f"state must have the paths of this model; these differ: {', '.join(odd)}")
+        for path, (thing, name) in places.items():
+            due = thing.shape if name == "data" else getattr(thing, name).shape
+            if state[path].shape != due:
+                raise ValueError(f"state[{path!r}] must have shape {due}, got {state[path].shape}")
+        for path, (thing, name) in places.items():
+            setattr(thing, name, data_of(state[path]).copy())
+        return self
+
+    def __repr__(self):
+        own = [f"{k}={v!r}" for k, v in vars(self).items()
+               if isinstance(v, int | float | str) and k != "training" and k[0] != "_"]
+        children = [f"\n  {k}: " + repr(v).replace("\n", "\n  ") for k, v in vars(self).items()
+                    if isinstance(v, Module)]
+        return f"{type(self).__name__}({', '.join(own)}{''.join(children)}{chr(10) * bool(children)})"
+
+
+def _walk(path, thing, seen):
+    if isinstance(thing, Module | Parameter):
+        if id(thing) in seen:
+            return
+        seen.add(id(thing))
+        yield path, thing
+        if isinstance(thing, Parameter):
+            return
+        children = [(name, child) for name, child in vars(thing).items() if name[0] != "_"]
+    else:
+        children = thing.items() if isinstance(thing, dict) else enumerate(thing)
+    for name, child in children:
+        if isinstance(child, Module | Parameter | list | tuple | dict):
+            yield from _walk(_join(path, name), child, seen)
+
+
+def _join(path, name):
+    return f"{path}.{name}" if path else str(name)
+
+
+class Noise(Module):
+    """A stochastic layer is three rules: draw the noise, use it, and what to do without it.
+
+    `sample(shape)` is the only one that draws, `apply(x, noise)` is the equation, `expect(x)` holds
+    in evaluation.  The last noise stays in `.noise`, for lessons and plots.
+    """
+
+    rng = _Unborn()
+    noise = None
+
+    def sample(self, shape):
+        raise NotImplementedError(f"{type(self).__name__} must define sample")
+
+    def apply(self, x, noise):
+        raise NotImplementedError(f"{type(self).__name__} must define apply")
+
+    def expect(self, x):
+        return x
+
+    def noise_shape(self, x):
+        """What to ask `sample` for, given the input."""
+        return x.shape
+
+    def forward(self, x):
+        if not self.training:
+            return self.expect(x)
+        self.noise = self.sample(self.noise_shape(x))
+        return self.apply(x, self.noise)
+
+
+def noise_on(model):
+    """Switch the noise modules alone to training, for Monte-Carlo dropout after `model.eval()`.
+
+    Their children keep their mode: a batch norm within a stochastic branch stays in evaluation.
+    """
+    for _, m in model.named_modules():
+        if isinstance(m, Noise):
+            m.training = True
+    return model

@@ -1,0 +1,239 @@
+"""The only file that draws random numbers.
+
+A `Stream` is a key and a position: block k of a stream is the k-th output of Philox 4x64-10 (Salmon
+et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), four words of 64 bits.  The bits of
+any place can be computed alone, so a state is three integers, the same seed gives the same masks on
+NumPy and CuPy, and a stream named after its layer does not move when another layer is inserted.
+
+Everything else is a visible transform of bits: `bernoulli`, `uniform`, `integers`, `permutation`,
+`gaussian`, `beta`.  Each takes a stream (or an int seed) first and asks it to `draw`, so the test
+doubles of `minidrop.check` can replay, record or forbid any kind of noise.
+"""
+
+import functools
+import hashlib
+import math
+import operator
+
+import numpy
+
+from .arguments import count, describe, number, probability, shape_of
+from .xp import array_module, backend_module, chunks, par
+
+WORDS = 4                   # 64-bit words in a block
+HALVES = 16                 # 16-bit halves in a block, least significant first within a word
+
+
+class Stream:
+    """Bits of Philox 4x64-10 under the key (seed mod 2^64, first 8 bytes of SHA-256 of the name).
+
+    Every draw starts on a fresh block.  `backend` says where the arrays are made, not which bits.
+
+    >>> stream = Stream(7, "drop")
+    >>> bernoulli(stream, 0.5, 8).astype(int)
+    array([0, 1, 0, 1, 1, 1, 0, 0])
+    >>> stream.state[2]                              # the next free block
+    2
+    """
+
+    def __init__(self, seed, name="", backend="numpy"):
+        try:
+            seed = operator.index(seed)
+        except TypeError:
+            raise TypeError(f"seed must be a whole number, got {describe(seed)}") from None
+        digest = hashlib.sha256(name.encode()).digest()
+        self.key = (seed % 2**64, int.from_bytes(digest[:8], "little"))
+        self.block = 0
+        self.name = name
+        self.backend = backend
+
+    def __repr__(self):
+        return f"Stream(key={self.key}, block={self.block}, name={self.name!r})"
+
+    @property
+    def state(self):
+        """(key word 0, key word 1, next block): all there is to save."""
+        return (*self.key, self.block)
+
+    @state.setter
+    def state(self, state):
+        k0, k1, block = (count(part, "state", least=0) for part in state)
+        self.key, self.block = (k0, k1), block
+
+    def to(self, backend):
+        """Make arrays on `backend` ("numpy" or "cupy") from now on; the bits stay the same."""
+        backend_module(backend)
+        self.backend = backend
+        return self
+
+    def draw(self, transform, *args):
+        """transform(self, *args): where a test double steps in."""
+        return transform(self, *args)
+
+    def words(self, n):
+        """The next n words, uint64 (n,)."""
+        start = self._reserve(-(-n // WORDS))
+        return self._words(start, -(-n // WORDS))[:n]
+
+    def bits(self, shape):
+        """uint32 of `shape`: a plane of high halves, then a plane of low halves."""
+        shape = shape_of(shape)
+        n = math.prod(shape)
+        plane = -(-n // HALVES)
+        start = self._reserve(2 * plane)
+        high, low = self._halves(start, plane)[:n], self._halves(start + plane, plane)[:n]
+        return (high.astype("uint32") << 16 | low).reshape(shape)
+
+    def below(self, bound, shape):
+        """bits(shape) < bound for an int bound in [0, 2^32], at 16 bits an element on the host."""
+        shape = shape_of(shape)
+        n = math.prod(shape)
+        xp, plane, (top, rest) = backend_module(self.backend), -(-n // HALVES), divmod(bound, 1 << 16)
+        if bound in (0, 1 << 32):
+            self._reserve(2 * plane)
+            return xp.full(shape, bound > 0)
+        if xp is not numpy:
+            return self.bits(shape) < bound
+        start = self._reserve(2 * plane)
+        below = numpy.empty(n, bool)
+
+        def part(lo, hi):
+            generator = self._generator(start + lo // HALVES)
+            for s in chunks(lo, hi):
+                blocks = -(-(s.stop - s.start) // HALVES)
+                high = generator.random_raw(WORDS * blocks).view("<u2")[: s.stop - s.start]
+                numpy.less(high, top, out=below[s])
+                if rest:                             # the low plane matters only where the high ties
+                    ties = s.start + numpy.flatnonzero(high == top)
+                    below[ties] = self._halves_at(start + plane, ties) < rest
+
+        par(part, n)
+        return below.reshape(shape)
+
+    def _reserve(self, blocks):
+        start, self.block = self.block, self.block + blocks
+        return start
+
+    def _generator(self, block):
+        # NumPy increments the counter before it draws, so counter k gives block k.
+        return numpy.random.Philox(key=numpy.array(self.key, numpy.uint64), counter=block)
+
+    def _words(self, start, blocks):
+        if self.backend == "numpy":
+            return self._generator(start).random_raw(WORDS * blocks)
+        xp = backend_module(self.backend)
+        return philox(self.key, xp.arange(start, start + blocks, dtype="uint64")).reshape(-1)
+
+    def _halves(self, start, blocks):
+        return self._words(start, blocks).view("<u2")
+
+    def _halves_at(self, start, index):
+        block, half = numpy.divmod(index, HALVES)
+        return philox(self.key, (start + block).astype(numpy.uint64)).view("<u2")[
+            numpy.arange(len(index)), half]
+
+
+# --- Philox 4x64-10 in array code: what NumPy's generator draws, at any block -------------------
+
+MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
+KEY_STEPS = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
+ROUNDS = 10
+
+
+def philox(key, blocks):
+    """The words (n, 4) of the given blocks, a uint64 array (n,), under a key of two ints."""
+    xp = array_module(blocks)
+    c0, zero = blocks + xp.uint64(1), xp.zeros_like(blocks)
+    c1, c2, c3 = zero, zero, zero
+    for r in range(ROUNDS):
+        k0, k1 = (xp.uint64((k + r * step) % 2**64) for k, step in zip(key, KEY_STEPS, strict=True))
+        high0, low0 = _multiply(MULTIPLIERS[0], c0)
+        high1, low1 = _multiply(MULTIPLIERS[1], c2)
+        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
+    return xp.stack([c0, c1, c2, c3], axis=-1)
+
+
+def _multiply(constant, x):
+    """High and low words of the 128-bit products constant * x, from 32-bit halves."""
+    xp = array_module(x)
+    low, shift, a = xp.uint64(2**32 - 1), xp.uint64(32), xp.uint64(constant)
+    a0, a1, x0, x1 = xp.uint64(constant % 2**32), xp.uint64(constant >> 32), x & low, x >> shift
+    middle = a1 * x0 + (a0 * x0 >> shift)
+    carry = a0 * x1 + (middle & low)
+    return a1 * x1 + (middle >> shift) + (carry >> shift), a * x
+
+
+# --- transforms: what the bits are turned into --------------------------------------------------
+
+def as_stream(rng):
+    """`rng` itself if it can draw, and Stream(rng, "") for an int seed."""
+    if hasattr(rng, "draw"):
+        return rng
+    if hasattr(rng, "__index__"):
+        return Stream(rng)
+    raise TypeError(f"rng must be a Stream or an int seed, got {describe(rng)}")
+
+
+def draws(transform):
+    """Make transform(stream, ...) a sampler whose stream does the drawing."""
+
+    @functools.wraps(transform)
+    def sampler(rng, *args):
+        return as_stream(rng).draw(transform, *args)
+
+    return sampler
+
+
+@draws
+def bernoulli(rng, q, shape):
+    """True with probability `q`: bits < q 2^32, exact at 0 and 1 and to 2^-32 between.
+
+    >>> bernoulli(0, 1.0, (2, 3)).all()
+    np.True_
+    """
+    return rng.below(math.ceil(probability(q, "q") * 2**32), shape)
+
+
+@draws
+def uniform(rng, shape):
+    """float32 in [0, 1): the top 24 of 32 bits, times 2^-24."""
+    return (rng.bits(shape) >> 8).astype("float32") * 2.0**-24
+
+
+@draws
+def integers(rng, high, shape):
+    """int64 in 0..high-1 for high up to 2^32: floor(bits high / 2^32), each value to 2^-32."""
+    high = count(high, "high")
+    if high > 2**32:
+        raise ValueError(f"high must be at most 2^32, got {high}")
+    return (rng.bits(shape).astype("uint64") * high >> 32).astype("int64")
+
+
+@draws
+def permutation(rng, n):
+    """The numbers 0..n-1 in random order, int64: the stable order of n words."""
+    words = rng.words(count(n, "n", least=0))
+    return words.argsort(kind="stable").astype("int64")
+
+
+@draws
+def gaussian(rng, shape):
+    """Standard normal float32: Box and Muller's sqrt(-2 ln u) cos(2 pi v) and sin, u in (0, 1]."""
+    shape = shape_of(shape)
+    n = math.prod(shape)
+    u, v = rng.bits((2, -(-n // 2))).astype("float64") * 2.0**-32
+    xp = array_module(u)
+    radius, angle = xp.sqrt(-2 * xp.log(u + 2.0**-32)), 2 * math.pi * v
+    pairs = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
+    return pairs[:n].astype("float32").reshape(shape)
+
+
+@draws
+def beta(rng, a, b):
+    """One float from Beta(a, b), drawn on the host by NumPy's own method; a, b > 0."""
+    a, b = (number(value, name, least=2.0**-1022) for value, name in ((a, "a"), (b, "b")))
+    generator = rng._generator(rng.block)
+    value = numpy.random.Generator(generator).beta(a, b)
+    used = int(generator.state["state"]["counter"][0])
+    rng._reserve(used - rng.block)                   # the draw took as many blocks as it needed
+    return float(value)

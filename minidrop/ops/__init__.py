@@ -1,0 +1,10 @@
+"""The primitives: each a forward formula on arrays with its adjoints directly under it.
+
+An adjoint is a function (g, y, *args, **params) of the cotangent g, the result y and the arguments.
+It is written with operators and primitives only, so it also runs on Tensors and can itself be
+differentiated.  `minidrop.tape.REGISTRY` lists them all.
+"""
+
+from . import elementwise, fused, linalg, reduce, shape
+
+__all__ = ["elementwise", "fused", "linalg", "reduce", "shape"]

@@ -1,0 +1,130 @@
+"""One number in, one number out; two arguments broadcast against each other as in NumPy."""
+
+from ..tape import primitive
+from ..xp import array_module
+from .shape import back
+
+
+@primitive
+def add(a, b): return a + b
+
+
+add.vjps(lambda g, y, a, b: back(g, a),
+         lambda g, y, a, b: back(g, b))
+
+
+@primitive
+def sub(a, b): return a - b
+
+
+sub.vjps(lambda g, y, a, b: back(g, a),
+         lambda g, y, a, b: back(-g, b))
+
+
+@primitive
+def neg(x): return -x
+
+
+neg.vjps(lambda g, y, x: -g)
+
+
+@primitive
+def mul(a, b): return a * b
+
+
+mul.vjps(lambda g, y, a, b: back(g * b, a),
+         lambda g, y, a, b: back(g * a, b))
+
+
+@primitive
+def div(a, b): return a / b
+
+
+div.vjps(lambda g, y, a, b: back(g / b, a),
+         lambda g, y, a, b: back(-g * y / b, b))
+
+
+@primitive
+def pow_(a, b):
+    """a to the power b; the adjoint in b is for a >= 0."""
+    return a ** b
+
+
+pow_.vjps(lambda g, y, a, b: back(g * b * a ** (b - (b != 0)), a),     # b = 0: 0 a^0, also at a = 0
+          lambda g, y, a, b: back(g * y * log(a + (a == 0)), b))       # a = 0: 0 log 1
+
+
+@primitive
+def exp(x): return array_module(x).exp(x)
+
+
+exp.vjps(lambda g, y, x: g * y)
+
+
+@primitive
+def log(x): return array_module(x).log(x)
+
+
+log.vjps(lambda g, y, x: g / x)
+
+
+@primitive
+def sqrt(x): return array_module(x).sqrt(x)
+
+
+sqrt.vjps(lambda g, y, x: 0.5 * g / y)
+
+
+@primitive
+def abs_(x):
+    """|x|, with the subgradient 0 at 0."""
+    return abs(x)
+
+
+abs_.vjps(lambda g, y, x: g * (x > 0) - g * (x < 0))
+
+
+@primitive
+def tanh(x): return array_module(x).tanh(x)
+
+
+tanh.vjps(lambda g, y, x: g * (1 - y * y))
+
+
+@primitive
+def sigmoid(x):
+    """1 / (1 + e^-x), written so that it never overflows."""
+    return 0.5 * (1 + array_module(x).tanh(0.5 * x))
+
+
+sigmoid.vjps(lambda g, y, x: g * y * (1 - y))
+
+
+@primitive
+def relu(x):
+    """max(x, 0), with the subgradient 0 at 0."""
+    return array_module(x).maximum(x, 0)
+
+
+relu.vjps(lambda g, y, x: g * (x > 0))
+
+
+@primitive
+def maximum(a, b):
+    """The larger of a and b; a tie gives a half of the gradient to each."""
+    return array_module(a, b).maximum(a, b)
+
+
+maximum.vjps(lambda g, y, a, b: back(g * (a > b) + 0.5 * g * (a == b), a),
+             lambda g, y, a, b: back(g * (b > a) + 0.5 * g * (a == b), b))
+
+
+@primitive
+def where(condition, a, b):
+    """a where the boolean array `condition` holds, elsewhere b."""
+    return array_module(condition, a, b).where(condition, a, b)
+
+
+where.vjps(None,
+           lambda g, y, condition, a, b: back(g * condition, a),
+           lambda g, y, condition, a, b: back(g * ~condition, b))

@@ -1,0 +1,89 @@
+"""Primitives fused for numerics or speed.  Each has a composite twin in tests/test_fused.py."""
+
+from ..tape import primitive
+from ..xp import array_module, chunks, on_host, par
+from .elementwise import exp
+from .reduce import logsumexp
+from .shape import reshape
+
+
+@primitive
+def linear(x, w, b):
+    """y = x W^T + b for x (..., in), W (out, in), b (out,): the sum goes into the product's memory."""
+    y = x @ w.T
+    y += b
+    return y
+
+
+linear.vjps(lambda g, y, x, w, b: g @ w,
+            lambda g, y, x, w, b: _rows(g).T @ _rows(x),
+            lambda g, y, x, w, b: _rows(g).sum(0))
+
+
+def _rows(x):
+    return x if x.ndim == 2 else reshape(x, shape=(-1, x.shape[-1]))
+
+
+@primitive
+def softmax_cross_entropy(z, y):
+    """Mean over the batch of -sum_k y_k ln softmax(z)_k; y holds labels (N,) or probabilities (N, K)."""
+    xp, n = array_module(z), len(z)
+    top = z.max(-1, keepdims=True)
+    lse = xp.log(xp.exp(z - top).sum(-1)) + top[:, 0]
+    if y.ndim == 1:
+        return (lse - z[xp.arange(n), y]).sum() / n
+    return (lse * y.sum(-1) - (z * y).sum(-1)).sum() / n
+
+
+softmax_cross_entropy.vjps(lambda g, loss, z, y: softmax_residual(z, y) * (g / len(z)),
+                           lambda g, loss, z, y: (logsumexp(z) - z) * (g / len(z)))
+
+
+@primitive
+def softmax_residual(z, y):
+    """(sum_k y_k) softmax(z) - y: N times the gradient of the cross-entropy."""
+    xp = array_module(z)
+    r = xp.exp(z - z.max(-1, keepdims=True))
+    r /= r.sum(-1, keepdims=True)
+    if y.ndim == 1:
+        r[xp.arange(len(y)), y] -= 1
+    else:
+        r *= y.sum(-1, keepdims=True)
+        r -= y
+    return r
+
+
+def _softmax_jacobian(g, r, z, y):
+    s = exp(z - logsumexp(z))                     # d s_j / d z_k = s_j ([j = k] - s_k)
+    jvp = s * (g - (s * g).sum(-1, keepdims=True))
+    return jvp if y.ndim == 1 else jvp * y.sum(-1, keepdims=True)
+
+
+softmax_residual.vjps(_softmax_jacobian,
+                      lambda g, r, z, y: (g * exp(z - logsumexp(z))).sum(-1, keepdims=True) - g)
+
+
+@primitive
+def masked(x, mask, scale):
+    """scale x where the mask keeps, else 0, in one pass over memory; linear, so its own adjoint.
+
+    `mask` (boolean) broadcasts to x, `scale` is a Python float.  The product is taken, so a dropped
+    inf or nan gives nan.
+    """
+    xp = array_module(x, mask)
+    if x.ndim == 0 or not on_host(x):
+        return x * mask * scale
+    y = xp.empty_like(x)
+    mask = xp.broadcast_to(mask, x.shape)
+    row = x.size // max(1, len(x))
+
+    def part(lo, hi):
+        for s in chunks(lo, hi, each=row):        # both products while the chunk is in cache
+            xp.multiply(x[s], mask[s], out=y[s])
+            y[s] *= scale
+
+    par(part, len(x), each=row)
+    return y
+
+
+masked.vjps(lambda g, y, x, mask, scale: masked(g, mask, scale))

@@ -1,0 +1,99 @@
+"""Moving numbers without changing them.  Linear maps come in adjoint pairs:
+
+    reshape / reshape,   transpose / inverse transpose,   broadcast_to / sum_to,   getitem / scatter
+"""
+
+from ..tape import data_of, primitive
+from ..xp import array_module, scatter_add
+
+
+@primitive
+def reshape(x, shape):
+    """The same numbers in C order under another shape."""
+    return x.reshape(shape)
+
+
+reshape.vjps(lambda g, y, x, shape: reshape(g, shape=x.shape))
+
+
+@primitive
+def transpose(x, axes=None):
+    """Axes in another order, reversed by default: y.shape[i] = x.shape[axes[i]]."""
+    return x.transpose(axes)
+
+
+transpose.vjps(lambda g, y, x, axes=None: transpose(g, axes=_inverse(axes)))
+
+
+def _inverse(axes):
+    if axes is None:
+        return None
+    axes = [axis % len(axes) for axis in axes]
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+@primitive
+def broadcast_to(x, shape):
+    """Repeat x along new axes and along axes of size 1 (a read-only view)."""
+    return array_module(x).broadcast_to(x, shape)
+
+
+broadcast_to.vjps(lambda g, y, x, shape: back(g, x))
+
+
+@primitive
+def sum_to(x, shape):
+    """Sum x down to `shape`, which broadcasts to x.shape: the adjoint of broadcast_to."""
+    lead = x.ndim - len(shape)
+    repeated = (i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
+    return x.sum((*range(lead), *repeated), keepdims=True).reshape(shape)
+
+
+sum_to.vjps(lambda g, y, x, shape: broadcast_to(g, shape=x.shape))
+
+
+def back(g, x):
+    """Sum a cotangent back to the shape of the argument x it belongs to: undo broadcasting."""
+    return g if g.shape == x.shape else sum_to(g, shape=x.shape)
+
+
+@primitive
+def getitem(x, index):
+    """x[index], with NumPy's basic and advanced indices."""
+    return x[_plain(index)]
+
+
+getitem.vjps(lambda g, y, x, index: scatter(g, index=index, shape=x.shape))
+
+
+@primitive
+def scatter(g, index, shape):
+    """Zeros of `shape` with g added at `index`: the adjoint of getitem."""
+    out = array_module(g).zeros(shape, g.dtype)
+    index = _plain(index)
+    if _basic(index):
+        out[index] = g                            # no place occurs twice
+    else:
+        scatter_add(out, index, g)
+    return out
+
+
+scatter.vjps(lambda g, y, x, index, shape: getitem(g, index=index))
+
+
+def _plain(index):
+    return tuple(map(data_of, index)) if isinstance(index, tuple) else data_of(index)
+
+
+def _basic(index):
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in parts)
+
+
+@primitive
+def astype(x, dtype):
+    """x in another floating dtype."""
+    return x.astype(dtype)
+
+
+astype.vjps(lambda g, y, x, dtype: astype(g, dtype=x.dtype))

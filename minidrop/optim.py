@@ -1,0 +1,112 @@
+r"""Optimizers: one rule on arrays, applied to every parameter after `loss.backward()`.
+
+Symbols  $w$ a parameter, $g$ its gradient, $v$ its velocity (zero at the start), $\eta$ the learning
+rate, $\mu$ the momentum, $\lambda$ the weight decay.
+
+$$ g \leftarrow g + \lambda w                                                    \tag{sgd.1} $$
+$$ v \leftarrow \mu v + g                                                        \tag{sgd.2} $$
+$$ w \leftarrow w - \eta v                                                       \tag{sgd.3} $$
+$$ w \leftarrow w - \eta (g + \mu v) \qquad \text{(Nesterov, as PyTorch has it)} \tag{sgd.4} $$
+"""
+
+import weakref
+
+from .arguments import number
+from .nn import Parameter
+from .xp import CHUNK, array_module, chunks, on_host, par
+
+
+class Optimizer:
+    """What all optimizers share: `step(model)` finds the gradients, `update` is the rule.
+
+    The state of each parameter is kept by its path.  An optimizer belongs to the model of its first
+    step; another model is refused, since its paths could be the same.
+    """
+
+    slots = ()                                    # names of the arrays kept for every parameter
+
+    def __init__(self):
+        self.state = {}                           # path -> list of arrays, as `slots` names them
+        self._model = lambda: None
+
+    def update(self, w, g, *state):
+        """Change w and its state in place; the arrays may be any rows of a parameter."""
+        raise NotImplementedError(f"{type(self).__name__} must define update")
+
+    def step(self, model):
+        """Update every parameter from its gradient and use the gradients up (`.grad` is None after).
+
+        Frozen parameters (`requires_grad` False) and those of skipped modules are left alone.
+        ValueError for any other parameter that received no gradient.
+        """
+        if self._model() is not model:
+            if self._model() is not None:
+                raise ValueError("this optimizer has stepped another model; make a new one for this")
+            self._model = weakref.ref(model)
+        skipped = []
+        for path, thing in model.walk():
+            if not isinstance(thing, Parameter):
+                if thing.skipped:
+                    skipped.append(path + "." if path else "")
+            elif thing.grad is not None:
+                self._apply(path, thing)
+            elif thing.requires_grad and not path.startswith(tuple(skipped)):
+                raise ValueError(f"{path} received no gradient in this step; use it in the loss, or "
+                                 "freeze it: requires_grad = False")
+
+    def _apply(self, path, parameter):
+        w, g, parameter.grad = parameter.data, parameter.grad, None
+        if not parameter.requires_grad:
+            return
+        state = self.state.get(path)
+        if state is None:
+            state = self.state[path] = [array_module(w).zeros_like(w) for _ in self.slots]
+        arrays = (w, g, *state)
+        if w.size <= CHUNK or not on_host(w):
+            return self.update(*arrays)
+        row = w.size // len(w)
+
+        def part(lo, hi):
+            for s in chunks(lo, hi, each=row):
+                self.update(*(array[s] for array in arrays))
+
+        par(part, len(w), each=row)
+
+    def state_dict(self):
+        """{"velocity.linear1.weight": array, ...}: the arrays themselves, not copies."""
+        return {f"{slot}.{path}": array for path, arrays in self.state.items()
+                for slot, array in zip(self.slots, arrays, strict=True)}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum, Nesterov's form and weight decay, as in PyTorch.
+
+    `lr` is finite and at least 0, `momentum` lies in [0, 1].
+
+    >>> from minidrop.nn import Linear
+    >>> net, sgd = Linear(1, 1).init(0), SGD(lr=0.1)
+    >>> before = float(net.bias)
+    >>> net.bias.grad, net.weight.grad = net.bias.data * 0 + 2, net.weight.data * 0
+    >>> sgd.step(net)
+    >>> round(before - float(net.bias), 6)
+    0.2
+    """
+
+    slots = ("velocity",)
+
+    def __init__(self, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+        super().__init__()
+        self.lr, self.momentum = number(lr, "lr"), number(momentum, "momentum", most=1.0)
+        self.nesterov, self.weight_decay = bool(nesterov), number(weight_decay, "weight_decay")
+        if nesterov and not momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+
+    def update(self, w, g, v):
+        if self.weight_decay:
+            g = g + self.weight_decay * w                               # Eq. (sgd.1)
+        v *= self.momentum
+        v += g                                                          # Eq. (sgd.2)
+        if self.nesterov:
+            w -= self.lr * (g + self.momentum * v)                      # Eq. (sgd.4)
+        else:
+            w -= self.lr * v                                            # Eq. (sgd.3)

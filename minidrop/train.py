@@ -1,0 +1,148 @@
+"""Training: `train_step` is one step, `fit` repeats it with a progress bar, `evaluate` looks."""
+
+import math
+from typing import Any, NamedTuple
+
+from .arguments import count, describe, floating
+from .binding import Binding
+from .functional import accuracy, cross_entropy
+from .noise import Stream, permutation
+from .tape import data_of, no_grad
+from .xp import array_module
+
+
+class History(NamedTuple):
+    """What a run left behind, as NumPy arrays: losses per step, and validation figures per epoch."""
+
+    loss: Any                   # (steps,) training loss of each mini-batch, noise included
+    validation_loss: Any        # (epochs,) in evaluation; empty without validation data
+    validation_accuracy: Any    # (epochs,) share of right labels; nan where the loss is not for labels
+
+
+class Score(NamedTuple):
+    """Mean loss and share of right labels on a data set, in evaluation."""
+
+    loss: float
+    accuracy: float
+
+
+def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=None, step=0):
+    """One step: loss, gradients, update.  Returns the loss as an array (), without its graph.
+
+    `penalty(net, step)` is added to the loss, `project(net)` runs after the update.
+    """
+    value = loss(net(x), y)
+    if penalty is not None:
+        value = value + penalty(net, step)
+    value.backward()
+    optimizer.step(net)
+    if project is not None:
+        project(net)
+    return value.data
+
+
+def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=None, penalty=None,
+        project=None, schedules=None, recorder=None, seed=0, progress=True):
+    """Train `net` and return its `History`.
+
+    `data` is a pair (x, y), or splits with `.train` and `.validation`.  Every epoch takes the
+    examples in a new order, drawn from `seed`.  `batch(rng, x, y)` cuts or mixes each mini-batch;
+    `schedules` maps patterns over the model's attributes, or "lr", to arrays with one value per step
+    (see `minidrop.binding`); `recorder(step, net, loss)` is called after each step.  Scheduled
+    numbers and the modes of the modules are afterwards what they were before.
+
+    ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
+    an epoch is not finite.
+    """
+    (x, y), validation = _parts(data)
+    epochs, batch_size = count(epochs, "epochs"), count(batch_size, "batch_size")
+    steps_per_epoch = -(-len(x) // batch_size)
+    binding = Binding(net, optimizer, schedules, epochs * steps_per_epoch)
+    order_stream, batch_stream = Stream(seed, "fit/order"), Stream(seed, "fit/batch")
+    losses, scores, modes = [], [], _modes(net)
+    bar = _bar(epochs * steps_per_epoch, progress)
+    try:
+        net.train()
+        for epoch in range(epochs):
+            order = array_module(x).asarray(permutation(order_stream, len(x)))
+            for i in range(steps_per_epoch):
+                rows, step = order[i * batch_size:(i + 1) * batch_size], epoch * steps_per_epoch + i
+                xb, yb = x[rows], y[rows]
+                if batch is not None:
+                    xb, yb = batch(batch_stream, xb, yb)
+                binding.set(step)
+                losses.append(train_step(net, optimizer, xb, yb, loss, penalty, project, step))
+                if recorder is not None:
+                    recorder(step, net, losses[-1])
+                bar.update()
+            mean = sum(map(float, losses[-steps_per_epoch:])) / steps_per_epoch
+            if not math.isfinite(mean):
+                raise ValueError(f"the loss is {mean} after epoch {epoch + 1}; lower the learning "
+                                 f"rate (lr is {optimizer.lr:g}) or look at the data")
+            if validation:
+                scores.append(evaluate(net, validation, loss))
+            bar.set_postfix_str(_postfix(mean, scores), refresh=False)
+    finally:
+        bar.close()
+        binding.restore()
+        for module, mode in modes:
+            module.training = mode
+    xp = array_module()
+    return History(xp.array([float(v) for v in losses]), *(
+        xp.array([getattr(score, name) for score in scores]) for name in Score._fields))
+
+
+def evaluate(net, data, loss=cross_entropy, batch_size=1024):
+    """The `Score` of `net` on a pair (x, y), in evaluation: no noise, nothing recorded or drawn.
+
+    The modes of the modules are afterwards what they were before.
+    """
+    x, y = _pair(data, "data")
+    batch_size, total, right = count(batch_size, "batch_size"), 0.0, 0.0
+    modes = _modes(net)
+    try:
+        net.eval()
+        with no_grad():
+            for i in range(0, len(x), batch_size):
+                xb, yb = x[i:i + batch_size], y[i:i + batch_size]
+                z = net(xb)
+                total += float(data_of(loss(z, yb))) * len(xb)
+                right += (accuracy(z, yb) if yb.dtype.kind in "iu" else math.nan) * len(xb)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    return Score(total / len(x), right / len(x))
+
+
+def _modes(net):
+    return [(module, module.training) for _, module in net.named_modules()]
+
+
+def _parts(data):
+    if hasattr(data, "train"):
+        validation = getattr(data, "validation", None)
+        return _pair(data.train, "data.train"), validation and _pair(validation, "data.validation")
+    return _pair(data, "data"), None
+
+
+def _pair(pair, name):
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"{name} must be a pair (x, y), got {describe(pair)}")
+    x, y = map(data_of, pair)
+    floating(x, f"x of {name}")
+    if len(x) != len(y) or len(x) == 0:
+        raise ValueError(f"{name} must hold as many x as y and not be empty, got {len(x)} and {len(y)}")
+    return x, y
+
+
+def _bar(total, progress):
+    from tqdm import tqdm                         # here, so that importing minidrop stays cheap
+
+    label = progress if isinstance(progress, str) else "fit"
+    return tqdm(total=total, desc=label, unit="step", disable=not progress, mininterval=0.2,
+                dynamic_ncols=True)
+
+
+def _postfix(mean, scores):
+    seen = f"loss {mean:.3f}"
+    return seen if not scores else f"{seen}, validation {100 * scores[-1].accuracy:.1f} %"

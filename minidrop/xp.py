@@ -1,0 +1,131 @@
+"""NumPy or CuPy: the array decides.  The only file that knows CuPy exists, and the few calls that differ."""
+
+import functools
+import importlib
+import os
+import sys
+
+import numpy
+
+BACKENDS = ("numpy", "cupy")
+
+
+def array_module(*arrays):
+    """The module the arrays belong to; TypeError when NumPy and CuPy arrays are mixed.
+
+    >>> array_module(numpy.ones(3)).__name__
+    'numpy'
+    """
+    cupy = sys.modules.get("cupy")                 # nobody can hold a CuPy array before importing it
+    if cupy is None:
+        return numpy
+    on_device = [isinstance(a, cupy.ndarray) for a in arrays if getattr(a, "ndim", 0)]
+    if any(on_device):
+        if not all(on_device):
+            raise TypeError("NumPy and CuPy arrays cannot be mixed; move one: model.to('cupy') or "
+                            "cupy.asarray(x)")
+        return cupy
+    return cupy if any(isinstance(a, cupy.ndarray) for a in arrays) else numpy
+
+
+def backend_module(name):
+    """The array module called `name`; ValueError where it is unknown or cannot run."""
+    if name == "numpy":
+        return numpy
+    if name != "cupy":
+        raise ValueError(f"backend must be one of 'numpy', 'cupy', got {name!r}")
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError:
+        raise ValueError("backend 'cupy' needs the package CuPy, which is not installed: "
+                         "pip install 'minidrop[gpu]'") from None
+    if not cupy.cuda.is_available():
+        raise ValueError("backend 'cupy' needs an NVIDIA GPU and its driver, and none was found")
+    return cupy
+
+
+def backend_of(array):
+    """'numpy' or 'cupy'."""
+    return array_module(array).__name__
+
+
+def on_host(array):
+    """Whether `array` is NumPy's, so that threads and cache-sized passes pay."""
+    return array_module(array) is numpy
+
+
+def to_backend(array, name):
+    """`array` on the backend called `name`: itself if it is there already."""
+    if backend_of(array) == name:
+        return array
+    return array.get() if name == "numpy" else backend_module(name).asarray(array)
+
+
+def asarray(value, like=None):
+    """`value` as an array beside `like` (NumPy's by default); Python floats become float32."""
+    if hasattr(value, "dtype"):
+        return value if hasattr(value, "strides") and value.ndim else array_module(value).asarray(value)
+    array = array_module(like).asarray(value)
+    return array.astype(numpy.float32) if array.dtype == numpy.float64 else array
+
+
+def host(array):
+    """`array` as a NumPy array, for printing, plotting and saving."""
+    return to_backend(array, "numpy")
+
+
+def scatter_add(out, index, values):
+    """out[index] += values, adding where an index occurs twice."""
+    if array_module(out) is numpy:
+        numpy.add.at(out, index, values)
+    else:
+        importlib.import_module("cupyx").scatter_add(out, index, values)
+
+
+# --- many cores under NumPy, which releases the GIL; a GPU gets everything in one piece ----------
+
+CHUNK = 1 << 15             # elements in one pass: 128 kB of float32, so that the next finds it in L2
+LEAST = 1 << 18             # elements that a further thread must bring to pay for its start
+
+
+@functools.cache
+def threads():
+    """Cores this process may use, or MINIDROP_THREADS."""
+    asked = os.environ.get("MINIDROP_THREADS")
+    if asked:
+        return max(1, int(asked))
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@functools.cache
+def _pool():
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(max(1, threads() - 1))
+
+
+if hasattr(os, "register_at_fork"):                # a forked child has the pool but not its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def par(part, n, each=1):
+    """part(lo, hi) over range(n) on all cores where that pays; an item is `each` elements.
+
+    The results must not depend on how the range is cut; cuts fall on multiples of CHUNK / each.
+    """
+    workers = min(threads(), n * each // LEAST)
+    if workers < 2:
+        return part(0, n)
+    align = max(1, CHUNK // each)
+    step = -(-n // (workers * align)) * align
+    others = [_pool().submit(part, lo, min(lo + step, n)) for lo in range(step, n, step)]
+    part(0, min(step, n))
+    for other in others:
+        other.result()
+
+
+def chunks(lo, hi, each=1):
+    """Slices that cut range(lo, hi) into passes which stay in a core's cache."""
+    step = max(1, CHUNK // each)
+    return [slice(i, min(i + step, hi)) for i in range(lo, hi, step)]
