@@ -1,6 +1,7 @@
 """minidrop: the dropout family, written out.  This file holds names only."""
 
 from . import check, data, functional, nn, optim, units
+from .allocator import tune
 from .binding import scaled
 from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
 from .functional import (
@@ -18,7 +19,6 @@ from .nn import Module, Noise, Parameter, noise_on
 from .noise import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
 from .tape import Tensor, grad, no_grad
 from .train import evaluate, fit, train_step
-from .tune import tune
 from .units.dropout import (
     Dropout,
     dropout,

@@ -17,7 +17,7 @@ class scaled:
 
 
 class Binding:
-    """The attributes that schedules steer during one run: `set(t)` before step t, `restore()` after.
+    """The numbers that schedules steer in one run: `set(t)` before step t, `restore()` after it.
 
     A pattern such as "drop*.p" is compared with the paths of the model's numbers, whole or from a
     dot on, and with "lr".  ValueError for a pattern that matches nothing, for two that match the
@@ -33,8 +33,8 @@ class Binding:
         for pattern, schedule in (schedules or {}).items():
             values = [float(v) for v in getattr(schedule, "values", schedule)]
             if len(values) != steps:
-                raise ValueError(f"schedules[{pattern!r}] must hold one value for each of the {steps} "
-                                 f"steps, got {len(values)}")
+                raise ValueError(f"schedules[{pattern!r}] must hold one value for each of the "
+                                 f"{steps} steps, got {len(values)}")
             paths = [path for path in slots
                      if fnmatchcase(path, pattern) or fnmatchcase(path, "*." + pattern)]
             if not paths:
@@ -42,7 +42,8 @@ class Binding:
                                  f"{', '.join(sorted(slots))}")
             for path in paths:
                 if path in self.bound:
-                    raise ValueError(f"{path} is matched by two schedules; the second is {pattern!r}")
+                    raise ValueError(f"{path} is matched by two schedules, the second is "
+                                     f"{pattern!r}")
                 owner, name = slots[path]
                 start = getattr(owner, name)
                 factor = start if isinstance(schedule, scaled) else 1.0

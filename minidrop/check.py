@@ -43,7 +43,8 @@ def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
             return sum((g * v).sum() for g, v in zip(gradients, directions, strict=True))
 
         one = array_module(value).ones((), "float64")
-        worst = max(worst, _compare(slope, points, one, step, 100 * tolerance, seed, "second order"))
+        second = _compare(slope, points, one, step, 100 * tolerance, seed, "second order")
+        worst = max(worst, second)
     return worst
 
 
@@ -54,17 +55,18 @@ def _compare(f, points, u, step, tolerance, seed, what):
     worst = 0.0
     for i, (x, gradient) in enumerate(zip(points, gradients, strict=True)):
         v = _random(x, seed, f"v {i}")
-        shifted = [data_of(f(*_leaves([*points[:i], x + h * v, *points[i + 1:]]))) for h in (step, -step)]
-        expected = float((u * (shifted[0] - shifted[1])).sum()) / (2 * step)
+        up, down = (data_of(f(*_leaves([*points[:i], x + h * v, *points[i + 1:]])))
+                    for h in (step, -step))
+        expected = float((u * (up - down)).sum()) / (2 * step)
         got = float((gradient * v).sum())
         error = abs(got - expected) / max(1, abs(got), abs(expected))
         if not error <= tolerance:
             name = getattr(f, "name", getattr(f, "__name__", describe(f)))
             raise GradientError(
-                f"{what} of {name}, argument {i} of shape {x.shape}: the tape says {got:.10g} along a "
-                f"random direction, differences say {expected:.10g} (relative error {error:.1e} > "
-                f"{tolerance:.1e}); look at that argument's adjoint, or for noise that is drawn anew "
-                "at every call")
+                f"{what} of {name}, argument {i} of shape {x.shape}: the tape says {got:.10g} along "
+                f"a random direction, differences say {expected:.10g} (relative error {error:.1e} "
+                f"> {tolerance:.1e}); look at that argument's adjoint, or for noise drawn anew at "
+                "every call")
         worst = max(worst, error)
     return worst
 
@@ -129,13 +131,13 @@ class Replay:
             raise ValueError(f"Replay has no draw left for {transform.__name__}{args}")
         noise, shape = self.left.pop(0), args[-1] if args else None
         if isinstance(shape, tuple) and getattr(noise, "shape", shape) != shape:
-            raise ValueError(f"Replay was asked for {transform.__name__} of shape {shape}, its next "
-                             f"draw has shape {noise.shape}")
+            raise ValueError(f"Replay was asked for {transform.__name__} of shape {shape}, its "
+                             f"next draw has shape {noise.shape}")
         return noise
 
 
 class Record:
-    """A stream that passes draws on to `stream` and keeps them: `.draws` lists (name, args, noise)."""
+    """A stream that passes draws on to `stream` and lists (name, args, noise) in `.draws`."""
 
     def __init__(self, stream):
         self.stream, self.draws = stream, []

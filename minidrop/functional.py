@@ -1,4 +1,4 @@
-"""Functions of arrays or Tensors that networks are made of; each keeps the kind of its arguments."""
+"""Functions that networks are made of; arrays give arrays, Tensors give Tensors."""
 
 from .arguments import describe, floating
 from .ops.elementwise import exp, relu, sigmoid, tanh
@@ -46,7 +46,8 @@ def cross_entropy(logits, target):
     """
     y = data_of(target)
     if floating(logits, "logits").ndim != 2 or 0 in logits.shape:
-        raise ValueError(f"logits must have shape (N, K) with N and K at least 1, got {logits.shape}")
+        raise ValueError("logits must have shape (N, K) with N and K at least 1, got "
+                         f"{logits.shape}")
     n, classes = logits.shape
     kind = getattr(getattr(y, "dtype", None), "kind", None)
     if kind == "f":
@@ -54,7 +55,8 @@ def cross_entropy(logits, target):
             raise ValueError(f"probabilities must have the shape {logits.shape} of the logits, got "
                              f"{y.shape}; labels must be integers")
     elif kind not in ("i", "u"):
-        raise TypeError(f"target must be an array of integer labels or probabilities, got {describe(y)}")
+        raise TypeError("target must be an array of integer labels or probabilities, got "
+                        f"{describe(y)}")
     elif y.shape != (n,):
         raise ValueError(f"labels must have shape ({n},), got {y.shape}")
     elif y.max() >= classes or y.min() < 0:

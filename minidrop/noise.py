@@ -31,7 +31,7 @@ class Stream:
 
     >>> stream = Stream(7, "drop")
     >>> bernoulli(stream, 0.5, 8).astype(int)
-    array([0, 1, 0, 1, 1, 1, 0, 0])
+    array([0, 1, 0, 0, 0, 0, 1, 0])
     >>> stream.state[2]                              # the next free block
     2
     """
@@ -88,24 +88,26 @@ class Stream:
         """bits(shape) < bound for an int bound in [0, 2^32], at 16 bits an element on the host."""
         shape = shape_of(shape)
         n = math.prod(shape)
-        xp, plane, (top, rest) = backend_module(self.backend), -(-n // HALVES), divmod(bound, 1 << 16)
+        xp, plane = backend_module(self.backend), -(-n // HALVES)
         if bound in (0, 1 << 32):
             self._reserve(2 * plane)
             return xp.full(shape, bound > 0)
         if xp is not numpy:
             return self.bits(shape) < bound
-        start = self._reserve(2 * plane)
+        start, (top, rest) = self._reserve(2 * plane), divmod(bound, 1 << 16)
         below = numpy.empty(n, bool)
 
         def part(lo, hi):
-            generator = self._generator(start + lo // HALVES)
+            generator, ties = self._generator(start + lo // HALVES), []
             for s in chunks(lo, hi):
                 blocks = -(-(s.stop - s.start) // HALVES)
                 high = generator.random_raw(WORDS * blocks).view("<u2")[: s.stop - s.start]
                 numpy.less(high, top, out=below[s])
-                if rest:                             # the low plane matters only where the high ties
-                    ties = s.start + numpy.flatnonzero(high == top)
-                    below[ties] = self._halves_at(start + plane, ties) < rest
+                if rest:
+                    ties.append(s.start + numpy.flatnonzero(high == top))
+            if rest:                              # the low plane matters only where the high ties
+                tied = numpy.concatenate(ties)
+                below[tied] = self._halves_at(start + plane, tied) < rest
 
         par(part, n)
         return below.reshape(shape)

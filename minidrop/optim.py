@@ -1,12 +1,16 @@
 r"""Optimizers: one rule on arrays, applied to every parameter after `loss.backward()`.
 
-Symbols  $w$ a parameter, $g$ its gradient, $v$ its velocity (zero at the start), $\eta$ the learning
-rate, $\mu$ the momentum, $\lambda$ the weight decay.
+Symbols  $w$ a parameter, $g$ its gradient, $v$ its velocity (zero at the start), $\eta$ the
+         learning rate, $\mu$ the momentum, $\lambda$ the weight decay.
 
-$$ g \leftarrow g + \lambda w                                                    \tag{sgd.1} $$
-$$ v \leftarrow \mu v + g                                                        \tag{sgd.2} $$
-$$ w \leftarrow w - \eta v                                                       \tag{sgd.3} $$
-$$ w \leftarrow w - \eta (g + \mu v) \qquad \text{(Nesterov, as PyTorch has it)} \tag{sgd.4} $$
+PyTorch's SGD: weight decay is the gradient of an L2 penalty
+$$ g \leftarrow g + \lambda w                                                  \tag{sgd.1} $$
+PyTorch's SGD: momentum, without a factor before g
+$$ v \leftarrow \mu v + g                                                      \tag{sgd.2} $$
+PyTorch's SGD: the step
+$$ w \leftarrow w - \eta v                                                     \tag{sgd.3} $$
+PyTorch's SGD: the step in Nesterov's form
+$$ w \leftarrow w - \eta (g + \mu v)                                           \tag{sgd.4} $$
 """
 
 import weakref
@@ -34,14 +38,14 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must define update")
 
     def step(self, model):
-        """Update every parameter from its gradient and use the gradients up (`.grad` is None after).
+        """Update every parameter from its gradient and use the gradients up: `.grad` is then None.
 
         Frozen parameters (`requires_grad` False) and those of skipped modules are left alone.
         ValueError for any other parameter that received no gradient.
         """
         if self._model() is not model:
             if self._model() is not None:
-                raise ValueError("this optimizer has stepped another model; make a new one for this")
+                raise ValueError("this optimizer has stepped another model; make a new one")
             self._model = weakref.ref(model)
         skipped = []
         for path, thing in model.walk():
@@ -51,8 +55,8 @@ class Optimizer:
             elif thing.grad is not None:
                 self._apply(path, thing)
             elif thing.requires_grad and not path.startswith(tuple(skipped)):
-                raise ValueError(f"{path} received no gradient in this step; use it in the loss, or "
-                                 "freeze it: requires_grad = False")
+                raise ValueError(f"{path} received no gradient in this step; use it in the loss, "
+                                 "or freeze it: requires_grad = False")
 
     def _apply(self, path, parameter):
         w, g, parameter.grad = parameter.data, parameter.grad, None
@@ -85,10 +89,10 @@ class SGD(Optimizer):
 
     >>> from minidrop.nn import Linear
     >>> net, sgd = Linear(1, 1).init(0), SGD(lr=0.1)
-    >>> before = float(net.bias)
+    >>> before = net.bias.item()
     >>> net.bias.grad, net.weight.grad = net.bias.data * 0 + 2, net.weight.data * 0
     >>> sgd.step(net)
-    >>> round(before - float(net.bias), 6)
+    >>> round(before - net.bias.item(), 6)
     0.2
     """
 

@@ -46,7 +46,7 @@ class Tensor:
     """
 
     __slots__ = ("data", "grad", "requires_grad", "node", "age", "__weakref__")
-    __array_ufunc__ = None                        # array * Tensor asks the Tensor; np.exp(Tensor) raises
+    __array_ufunc__ = None                        # array * Tensor asks the Tensor
     __hash__ = object.__hash__
 
     def __init__(self, data, requires_grad=False):
@@ -134,8 +134,9 @@ class Tensor:
         return REGISTRY["reshape"](self, shape=shape[0] if isinstance(shape[0], tuple) else shape)
 
     def transpose(self, *axes):
-        return REGISTRY["transpose"](self, axes=axes[0] if axes and not hasattr(axes[0], "__index__")
-                                     else axes or None)
+        if len(axes) == 1 and not hasattr(axes[0], "__index__"):
+            axes = axes[0]
+        return REGISTRY["transpose"](self, axes=axes or None)
 
     def swapaxes(self, first, second):
         axes = list(range(self.ndim))
@@ -152,7 +153,7 @@ def data_of(x):
 
 
 class Primitive:
-    """A forward formula on arrays and, per argument, one adjoint (g, y, *args, **params) -> gradient.
+    """A forward formula on arrays and, per argument, an adjoint (g, y, *args, **params).
 
     Plain arrays give a plain array.  `keeps` says that the forward returns (y, kept) and that the
     adjoints take `kept` as a further parameter; such an adjoint, or one that is not made of
@@ -269,14 +270,14 @@ def _walk(y, g, wanted, create_graph, free):
 def _by_age(y):
     """Everything y was made from that needs a gradient, the oldest first."""
     if not isinstance(y, Tensor) or not y.requires_grad:
-        raise ValueError("y depends on nothing that needs a gradient (was it made under no_grad, or "
-                         "from plain arrays?)")
+        raise ValueError("y depends on nothing that needs a gradient (was it made under no_grad, "
+                         "or from plain arrays?)")
     found, stack = {y}, [y]
     while stack:
         node = stack.pop().node
         if node is USED:
             raise ValueError("a part of this graph was used up by an earlier backward(); add the "
-                             "losses before calling it, or use minidrop.grad, which keeps the graph")
+                             "losses before it, or use minidrop.grad, which keeps the graph")
         for arg in node[1] if node else ():
             if isinstance(arg, Tensor) and arg.requires_grad and arg not in found:
                 found.add(arg)

@@ -12,11 +12,11 @@ from .xp import array_module
 
 
 class History(NamedTuple):
-    """What a run left behind, as NumPy arrays: losses per step, and validation figures per epoch."""
+    """What a run left behind, as NumPy arrays: losses per step, validation figures per epoch."""
 
     loss: Any                   # (steps,) training loss of each mini-batch, noise included
     validation_loss: Any        # (epochs,) in evaluation; empty without validation data
-    validation_accuracy: Any    # (epochs,) share of right labels; nan where the loss is not for labels
+    validation_accuracy: Any    # (epochs,) share of right labels; nan where y holds no labels
 
 
 class Score(NamedTuple):
@@ -47,8 +47,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
 
     `data` is a pair (x, y), or splits with `.train` and `.validation`.  Every epoch takes the
     examples in a new order, drawn from `seed`.  `batch(rng, x, y)` cuts or mixes each mini-batch;
-    `schedules` maps patterns over the model's attributes, or "lr", to arrays with one value per step
-    (see `minidrop.binding`); `recorder(step, net, loss)` is called after each step.  Scheduled
+    `schedules` maps patterns over the model's attributes, or "lr", to arrays with one value per
+    step (see `minidrop.binding`); `recorder(step, net, loss)` is called after each step.  Scheduled
     numbers and the modes of the modules are afterwards what they were before.
 
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
@@ -131,12 +131,13 @@ def _pair(pair, name):
     x, y = map(data_of, pair)
     floating(x, f"x of {name}")
     if len(x) != len(y) or len(x) == 0:
-        raise ValueError(f"{name} must hold as many x as y and not be empty, got {len(x)} and {len(y)}")
+        raise ValueError(f"{name} must hold as many x as y and not be empty, got {len(x)} and "
+                         f"{len(y)}")
     return x, y
 
 
 def _bar(total, progress):
-    from tqdm import tqdm                         # here, so that importing minidrop stays cheap
+    from tqdm import tqdm  # here, so that importing minidrop stays cheap
 
     label = progress if isinstance(progress, str) else "fit"
     return tqdm(total=total, desc=label, unit="step", disable=not progress, mininterval=0.2,

@@ -1,4 +1,4 @@
-"""NumPy or CuPy: the array decides.  The only file that knows CuPy exists, and the few calls that differ."""
+"""NumPy or CuPy: the array decides.  The only file that knows CuPy, and the calls that differ."""
 
 import functools
 import importlib
@@ -16,7 +16,7 @@ def array_module(*arrays):
     >>> array_module(numpy.ones(3)).__name__
     'numpy'
     """
-    cupy = sys.modules.get("cupy")                 # nobody can hold a CuPy array before importing it
+    cupy = sys.modules.get("cupy")                # nobody can hold a CuPy array before importing it
     if cupy is None:
         return numpy
     on_device = [isinstance(a, cupy.ndarray) for a in arrays if getattr(a, "ndim", 0)]
@@ -64,7 +64,7 @@ def to_backend(array, name):
 def asarray(value, like=None):
     """`value` as an array beside `like` (NumPy's by default); Python floats become float32."""
     if hasattr(value, "dtype"):
-        return value if hasattr(value, "strides") and value.ndim else array_module(value).asarray(value)
+        return value if value.ndim else array_module(value).asarray(value)
     array = array_module(like).asarray(value)
     return array.astype(numpy.float32) if array.dtype == numpy.float64 else array
 
@@ -84,7 +84,7 @@ def scatter_add(out, index, values):
 
 # --- many cores under NumPy, which releases the GIL; a GPU gets everything in one piece ----------
 
-CHUNK = 1 << 15             # elements in one pass: 128 kB of float32, so that the next finds it in L2
+CHUNK = 1 << 15             # elements in one pass: 128 kB of float32, which stay in a core's L2
 LEAST = 1 << 18             # elements that a further thread must bring to pay for its start
 
 
@@ -114,9 +114,7 @@ def par(part, n, each=1):
 
     The results must not depend on how the range is cut; cuts fall on multiples of CHUNK / each.
     """
-    workers = min(threads(), n * each // LEAST)
-    if workers < 2:
-        return part(0, n)
+    workers = max(1, min(threads(), n * each // LEAST))
     align = max(1, CHUNK // each)
     step = -(-n // (workers * align)) * align
     others = [_pool().submit(part, lo, min(lo + step, n)) for lo in range(step, n, step)]

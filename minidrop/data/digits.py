@@ -1,8 +1,8 @@
 """`digits`: 1,797 real handwritten digits of 8 x 8 pixels, embedded in the package.
 
-E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository,
-1998, doi:10.24432/C50P49, licence CC BY 4.0: the test part, by 13 people, each pixel the number
-of inked points in a 4 x 4 square, 0 to 16.
+E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+Repository, 1998, doi:10.24432/C50P49, licence CC BY 4.0: the test part, by 13 people, each pixel
+the number of inked points in a 4 x 4 square, 0 to 16.
 """
 
 from importlib import resources

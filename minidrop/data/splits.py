@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 
 class Splits(NamedTuple):
-    """`train` to learn from, `validation` to choose by, `test` to report once; each a pair (x, y)."""
+    """`train` to learn from, `validation` to choose by, `test` to report once: pairs (x, y)."""
 
     train: Any
     validation: Any

@@ -7,6 +7,7 @@ from ..functional import linear, relu, sigmoid, tanh
 from ..noise import uniform
 from .module import Module, Parameter
 
+
 def fan_in_uniform(fan_in):
     """The rule U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's for linear and convolution layers."""
     bound = 1 / math.sqrt(fan_in)

@@ -1,4 +1,4 @@
-"""Modules: a network is a tree of objects whose parameters and children lie in `__dict__`, in order."""
+"""A network is a tree of objects whose parameters and children lie in `__dict__`, in order."""
 
 from ..noise import Stream
 from ..tape import Tensor, data_of
@@ -44,9 +44,10 @@ class Module:
     """A function with parameters, children and a mode.
 
     Write `forward`; parameters and children are found by walking `__dict__` (lists, tuples and
-    dicts too, names that start with `_` not), and are called by their path, such as "linear1.weight".
+    dicts too, names that start with `_` not), and are called by their path: "linear1.weight".
     `buffers` names the attributes that are saved and moved with the parameters but not trained.
-    A module whose forward left it out on purpose sets `skipped`, and its parameters need no gradient.
+    A module that was left out of a forward on purpose is marked `skipped`: its parameters then
+    need no gradient.
     """
 
     training = True
@@ -60,7 +61,7 @@ class Module:
         return self.forward(*args)
 
     def walk(self):
-        """Yield (path, module or parameter), parents first, each object once, under its first path."""
+        """Yield (path, module or parameter), parents first, each once, under its first path."""
         return _walk("", self, set())
 
     def named_modules(self):
@@ -89,7 +90,7 @@ class Module:
         return self
 
     def train(self, mode=True):
-        """Switch the whole tree to training (or, with False, to evaluation).  Returns the module."""
+        """Switch the whole tree to training (with False, to evaluation).  Returns the module."""
         for _, m in self.named_modules():
             m.training = mode
         return self
@@ -107,7 +108,7 @@ class Module:
         return self
 
     def astype(self, dtype):
-        """Convert parameters and floating buffers to another floating dtype.  Returns the module."""
+        """Convert parameters and floating buffers to a floating dtype.  Returns the module."""
         self._convert(lambda array: array.astype(dtype) if array.dtype.kind == "f" else array)
         return self
 
@@ -138,7 +139,8 @@ class Module:
             places |= {path: (thing, name) for path, name in names}
         if places.keys() != state.keys():
             odd = sorted(places.keys() ^ state.keys())
-            raise ValueError(f"state must have the paths of this model; these differ: {', '.join(odd)}")
+            raise ValueError("state must have the paths of this model; these differ: "
+                             f"{', '.join(odd)}")
         for path, (thing, name) in places.items():
             due = thing.shape if name == "data" else getattr(thing, name).shape
             if state[path].shape != due:
@@ -152,7 +154,8 @@ class Module:
                if isinstance(v, int | float | str) and k != "training" and k[0] != "_"]
         children = [f"\n  {k}: " + repr(v).replace("\n", "\n  ") for k, v in vars(self).items()
                     if isinstance(v, Module)]
-        return f"{type(self).__name__}({', '.join(own)}{''.join(children)}{chr(10) * bool(children)})"
+        end = "\n" if children else ""
+        return f"{type(self).__name__}({', '.join(own)}{''.join(children)}{end})"
 
 
 def _walk(path, thing, seen):

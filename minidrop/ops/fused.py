@@ -9,7 +9,7 @@ from .shape import reshape
 
 @primitive
 def linear(x, w, b):
-    """y = x W^T + b for x (..., in), W (out, in), b (out,): the sum goes into the product's memory."""
+    """y = x W^T + b for x (..., in), W (out, in), b (out,), added in the product's memory."""
     y = x @ w.T
     y += b
     return y
@@ -26,7 +26,7 @@ def _rows(x):
 
 @primitive
 def softmax_cross_entropy(z, y):
-    """Mean over the batch of -sum_k y_k ln softmax(z)_k; y holds labels (N,) or probabilities (N, K)."""
+    """Mean over the batch of -sum_k y_k ln softmax(z)_k; labels y (N,) or probabilities (N, K)."""
     xp, n = array_module(z), len(z)
     top = z.max(-1, keepdims=True)
     lse = xp.log(xp.exp(z - top).sum(-1)) + top[:, 0]

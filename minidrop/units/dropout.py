@@ -5,11 +5,11 @@ Papers   Hinton, Srivastava, Krizhevsky, Sutskever, Salakhutdinov, "Improving ne
          Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent
          neural networks from overfitting", JMLR 15 (2014) 1929-1958: "Srivastava 2014".
 Where    Units: the activations $x$ of any layer, (N, D) or (N, C, H, W), one draw for each entry.
-Symbols  $p$ drop probability, $q = 1 - p$ keep probability (Srivastava 2014 writes $p$ for our $q$),
-         $m$ mask (1 keeps), $x$ input, $y$ output, $X$ (N, D) data, $R$ mask of $X$, $t$ targets,
-         $w$ weights, $\odot$ the product entry by entry.
+Symbols  $p$ drop probability, $q = 1 - p$ keep probability (Srivastava 2014 writes $p$ for our
+         $q$), $m$ mask (1 keeps), $x$ input, $y$ output, $X$ (N, D) data, $R$ mask of $X$,
+         $t$ targets, $w$ weights, $\odot$ the product entry by entry.
 
-Srivastava 2014, section 4; Hinton 2012, page 1 (q = 0.5): draw a mask
+Srivastava 2014, section 4; Hinton 2012, abstract (q = 0.5): draw a mask
 $$ m_i \sim \mathrm{Bernoulli}(q)                                              \tag{dropout.1} $$
 Every current library ("inverted"); no numbered equation in either paper: scale while training
 $$ y_i = m_i \, x_i / q                                                        \tag{dropout.2} $$
@@ -42,8 +42,8 @@ Differs
   p = 0 keeps every unit and p = 1 drops every unit.  [test_dropout_1_is_exact_at_both_ends]
 - From PyTorch: no `inplace`, since the input is needed elsewhere and a saved copy is not worth a
   silent change of the caller's array.  [test_dropout_2_leaves_its_input_alone]
-- From PyTorch's `F.dropout`, which is active unless told otherwise: the functions here have no mode,
-  and the module follows `train()` and `eval()`.  [test_dropout_module_follows_the_mode]
+- From PyTorch's `F.dropout`, which is active unless told otherwise: the functions here have no
+  mode, and the module follows `train()` and `eval()`.  [test_dropout_module_follows_the_mode]
 """
 
 from ..arguments import floating, keep_mask, option, probability
@@ -59,9 +59,9 @@ def dropout_mask(rng, shape, p):
 
     Source: Srivastava 2014, section 4.
 
-    >>> dropout_mask(7, (2, 4), p=0.5).astype(int)
-    array([[1, 0, 0, 1],
-           [0, 0, 0, 0]])
+    >>> dropout_mask(3, (2, 4), p=0.5).astype(int)
+    array([[1, 0, 1, 1],
+           [1, 1, 0, 0]])
     """
     return bernoulli(rng, 1 - probability(p), shape)                           # Eq. (dropout.1)
 
@@ -114,7 +114,7 @@ class Dropout(Noise):
     >>> import numpy as np
     >>> layer = Dropout(0.5).init(seed=3)
     >>> layer(np.ones(6)), layer.eval()(np.ones(6))
-    (array([2., 2., 0., 2., 0., 2.]), array([1., 1., 1., 1., 1., 1.]))
+    (array([2., 0., 2., 2., 2., 2.]), array([1., 1., 1., 1., 1., 1.]))
     """
 
     def __init__(self, p, scaling="inverted"):

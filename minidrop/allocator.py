@@ -1,4 +1,4 @@
-"""A setting of the machine's memory allocator that makes array code faster.  Never made on import."""
+"""A setting of the memory allocator that makes array code faster.  Never made on import."""
 
 import ctypes
 import os
@@ -20,4 +20,5 @@ def tune():
     except (OSError, AttributeError):
         return False
     settings = ((TRIM_THRESHOLD, 2**31 - 1), (MMAP_THRESHOLD, 2**25), (MMAP_MAX, 0))
-    return all([mallopt(name, value) for name, value in settings])
+    done = [mallopt(name, value) for name, value in settings]
+    return all(done)

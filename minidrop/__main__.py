@@ -1,0 +1,5 @@
+"""`python -m minidrop` is the command line."""
+
+from .cli import main
+
+main(prog_name="minidrop")

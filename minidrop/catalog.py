@@ -1,0 +1,136 @@
+r"""The table of techniques and equations, read from the source text: nothing is typed twice.
+
+A module that states equations does so in its docstring, each as a line that gives its place in the
+paper and says what it is, and the formula with its tag:
+
+    Srivastava 2014, section 4: draw a mask
+    $$ m_i \sim \mathrm{Bernoulli}(q) \tag{dropout.1} $$
+
+A line of code that computes it ends in `# Eq. (dropout.1)`; a property is tied to a test whose name
+starts with `test_dropout_1_`.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from pathlib import Path
+from typing import NamedTuple
+
+PACKAGE = Path(__file__).parent
+PLACES = ("inputs", "units", "weights", "paths", "norms", "penalties", "averages", "schedules")
+SECTIONS = ("Paper", "Papers", "Where", "Symbols", "Without noise", "Differs")
+
+_FORMULA = re.compile(r"([^\n]*)\n\$\$(.*?)\\tag\{([\w.]+)\}\s*\$\$", re.S)
+_TAG = re.compile(r"\\tag\{([\w.]+)\}")
+_CITATION = re.compile(r"# Eq\. \(([\w.]+)\)")
+_TEST = re.compile(r"^def test_(\w+)", re.M)
+
+
+class Line(NamedTuple):
+    """A line of code that computes an equation."""
+
+    path: Path
+    number: int
+    function: str
+    code: str
+
+
+class Equation(NamedTuple):
+    """One numbered equation: where it stands in the paper, what it is, and who computes it."""
+
+    tag: str
+    place: str
+    title: str
+    latex: str
+    lines: tuple
+    tests: tuple
+
+
+class Technique(NamedTuple):
+    """One module that states equations."""
+
+    name: str
+    path: Path
+    summary: str
+    sections: dict
+    equations: tuple
+
+
+def techniques(package=PACKAGE, tests=None):
+    """Every module of the package that states equations, in the order of folders and names.
+
+    `tests` is the folder of the tests, by default the one beside the package, if it is there.
+    """
+    tests = package.parent / "tests" if tests is None else tests
+    names = test_names(tests)
+    cited = [(tag, line) for path in sorted(package.rglob("*.py")) for tag, line in citations(path)]
+    found = [_technique(path, cited, names) for path in sorted(package.rglob("*.py"))
+             if _TAG.search(docstring(path))]
+    return sorted(found, key=lambda t: (place_of(t.path, package), t.name))
+
+
+def technique(name, package=PACKAGE):
+    """The technique called `name`; KeyError where there is none."""
+    return {t.name: t for t in techniques(package)}[name]
+
+
+def place_of(path, package=PACKAGE):
+    """Which folder of PLACES a file lies in, as a number; len(PLACES) for the rest."""
+    folder = path.relative_to(package).parts[0]
+    return PLACES.index(folder) if folder in PLACES else len(PLACES)
+
+
+def _technique(path, cited, names):
+    text = docstring(path)
+    equations = []
+    for above, latex, tag in _FORMULA.findall(text):
+        place, _, title = above.strip().rpartition(": ")
+        lines = tuple(line for cited_tag, line in cited if cited_tag == tag)
+        prefix = tag.replace(".", "_") + "_"
+        tied = tuple(name for name in names if name.startswith(prefix))
+        equations.append(Equation(tag, place, title, latex.strip(), lines, tied))
+    summary = text.partition("\n")[0].strip()
+    return Technique(path.stem, path, summary, sections(text), tuple(equations))
+
+
+def docstring(path):
+    """The docstring of a module file, or ""."""
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
+def sections(text):
+    """{"Papers": ..., "Where": ...}: the labelled paragraphs of a technique's docstring."""
+    labels = "|".join(SECTIONS)
+    parts = re.split(rf"^({labels})(?:\s{{2,}}|\n)", text, flags=re.M)
+    bodies = [re.split(r"\n(?=[^\n]*\n\$\$)", body)[0] for body in parts[2::2]]
+    return {label: _flowing(body) for label, body in zip(parts[1::2], bodies, strict=True)}
+
+
+def _flowing(body):
+    lines = [line.strip() for line in body.strip().splitlines()]
+    return re.sub(r"\n(?!- )", " ", "\n".join(line for line in lines if line))
+
+
+def citations(path):
+    """(tag, Line) for every `# Eq. (tag)` comment of a file."""
+    source = path.read_text(encoding="utf-8")
+    functions = [node for node in ast.walk(ast.parse(source))
+                 if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    found = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        for tag in _CITATION.findall(token.string) if token.type == tokenize.COMMENT else ():
+            row = token.start[0]
+            around = [f.name for f in functions if f.lineno <= row <= f.end_lineno]
+            code = token.line[: token.start[1]].strip()
+            found.append((tag, Line(path, row, ".".join(around), code)))
+    return found
+
+
+def test_names(tests):
+    """What follows `test_` in the names of all tests below a folder."""
+    files = sorted(tests.rglob("test_*.py")) if tests.is_dir() else ()
+    return [name for path in files for name in _TEST.findall(path.read_text(encoding="utf-8"))]
+
+
+test_names.__test__ = False                       # not a test, in spite of its name

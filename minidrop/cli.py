@@ -1,0 +1,155 @@
+"""The command line: `minidrop lesson | show | equations | bench | doctor`."""
+
+import difflib
+import json
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from . import __version__
+
+
+class Suggesting(click.Group):
+    """A group that answers a wrong name with the nearest right one."""
+
+    def resolve_command(self, context, args):
+        if self.get_command(context, args[0]) is None and not args[0].startswith("-"):
+            raise unknown("command", args[0], self.list_commands(context))
+        return super().resolve_command(context, args)
+
+
+def unknown(kind, name, known):
+    """A usage error that suggests the nearest of the known names."""
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    return click.UsageError(f"there is no {kind} {name!r}; {hint}")
+
+
+@click.group(cls=Suggesting, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="minidrop")
+def main():
+    """minidrop: the dropout family, written out.
+
+    Start with `minidrop lesson dropout`.
+    """
+    from .allocator import tune
+
+    tune()
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.option("--code/--no-code", default=True, help="Show the code as well as the text.")
+def lesson(name, code):
+    """Run the lesson NAME, or list the lessons.
+
+    A lesson explains, checks and trains; its figures are saved to ./minidrop-figures/.
+    MINIDROP_SMOKE=1 makes it brief.
+    """
+    from . import lesson as lessons
+
+    if name is None:
+        for number, known in enumerate(lessons.ORDER, 1):
+            about = lessons.title(known) if known in lessons.written() else "(not written yet)"
+            click.echo(f"{number:3d}  {known:14s}{about}")
+        return
+    name = name.lower().removesuffix(".py").lstrip("0123456789_")
+    if name not in lessons.written():
+        if name in lessons.ORDER:
+            raise click.UsageError(f"the lesson {name!r} is not written yet; there are "
+                                   f"{', '.join(lessons.written())}")
+        raise unknown("lesson", name, lessons.written())
+    try:
+        lessons.run(name, code=code)
+    except KeyboardInterrupt:
+        again = f"interrupted; start again with: minidrop lesson {name}"
+        raise click.ClickException(again) from None
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("name")
+def show(name):
+    """Show the equations of technique NAME beside the lines that compute them."""
+    from . import catalog, terminal
+
+    known = {technique.name: technique for technique in catalog.techniques()}
+    if name not in known:
+        raise unknown("technique", name, sorted(known))
+    technique, out = known[name], terminal.console()
+    out.print(f"[bold]{technique.summary}[/bold]")
+    for label, body in technique.sections.items():
+        if label not in ("Without noise", "Differs"):
+            terminal.print_markdown(out, f"**{label}**  {body}")
+    for equation in technique.equations:
+        out.print()
+        terminal.print_markdown(out, f"*{equation.place}*: {equation.title}" if equation.place
+                                else equation.title)
+        terminal.print_formula(out, rf"{equation.latex} \tag{{{equation.tag}}}")
+        for line in equation.lines:
+            click.echo(f"    {where(line)}  in {line.function}")
+            terminal.print_code(out, line.code)
+        for test in equation.tests:
+            click.echo(f"    shown by test_{test}")
+    for label in ("Without noise", "Differs"):
+        if label in technique.sections:
+            out.print()
+            terminal.print_markdown(out, f"**{label}**\n\n{technique.sections[label]}")
+
+
+@main.command()
+def equations():
+    """List every equation: its tag, place in the paper, line of code and tests."""
+    from . import catalog, terminal
+
+    for technique in catalog.techniques():
+        click.secho(technique.summary, bold=True)
+        for equation in technique.equations:
+            click.echo(f"  ({equation.tag})  {equation.place}: {terminal.plain(equation.title)}")
+            click.echo(f"      {terminal.formula(equation.latex)}")
+            for line in equation.lines:
+                click.echo(f"      {where(line)}  {line.function}")
+            for test in equation.tests:
+                click.echo(f"      test_{test}")
+
+
+def where(line):
+    """path:number of a line, from the package's own folder on."""
+    from .catalog import PACKAGE
+
+    return f"{line.path.relative_to(PACKAGE.parent)}:{line.number}"
+
+
+@main.command()
+@click.argument("workloads", nargs=-1)
+@click.option("--blocks", default=15, show_default=True, help="How often they take turns.")
+@click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also write the records to this file.")
+def bench(workloads, blocks, target):
+    """Time minidrop beside PyTorch, in turns, in one run; WORKLOADS are letters, all by default."""
+    from . import bench
+
+    for name in workloads:
+        if name not in bench.WORKLOADS:
+            raise unknown("workload", name, list(bench.WORKLOADS))
+    try:
+        records = bench.run(workloads or tuple(bench.WORKLOADS), blocks=blocks)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(bench.table(records))
+    if target:
+        target.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
+        click.echo(f"written: {target}")
+
+
+@main.command()
+def doctor():
+    """Say what this machine has: versions, backend, threads, GPU, data."""
+    from .doctor import report
+
+    for what, found in report():
+        click.echo(f"{what:11s} {found}")

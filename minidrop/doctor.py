@@ -1,0 +1,55 @@
+"""What this machine has: versions, array libraries, threads, GPU, data."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from pathlib import Path
+
+from . import xp
+from .allocator import tune
+from .lesson import folder, written
+
+
+def report():
+    """[(what, found)]: every line a fact of this machine, in plain text."""
+    from threadpoolctl import threadpool_info
+
+    from .data import digits
+
+    blas = [f"{pool['internal_api']} {pool.get('version')}, kernel "
+            f"{pool.get('architecture', 'unknown')}, {pool['num_threads']} threads"
+            for pool in threadpool_info() if pool["user_api"] == "blas"]
+    data, embedded = os.environ.get("MINIDROP_DATA"), digits()
+    return [
+        ("minidrop", f"{version('minidrop')}, {len(written())} lessons in {folder()}"),
+        ("Python", f"{platform.python_version()} on {platform.platform()}"),
+        *((name, version(name)) for name in ("numpy", "matplotlib", "cupy", "torch")),
+        ("BLAS", "; ".join(blas) or "unknown to threadpoolctl"),
+        ("threads", f"{xp.threads()} for array passes (MINIDROP_THREADS changes it)"),
+        ("allocator", "tuned by this command line" if tune() else "as the system has it"),
+        ("GPU", gpu()),
+        ("data", f"digits embedded ({sum(len(x) for x, _ in embedded)} images); MINIDROP_DATA "
+                 + (f"is {data}" + ("" if Path(data).is_dir() else ", which is no folder")
+                    if data else "is not set")),
+    ]
+
+
+def version(name):
+    """The installed version of a package, or "not installed"."""
+    for candidate in (name, *(f"{name}-cuda{n}x" for n in (12, 13))):
+        try:
+            return importlib.metadata.version(candidate)
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return "not installed"
+
+
+def gpu():
+    """One sentence on the GPU that CuPy sees."""
+    try:
+        cupy = xp.backend_module("cupy")
+    except ValueError as error:
+        return f"none: {error}"
+    properties = cupy.cuda.runtime.getDeviceProperties(0)
+    return f"{properties['name'].decode()}, CUDA {cupy.cuda.runtime.runtimeGetVersion()}"

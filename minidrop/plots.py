@@ -1,0 +1,47 @@
+"""Figures: one style, readable in grey, written to ./minidrop-figures/."""
+
+import os
+import sys
+from pathlib import Path
+
+FOLDER = Path("minidrop-figures")
+STYLE = {
+    "figure.dpi": 110, "figure.constrained_layout.use": True, "font.size": 10,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11,
+    "axes.titlelocation": "left", "legend.frameon": False, "lines.linewidth": 1.8,
+    "image.cmap": "gray_r", "savefig.facecolor": "white",
+}
+DARK, MIDDLE, LIGHT = "#1b3a57", "#c8553d", "#9fb4c7"    # told apart by lightness alone
+
+
+def subplots(rows=1, columns=1, size=(8.0, 3.2), **options):
+    """(figure, axes) in the house's style; `size` in inches."""
+    import matplotlib  # here, so that importing minidrop stays cheap
+
+    if "ipykernel" not in sys.modules:
+        matplotlib.use("Agg")                     # a file is the aim, no window is opened
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context(STYLE):
+        return plt.subplots(rows, columns, figsize=size, **options)
+
+
+def save_figure(figure, name, folder=FOLDER):
+    """Write `folder`/`name`.png, print its path, open it where there is a screen."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    figure.savefig(path, dpi=150)
+    print(f"figure: {path}")
+    if has_screen():
+        import click
+
+        click.launch(str(path))
+    return path
+
+
+def has_screen():
+    """Whether a person sits before a screen: a terminal, a display, and no notebook or CI."""
+    if not sys.stdout.isatty() or os.environ.get("CI") or "ipykernel" in sys.modules:
+        return False
+    return sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
