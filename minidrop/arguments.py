@@ -13,9 +13,10 @@ def probability(p, name="p"):
     """
     if isinstance(p, bool) or not isinstance(p, Real):
         raise TypeError(f"{name} must be a number in [0, 1], got {describe(p)}")
-    if not 0 <= p <= 1:
+    value = float(p)
+    if not 0 <= value <= 1:
         raise ValueError(f"{name} is a probability and must lie in [0, 1], got {p!r}")
-    return float(p)
+    return value
 
 
 def number(value, name, least=0.0, most=math.inf):
@@ -82,6 +83,8 @@ def keep_mask(mask, shape, name="mask"):
 
 def describe(value):
     """A short picture of a wrong value for an error message."""
-    text = repr(value)
     kind = type(value).__name__
+    if getattr(value, "ndim", 0):
+        return f"{kind} of shape {value.shape}, {value.dtype}"
+    text = repr(value)
     return f"{kind} {text}" if len(text) <= 60 else kind

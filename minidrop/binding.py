@@ -1,5 +1,6 @@
 """Schedules: an array with one value per step, bound to the attributes that a pattern names."""
 
+import math
 from fnmatch import fnmatchcase
 
 from .arguments import describe
@@ -29,9 +30,11 @@ class Binding:
                  for path, m in model.named_modules() for name, value in vars(m).items()
                  if isinstance(value, int | float) and not isinstance(value, bool)}
         slots["lr"] = (optimizer, "lr")
-        self.bound = {}
+        self.bound: dict[str, tuple] = {}
+        if not isinstance(schedules, dict | None):
+            raise TypeError(f"schedules must map patterns to arrays, got {describe(schedules)}")
         for pattern, schedule in (schedules or {}).items():
-            values = [float(v) for v in getattr(schedule, "values", schedule)]
+            values = _numbers(pattern, schedule)
             if len(values) != steps:
                 raise ValueError(f"schedules[{pattern!r}] must hold one value for each of the "
                                  f"{steps} steps, got {len(values)}")
@@ -61,3 +64,15 @@ class Binding:
         """Give every bound attribute the value it had before the run."""
         for owner, name, start, _ in self.bound.values():
             setattr(owner, name, start)
+
+
+def _numbers(pattern, schedule):
+    values = schedule.values if isinstance(schedule, scaled) else schedule
+    try:
+        values = [float(v) for v in values]
+    except (TypeError, ValueError):
+        raise TypeError(f"schedules[{pattern!r}] must be an array of numbers, got "
+                        f"{describe(values)}") from None
+    if not all(map(math.isfinite, values)):
+        raise ValueError(f"schedules[{pattern!r}] must hold finite numbers")
+    return values

@@ -22,7 +22,7 @@ PLACES = ("inputs", "units", "weights", "paths", "norms", "penalties", "averages
 SECTIONS = ("Paper", "Papers", "Where", "Symbols", "Without noise", "Differs")
 
 _FORMULA = re.compile(r"([^\n]*)\n\$\$(.*?)\\tag\{([\w.]+)\}\s*\$\$", re.S)
-_TAG = re.compile(r"\\tag\{([\w.]+)\}")
+_TAG = re.compile(r"^\$\$.*?\\tag\{([\w.]+)\}", re.M | re.S)
 _CITATION = re.compile(r"# Eq\. \(([\w.]+)\)")
 _TEST = re.compile(r"^def test_(\w+)", re.M)
 
@@ -68,6 +68,20 @@ def techniques(package=PACKAGE, tests=None):
     found = [_technique(path, cited, names) for path in sorted(package.rglob("*.py"))
              if _TAG.search(docstring(path))]
     return sorted(found, key=lambda t: (place_of(t.path, package), t.name))
+
+
+def table(package=PACKAGE):
+    """The techniques as a Markdown table: name, where, what it does, its functions and lesson."""
+    rows = ["| technique | noise on | what it does | functions |", "|---|---|---|---|"]
+    for t in techniques(package):
+        if place_of(t.path, package) < len(PLACES):
+            name, _, what = t.summary.rstrip(".").partition(": ")
+            public = [node.name for node in ast.parse(t.path.read_text(encoding="utf-8")).body
+                      if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
+            path = t.path.relative_to(package.parent).as_posix()
+            rows.append(f"| [{name}]({path}) | {t.path.parent.name} | {what} | "
+                        f"{', '.join(f'`{function}`' for function in public)} |")
+    return "\n".join(rows)
 
 
 def technique(name, package=PACKAGE):
@@ -121,7 +135,7 @@ def citations(path):
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         for tag in _CITATION.findall(token.string) if token.type == tokenize.COMMENT else ():
             row = token.start[0]
-            around = [f.name for f in functions if f.lineno <= row <= f.end_lineno]
+            around = [f.name for f in functions if f.lineno <= row <= (f.end_lineno or 0)]
             code = token.line[: token.start[1]].strip()
             found.append((tag, Line(path, row, ".".join(around), code)))
     return found
@@ -131,6 +145,3 @@ def test_names(tests):
     """What follows `test_` in the names of all tests below a folder."""
     files = sorted(tests.rglob("test_*.py")) if tests.is_dir() else ()
     return [name for path in files for name in _TEST.findall(path.read_text(encoding="utf-8"))]
-
-
-test_names.__test__ = False                       # not a test, in spite of its name

@@ -7,7 +7,7 @@ noise, `Record` writes down what was drawn, `Forbid` proves that nothing is.
 
 import math
 
-from .arguments import count, describe, option, probability, shape_of
+from .arguments import count, describe, floating, number, option, probability, shape_of
 from .noise import Stream, gaussian
 from .tape import Tensor, data_of, grad
 from .xp import array_module, asarray
@@ -31,7 +31,8 @@ def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
     True
     """
     option(order, "order", (1, 2))
-    points = [x.astype("float64") for x in map(data_of, inputs)]
+    step, tolerance = number(step, "step", least=2.0**-500), number(tolerance, "tolerance")
+    points = [floating(data_of(x), f"inputs[{i}]").astype("float64") for i, x in enumerate(inputs)]
     value = data_of(f(*map(Tensor, points)))
     u = _random(value, seed, "u")
     worst = _compare(f, points, u, step, tolerance, seed, "gradient")
@@ -42,6 +43,7 @@ def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
             gradients = grad(f(*_leaves(xs)), xs, Tensor(u), create_graph=True)
             return sum((g * v).sum() for g, v in zip(gradients, directions, strict=True))
 
+        slope.__name__ = _name(f)
         one = array_module(value).ones((), "float64")
         second = _compare(slope, points, one, step, 100 * tolerance, seed, "second order")
         worst = max(worst, second)
@@ -61,14 +63,17 @@ def _compare(f, points, u, step, tolerance, seed, what):
         got = float((gradient * v).sum())
         error = abs(got - expected) / max(1, abs(got), abs(expected))
         if not error <= tolerance:
-            name = getattr(f, "name", getattr(f, "__name__", describe(f)))
             raise GradientError(
-                f"{what} of {name}, argument {i} of shape {x.shape}: the tape says {got:.10g} along "
-                f"a random direction, differences say {expected:.10g} (relative error {error:.1e} "
-                f"> {tolerance:.1e}); look at that argument's adjoint, or for noise drawn anew at "
-                "every call")
+                f"{what} of {_name(f)}, argument {i} of shape {x.shape}: the tape says {got:.10g} "
+                f"along a random direction, differences say {expected:.10g} (relative error "
+                f"{error:.1e} > {tolerance:.1e}); look at that argument's adjoint, or for noise "
+                "drawn anew at every call")
         worst = max(worst, error)
     return worst
+
+
+def _name(f):
+    return getattr(f, "name", getattr(f, "__name__", describe(f)))
 
 
 def _leaves(xs):
@@ -130,7 +135,8 @@ class Replay:
         if not self.left:
             raise ValueError(f"Replay has no draw left for {transform.__name__}{args}")
         noise, shape = self.left.pop(0), args[-1] if args else None
-        if isinstance(shape, tuple) and getattr(noise, "shape", shape) != shape:
+        due = shape_of(shape) if isinstance(shape, tuple | list | int) else None
+        if due is not None and getattr(noise, "shape", due) != due:
             raise ValueError(f"Replay was asked for {transform.__name__} of shape {shape}, its "
                              f"next draw has shape {noise.shape}")
         return noise

@@ -72,12 +72,20 @@ def lesson(name, code):
 
 
 @main.command()
-@click.argument("name")
-def show(name):
-    """Show the equations of technique NAME beside the lines that compute them."""
+@click.argument("name", required=False)
+@click.option("--table", is_flag=True, help="List all as the Markdown table of the README.")
+def show(name, table):
+    """Show the equations of technique NAME beside the lines that compute them, or list all."""
     from . import catalog, terminal
 
     known = {technique.name: technique for technique in catalog.techniques()}
+    if table:
+        click.echo(catalog.table())
+        return
+    if name is None:
+        for technique in known.values():
+            click.echo(f"{technique.name:14s}{technique.summary}")
+        return
     if name not in known:
         raise unknown("technique", name, sorted(known))
     technique, out = known[name], terminal.console()

@@ -18,7 +18,12 @@ def linear(x, weight, bias=None):
     >>> linear(np.ones((2, 3)), np.ones((4, 3)), np.zeros(4)).shape
     (2, 4)
     """
-    if x.ndim < 2 or x.shape[-1] != weight.shape[-1]:
+    due = getattr(weight, "shape", ())
+    if len(due) != 2:
+        raise ValueError(f"weight must be an array of shape (out, in), got {describe(weight)}")
+    if bias is not None and getattr(bias, "shape", None) != due[:1]:
+        raise ValueError(f"bias must be an array of shape {due[:1]}, got {describe(bias)}")
+    if floating(x).ndim < 2 or x.shape[-1] != due[1]:
         raise ValueError(f"x must have shape (N, {weight.shape[-1]}) to meet a weight of shape "
                          f"{weight.shape}, got {x.shape}")
     return x @ weight.T if bias is None else _linear(x, weight, bias)
@@ -26,6 +31,8 @@ def linear(x, weight, bias=None):
 
 def log_softmax(x):
     """x - ln sum_k e^x_k over the last axis, without overflow."""
+    if floating(x).ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"x must have numbers along its last axis, got shape {x.shape}")
     return x - logsumexp(x)
 
 
@@ -66,16 +73,18 @@ def cross_entropy(logits, target):
 
 def mse_loss(y, target):
     """The mean of (y - target)^2 over all entries; the shapes must be equal."""
-    if y.shape != target.shape or y.size == 0:
-        raise ValueError(f"y and target must have one shape that is not empty, got {y.shape} and "
-                         f"{target.shape}")
+    if floating(y, "y").shape != getattr(target, "shape", None) or y.size == 0:
+        raise ValueError("y and target must be arrays of one shape that is not empty, got "
+                         f"{describe(y)} and {describe(target)}")
     difference = y - target
     return (difference * difference).mean()
 
 
 def accuracy(logits, labels):
     """The share of rows whose largest logit is at the label, as a Python float."""
-    z, y = data_of(logits), data_of(labels)
-    if len(z) == 0 or y.shape != z.shape[:1]:
-        raise ValueError(f"labels must have shape {z.shape[:1]} and not be empty, got {y.shape}")
+    z, y = floating(data_of(logits), "logits"), data_of(labels)
+    if z.ndim != 2 or z.size == 0:
+        raise ValueError(f"logits must have shape (N, K), N and K at least 1, got {z.shape}")
+    if getattr(y, "shape", None) != z.shape[:1]:
+        raise ValueError(f"labels must be an array of shape {z.shape[:1]}, got {describe(y)}")
     return float((z.argmax(-1) == y).mean())

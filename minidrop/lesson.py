@@ -86,7 +86,13 @@ def run(name, code=True):
 
     With `code` False only the text and the output are shown.
     """
-    path, out = path_of(name), console()
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):            # a lesson's matrices are small
+        _run(path_of(name), console(), code)
+
+
+def _run(path, out, code):
     source = path.read_text(encoding="utf-8")
     namespace = {"__name__": "__main__", "__file__": str(path)}
     for cell in cells(source):
@@ -98,5 +104,5 @@ def run(name, code=True):
             out.print()
             print_code(out, cell.text.strip("\n"))
             out.print()
-        padded = "\n" * (cell.line - 1) + cell.text  # tracebacks then name the file's own lines
+        padded = "\n" * (cell.line - 1) + cell.text    # so tracebacks name the file's own lines
         exec(compile(padded, str(path), "exec"), namespace)

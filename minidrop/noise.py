@@ -17,8 +17,8 @@ import operator
 
 import numpy
 
-from .arguments import count, describe, number, probability, shape_of
-from .xp import array_module, backend_module, chunks, par
+from .arguments import count, describe, number, option, probability, shape_of
+from .xp import BACKENDS, array_module, backend_module, chunks, par
 
 WORDS = 4                   # 64-bit words in a block
 HALVES = 16                 # 16-bit halves in a block, least significant first within a word
@@ -41,6 +41,9 @@ class Stream:
             seed = operator.index(seed)
         except TypeError:
             raise TypeError(f"seed must be a whole number, got {describe(seed)}") from None
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, got {describe(name)}")
+        option(backend, "backend", BACKENDS)
         digest = hashlib.sha256(name.encode()).digest()
         self.key = (seed % 2**64, int.from_bytes(digest[:8], "little"))
         self.block = 0
@@ -57,7 +60,11 @@ class Stream:
 
     @state.setter
     def state(self, state):
+        if not isinstance(state, tuple | list) or len(state) != 3:
+            raise ValueError(f"state must be three whole numbers, got {describe(state)}")
         k0, k1, block = (count(part, "state", least=0) for part in state)
+        if max(k0, k1) >= 2**64:
+            raise ValueError(f"state must start with two key words below 2^64, got {state}")
         self.key, self.block = (k0, k1), block
 
     def to(self, backend):
@@ -105,8 +112,8 @@ class Stream:
                 numpy.less(high, top, out=below[s])
                 if rest:
                     ties.append(s.start + numpy.flatnonzero(high == top))
-            if rest:                              # the low plane matters only where the high ties
-                tied = numpy.concatenate(ties)
+            tied = numpy.concatenate(ties) if ties else ()
+            if len(tied):                         # the low plane matters only where the high ties
                 below[tied] = self._halves_at(start + plane, tied) < rest
 
         par(part, n)
@@ -171,9 +178,10 @@ def as_stream(rng):
     """`rng` itself if it can draw, and Stream(rng, "") for an int seed."""
     if hasattr(rng, "draw"):
         return rng
-    if hasattr(rng, "__index__"):
-        return Stream(rng)
-    raise TypeError(f"rng must be a Stream or an int seed, got {describe(rng)}")
+    try:
+        return Stream(operator.index(rng))
+    except TypeError:
+        raise TypeError(f"rng must be a Stream or an int seed, got {describe(rng)}") from None
 
 
 def draws(transform):

@@ -27,11 +27,12 @@ class Optimizer:
     step; another model is refused, since its paths could be the same.
     """
 
-    slots = ()                                    # names of the arrays kept for every parameter
+    lr: float
+    slots: tuple[str, ...] = ()                   # names of the arrays kept for every parameter
 
     def __init__(self):
         self.state = {}                           # path -> list of arrays, as `slots` names them
-        self._model = lambda: None
+        self._model = None                        # a weak reference, from the first step on
 
     def update(self, w, g, *state):
         """Change w and its state in place; the arrays may be any rows of a parameter."""
@@ -43,10 +44,10 @@ class Optimizer:
         Frozen parameters (`requires_grad` False) and those of skipped modules are left alone.
         ValueError for any other parameter that received no gradient.
         """
-        if self._model() is not model:
-            if self._model() is not None:
-                raise ValueError("this optimizer has stepped another model; make a new one")
+        if self._model is None:
             self._model = weakref.ref(model)
+        elif self._model() is not model:          # also where that other model is gone
+            raise ValueError("this optimizer has stepped another model; make a new one")
         skipped = []
         for path, thing in model.walk():
             if not isinstance(thing, Parameter):

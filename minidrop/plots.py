@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path("minidrop-figures")
-STYLE = {
+STYLE: dict = {
     "figure.dpi": 110, "figure.constrained_layout.use": True, "font.size": 10,
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11,
     "axes.titlelocation": "left", "legend.frameon": False, "lines.linewidth": 1.8,
@@ -22,8 +22,8 @@ def subplots(rows=1, columns=1, size=(8.0, 3.2), **options):
         matplotlib.use("Agg")                     # a file is the aim, no window is opened
     import matplotlib.pyplot as plt
 
-    with plt.rc_context(STYLE):
-        return plt.subplots(rows, columns, figsize=size, **options)
+    plt.rcParams.update(STYLE)
+    return plt.subplots(rows, columns, figsize=size, **options)
 
 
 def save_figure(figure, name, folder=FOLDER):

@@ -14,11 +14,12 @@ import contextlib
 import itertools
 import operator
 import threading
+from typing import Any
 
 from .arguments import describe
+from .operators import REGISTRY, Operators, data_of
 from .xp import array_module, asarray
 
-REGISTRY = {}                                     # name -> Primitive: all the calculus there is
 USED = ("used",)                                  # the node of a Tensor whose graph is used up
 
 _next_age = itertools.count(1).__next__           # leaves have age 0
@@ -32,7 +33,7 @@ class _Recording(threading.local):
 _recording = _Recording()
 
 
-class Tensor:
+class Tensor(Operators):
     """An array that remembers how it was made, where a gradient is wanted.
 
     `data` is the array (NumPy or CuPy), `grad` an array of its shape or None.  Python floats and
@@ -46,8 +47,6 @@ class Tensor:
     """
 
     __slots__ = ("data", "grad", "requires_grad", "node", "age", "__weakref__")
-    __array_ufunc__ = None                        # array * Tensor asks the Tensor
-    __hash__ = object.__hash__
 
     def __init__(self, data, requires_grad=False):
         data = asarray(data.data if isinstance(data, Tensor) else data)
@@ -55,28 +54,25 @@ class Tensor:
             raise TypeError(f"data must hold real numbers, got {data.dtype}")
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"requires_grad needs floats, got {data.dtype}")
-        self.data, self.grad, self.requires_grad = data, None, requires_grad
+        self.data: Any = data
+        self.grad, self.requires_grad = None, requires_grad
         self.node, self.age = None, 0
 
     shape = property(lambda self: self.data.shape)
     dtype = property(lambda self: self.data.dtype)
     ndim = property(lambda self: self.data.ndim)
     size = property(lambda self: self.data.size)
-    T = property(lambda self: REGISTRY["transpose"](self))
 
     def backward(self, g=None):
         """Add d(self)/d(leaf) to the `.grad` of every leaf; the graph is used up.
 
         `g` is the cotangent, of self's shape; it may be left out where self has one element.
         """
-        given = set()                             # gradients that somebody holds already
+        given = {id(data_of(g))}
         for leaf, gradient in _walk(self, g, None, create_graph=False, free=True):
             if leaf.grad is not None:
                 gradient = leaf.grad + gradient
-            elif id(gradient) in given or gradient is g or gradient.base is not None:
-                gradient = gradient.copy()        # a view or a shared array must not be handed out
-            given.add(id(gradient))
-            leaf.grad = asarray(gradient.astype(leaf.dtype, copy=False))
+            leaf.grad = asarray(_own(gradient, given).astype(leaf.dtype, copy=False))
 
     def __repr__(self):
         return f"Tensor({self.data!r}{', requires_grad=True' if self.requires_grad else ''})"
@@ -85,71 +81,7 @@ class Tensor:
         if self.requires_grad:
             raise TypeError("a Tensor that needs a gradient does not become an array by itself; "
                             "use its .data")
-        return self.data.__array__(dtype) if dtype else self.data.__array__()
-
-    def __len__(self): return len(self.data)
-    def __iter__(self): return (self[i] for i in range(len(self.data)))
-    def __float__(self): return float(self.data)
-    def __int__(self): return int(self.data)
-    def __bool__(self): return bool(self.data)
-    def item(self): return self.data.item()
-
-    def __add__(self, other): return REGISTRY["add"](self, other)
-    def __radd__(self, other): return REGISTRY["add"](other, self)
-    def __sub__(self, other): return REGISTRY["sub"](self, other)
-    def __rsub__(self, other): return REGISTRY["sub"](other, self)
-    def __mul__(self, other): return REGISTRY["mul"](self, other)
-    def __rmul__(self, other): return REGISTRY["mul"](other, self)
-    def __truediv__(self, other): return REGISTRY["div"](self, other)
-    def __rtruediv__(self, other): return REGISTRY["div"](other, self)
-    def __pow__(self, other): return REGISTRY["pow"](self, other)
-    def __rpow__(self, other): return REGISTRY["pow"](other, self)
-    def __matmul__(self, other): return REGISTRY["matmul"](self, other)
-    def __rmatmul__(self, other): return REGISTRY["matmul"](other, self)
-    def __neg__(self): return REGISTRY["neg"](self)
-    def __abs__(self): return REGISTRY["abs"](self)
-    def __getitem__(self, index): return REGISTRY["getitem"](self, index=index)
-
-    # Comparisons are arrays of booleans: a step has no gradient.
-    def __eq__(self, other): return self.data == data_of(other)
-    def __ne__(self, other): return self.data != data_of(other)
-    def __lt__(self, other): return self.data < data_of(other)
-    def __le__(self, other): return self.data <= data_of(other)
-    def __gt__(self, other): return self.data > data_of(other)
-    def __ge__(self, other): return self.data >= data_of(other)
-
-    def sum(self, axis=None, keepdims=False):
-        return REGISTRY["sum"](self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis=None, keepdims=False):
-        return REGISTRY["mean"](self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis=None, keepdims=False):
-        return REGISTRY["max"](self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis=None, keepdims=False):
-        return -REGISTRY["max"](-self, axis=axis, keepdims=keepdims)
-
-    def reshape(self, *shape):
-        return REGISTRY["reshape"](self, shape=shape[0] if isinstance(shape[0], tuple) else shape)
-
-    def transpose(self, *axes):
-        if len(axes) == 1 and not hasattr(axes[0], "__index__"):
-            axes = axes[0]
-        return REGISTRY["transpose"](self, axes=axes or None)
-
-    def swapaxes(self, first, second):
-        axes = list(range(self.ndim))
-        axes[first], axes[second] = axes[second], axes[first]
-        return REGISTRY["transpose"](self, axes=tuple(axes))
-
-    def ravel(self): return self.reshape(-1)
-    def astype(self, dtype): return REGISTRY["astype"](self, dtype=dtype)
-
-
-def data_of(x):
-    """The array of a Tensor; anything else as it is."""
-    return x.data if isinstance(x, Tensor) else x
+        return self.data.__array__(dtype, copy=copy)
 
 
 class Primitive:
@@ -218,14 +150,18 @@ def grad(y, xs, g=None, create_graph=False):
     >>> first.data, grad(first.sum(), x)
     (array([12.], dtype=float32), array([12.], dtype=float32))
     """
-    wanted = [xs] if isinstance(xs, Tensor) else list(xs)
+    one = isinstance(xs, Tensor) or not hasattr(xs, "__iter__")
+    wanted = [xs] if one else list(xs)
     for i, x in enumerate(wanted):
         if not isinstance(x, Tensor) or not x.requires_grad:
             raise ValueError(f"xs[{i}] must be a Tensor that needs a gradient, got {describe(x)}")
     with contextlib.nullcontext() if create_graph else no_grad():
         found = dict(_walk(y, g, set(wanted), create_graph, free=False))
         gradients = [found[x] if x in found else _zero(x, create_graph) for x in wanted]
-    return gradients[0] if isinstance(xs, Tensor) else gradients
+    if not create_graph:
+        given = {id(data_of(g))}
+        gradients = [asarray(_own(gradient, given)) for gradient in gradients]
+    return gradients[0] if one else gradients
 
 
 @contextlib.contextmanager
@@ -294,6 +230,14 @@ def _between(wanted, order):
     return useful
 
 
+def _own(gradient, given):
+    """The gradient, copied where it is a view or where somebody holds it already (`given`: ids)."""
+    if id(gradient) in given or gradient.base is not None:
+        gradient = gradient.copy()
+    given.add(id(gradient))
+    return gradient
+
+
 def _zero(x, create_graph):
     zero = array_module(x.data).zeros_like(x.data)
     return Tensor(zero) if create_graph else zero
@@ -307,4 +251,5 @@ def _seed(y, g, create_graph):
         g = array_module(y.data).ones_like(y.data)
     if getattr(g, "shape", None) != y.shape:
         raise ValueError(f"g must have y's shape {y.shape}, got {describe(g)}")
+    array_module(y.data, data_of(g))              # refuses a mixture
     return (g if isinstance(g, Tensor) else Tensor(g)) if create_graph else data_of(g)

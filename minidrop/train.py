@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from .arguments import count, describe, floating
 from .binding import Binding
 from .functional import accuracy, cross_entropy
+from .nn import Module
 from .noise import Stream, permutation
+from .optim import Optimizer
 from .tape import data_of, no_grad
 from .xp import array_module
 
@@ -54,12 +56,15 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
     an epoch is not finite.
     """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
     (x, y), validation = _parts(data)
+    modes = _modes(net)
     epochs, batch_size = count(epochs, "epochs"), count(batch_size, "batch_size")
     steps_per_epoch = -(-len(x) // batch_size)
     binding = Binding(net, optimizer, schedules, epochs * steps_per_epoch)
     order_stream, batch_stream = Stream(seed, "fit/order"), Stream(seed, "fit/batch")
-    losses, scores, modes = [], [], _modes(net)
+    losses, scores = [], []
     bar = _bar(epochs * steps_per_epoch, progress)
     try:
         net.train()
@@ -115,6 +120,8 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
 
 
 def _modes(net):
+    if not isinstance(net, Module):
+        raise TypeError(f"net must be a Module, got {describe(net)}")
     return [(module, module.training) for _, module in net.named_modules()]
 
 
@@ -129,6 +136,10 @@ def _pair(pair, name):
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise TypeError(f"{name} must be a pair (x, y), got {describe(pair)}")
     x, y = map(data_of, pair)
+    for value, what in ((x, "x"), (y, "y")):
+        if getattr(value, "ndim", 0) == 0:
+            raise TypeError(f"{what} of {name} must be an array with a row for each example, got "
+                            f"{describe(value)}")
     floating(x, f"x of {name}")
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(f"{name} must hold as many x as y and not be empty, got {len(x)} and "

@@ -76,10 +76,7 @@ def host(array):
 
 def scatter_add(out, index, values):
     """out[index] += values, adding where an index occurs twice."""
-    if array_module(out) is numpy:
-        numpy.add.at(out, index, values)
-    else:
-        importlib.import_module("cupyx").scatter_add(out, index, values)
+    array_module(out).add.at(out, index, values)
 
 
 # --- many cores under NumPy, which releases the GIL; a GPU gets everything in one piece ----------
@@ -115,8 +112,8 @@ def par(part, n, each=1):
     The results must not depend on how the range is cut; cuts fall on multiples of CHUNK / each.
     """
     workers = max(1, min(threads(), n * each // LEAST))
-    align = max(1, CHUNK // each)
-    step = -(-n // (workers * align)) * align
+    align = max(1, CHUNK // max(1, each))
+    step = max(1, -(-n // (workers * align))) * align
     others = [_pool().submit(part, lo, min(lo + step, n)) for lo in range(step, n, step)]
     part(0, min(step, n))
     for other in others:
@@ -125,5 +122,5 @@ def par(part, n, each=1):
 
 def chunks(lo, hi, each=1):
     """Slices that cut range(lo, hi) into passes which stay in a core's cache."""
-    step = max(1, CHUNK // each)
+    step = max(1, CHUNK // max(1, each))
     return [slice(i, min(i + step, hi)) for i in range(lo, hi, step)]

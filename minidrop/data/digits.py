@@ -5,8 +5,6 @@ Repository, 1998, doi:10.24432/C50P49, licence CC BY 4.0: the test part, by 13 p
 the number of inked points in a 4 x 4 square, 0 to 16.
 """
 
-from importlib import resources
-
 import numpy
 
 from ..noise import Stream, permutation
@@ -24,6 +22,8 @@ def digits(image=False):
     >>> [x.shape for x, y in digits()]
     [(1197, 64), (300, 64), (300, 64)]
     """
+    from importlib import resources  # here, so that importing minidrop stays cheap
+
     with (resources.files(__package__) / "digits.npz").open("rb") as file:
         archive = numpy.load(file, allow_pickle=False)
         pixels, labels = archive["images"], archive["labels"]

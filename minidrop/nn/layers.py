@@ -10,7 +10,7 @@ from .module import Module, Parameter
 
 def fan_in_uniform(fan_in):
     """The rule U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's for linear and convolution layers."""
-    bound = 1 / math.sqrt(fan_in)
+    bound = 1 / math.sqrt(count(fan_in, "fan_in"))
     return lambda rng, shape: (uniform(rng, shape) * 2 - 1) * bound
 
 
@@ -67,7 +67,7 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers, **named):
-        counts = {}
+        counts: dict[str, int] = {}
         for layer in layers:
             kind = type(layer).__name__.lower()
             counts[kind] = counts.get(kind, 0) + 1

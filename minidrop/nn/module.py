@@ -1,5 +1,8 @@
 """A network is a tree of objects whose parameters and children lie in `__dict__`, in order."""
 
+from typing import Any
+
+from ..arguments import describe, shape_of
 from ..noise import Stream
 from ..tape import Tensor, data_of
 from ..xp import to_backend
@@ -21,13 +24,16 @@ class Parameter(Tensor):
     __slots__ = ("_shape", "rule")
 
     def __init__(self, shape, rule):
-        self._shape, self.rule = tuple(shape), rule
+        if not callable(rule):
+            raise TypeError("rule must be a function (stream, shape) -> array, got "
+                            f"{describe(rule)}")
+        self._shape, self.rule = shape_of(shape), rule
         self.grad, self.requires_grad, self.node, self.age = None, True, None, 0
 
     shape = property(lambda self: self._shape)
 
-    def __getattr__(self, name):                  # reached only while the slot `data` is empty
-        if name == "data":
+    def __getattr__(self, name):
+        if hasattr(type(self), name):             # `data` is empty, or what is read from it
             raise NotInitialised(UNBORN)
         raise AttributeError(f"a Parameter has no attribute {name!r}")
 
@@ -85,6 +91,9 @@ class Module:
         for path, thing in self.walk():
             if isinstance(thing, Parameter):
                 thing.data, thing.grad = thing.rule(Stream(seed, path), thing.shape), None
+                if thing.data.shape != thing.shape:
+                    raise ValueError(f"rule of {path} must give an array of shape {thing.shape}, "
+                                     f"got shape {thing.data.shape}")
             elif isinstance(thing, Noise):
                 thing.rng, thing.noise = Stream(seed, path), None
         return self
@@ -132,7 +141,7 @@ class Module:
 
     def load_state_dict(self, state):
         """Take over copies of the arrays of `state`; its paths and shapes must be this model's."""
-        places = {}
+        places: dict[str, tuple] = {}
         for path, thing in self.walk():
             names = [(path, "data")] if isinstance(thing, Parameter) else [
                 (_join(path, name), name) for name in thing.buffers]
@@ -166,10 +175,8 @@ def _walk(path, thing, seen):
         yield path, thing
         if isinstance(thing, Parameter):
             return
-        children = [(name, child) for name, child in vars(thing).items() if name[0] != "_"]
-    else:
-        children = thing.items() if isinstance(thing, dict) else enumerate(thing)
-    for name, child in children:
+        thing = {name: child for name, child in vars(thing).items() if name[0] != "_"}
+    for name, child in thing.items() if isinstance(thing, dict) else enumerate(thing):
         if isinstance(child, Module | Parameter | list | tuple | dict):
             yield from _walk(_join(path, name), child, seen)
 
@@ -185,7 +192,7 @@ class Noise(Module):
     in evaluation.  The last noise stays in `.noise`, for lessons and plots.
     """
 
-    rng = _Unborn()
+    rng: Any = _Unborn()
     noise = None
 
     def sample(self, shape):
@@ -213,6 +220,8 @@ def noise_on(model):
 
     Their children keep their mode: a batch norm within a stochastic branch stays in evaluation.
     """
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a Module, got {describe(model)}")
     for _, m in model.named_modules():
         if isinstance(m, Noise):
             m.training = True

@@ -1,5 +1,7 @@
 """One number in, one number out; two arguments broadcast against each other as in NumPy."""
 
+import math
+
 from ..tape import primitive
 from ..xp import array_module
 from .shape import back
@@ -51,7 +53,11 @@ def pow_(a, b):
 
 
 pow_.vjps(lambda g, y, a, b: back(g * b * a ** (b - (b != 0)), a),     # b = 0: 0 a^0, also at a = 0
-          lambda g, y, a, b: back(g * y * log(a + (a == 0)), b))       # a = 0: 0 log 1
+          lambda g, y, a, b: back(g * y * _log(a + (a == 0)), b))      # a = 0: 0 log 1
+
+
+def _log(a):                                      # a Python number stays one, so float32 stays
+    return log(a) if hasattr(a, "dtype") else math.log(a)
 
 
 @primitive
@@ -121,10 +127,10 @@ maximum.vjps(lambda g, y, a, b: back(g * (a > b) + 0.5 * g * (a == b), a),
 
 @primitive
 def where(condition, a, b):
-    """a where the boolean array `condition` holds, elsewhere b."""
+    """a where the array `condition` holds, elsewhere b."""
     return array_module(condition, a, b).where(condition, a, b)
 
 
 where.vjps(None,
-           lambda g, y, condition, a, b: back(g * condition, a),
-           lambda g, y, condition, a, b: back(g * ~condition, b))
+           lambda g, y, condition, a, b: back(where(condition, g, 0), a),
+           lambda g, y, condition, a, b: back(where(condition, 0, g), b))

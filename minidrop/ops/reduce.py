@@ -14,8 +14,8 @@ def spread(g, x, axis, keepdims):
 def kept(y, x, axis):
     """y with the reduced axes of x put back as size 1."""
     axes = range(x.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-    axes = {a % x.ndim for a in axes} if x.ndim else set()
-    return reshape(y, shape=tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+    reduced = {a % x.ndim for a in axes} if x.ndim else set()
+    return reshape(y, shape=tuple(1 if i in reduced else n for i, n in enumerate(x.shape)))
 
 
 @primitive

@@ -23,8 +23,8 @@ MODULES = ["cupy", "cupy.linalg", "cupy.lib.stride_tricks", "cupyx", "cupyx.scip
 ARRAY_LIKE = {"a", "x", "m", "A", "ary", "arr", "array", "condition", "tup"}
 NUMPY_KEYWORDS = ["axes", "axis", "casting", "dtype", "keepdims", "order", "out", "signature",
                   "subok", "where"]
-# These two facts are in CuPy's source only: einsum pops its keywords one by one
-# (cupy/linalg/_einsum.py), and the atomics exist for some types (cupy/_core/_routines_indexing.pyx).
+# These two facts are in CuPy's source only: einsum takes its keywords one by one
+# (linalg/_einsum.py), and atomic operations exist for some types (_core/_routines_indexing.pyx).
 EINSUM = "*operands, dtype=..., optimize=..."
 BITS = "int32 int64 uint32 uint64"
 AT = {
@@ -73,7 +73,7 @@ def needs_array(f):
 
 
 def describe(module, name, value):
-    if value is getattr(np, name, None) or value is getattr(np.linalg, name, None):
+    if any(value is getattr(home, name, None) for home in (np, np.linalg, np.exceptions)):
         return "numpy"
     if inspect.ismodule(value) or name == "testing":  # a module that is loaded when first used
         return "module"
@@ -93,7 +93,7 @@ def describe(module, name, value):
 
 
 def public(owner):
-    return sorted(name for name in dir(owner) if name[0] != "_" and name != "annotations")
+    return sorted(n for n in dir(owner) if n[0] != "_" and n not in ("annotations", "np"))
 
 
 def record_module(name):
@@ -124,7 +124,8 @@ def ufunc_keywords():
 
 
 def main():
-    scatters = {n for n in public(cupy) if getattr(getattr(cupy, n), "_scatter_op", None)}
+    ufuncs = {n: f for n, f in vars(cupy).items() if isinstance(f, cupy.ufunc)}
+    scatters = {n for n, f in ufuncs.items() if f._scatter_op}
     assert scatters == AT.keys(), f"ufunc.at changed: {scatters}"
     facts = {name: record_module(name) for name in MODULES}
     facts["ndarray"] = record_methods(cupy.ndarray)

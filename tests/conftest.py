@@ -1,0 +1,88 @@
+"""Every test that takes `xp` runs twice: on NumPy and on the strict stand-in for CuPy.
+
+    pytest                  both
+    pytest -m strict        the stand-in alone
+    pytest --cupy           a real GPU in the place of the stand-in
+    pytest --reference      also the comparisons with PyTorch; then a missing library is a failure
+"""
+
+import importlib
+import sys
+from collections import Counter
+
+import matplotlib
+import numpy
+import pytest
+
+from tests import strict
+
+matplotlib.use("Agg")
+
+HOST_ONLY = {               # files in which nothing depends on the array module, and why
+    "test_bench.py": "times NumPy beside PyTorch",
+    "test_catalog.py": "reads source text",
+    "test_cli.py": "the command line prints text",
+    "test_data.py": "files and their splits live on the host",
+    "test_house.py": "reads source text",
+    "test_import.py": "times imports in a Python of its own",
+    "test_lessons.py": "runs the lessons as a user does",
+    "test_memory.py": "looks at the host's memory and garbage collector",
+    "test_readme.py": "reads the README",
+    "test_strict.py": "tests the stand-in itself",
+    "test_ties.py": "reads source text",
+    "parity/test_torch.py": "PyTorch here is the CPU's",
+}
+_ran = Counter()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--cupy", action="store_true", help="run the xp tests on a real GPU as well")
+    parser.addoption("--reference", action="store_true", help="compare with reference libraries")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--reference"):
+        return
+    kept = [item for item in items if "reference" not in item.keywords]
+    config.hook.pytest_deselected(items=[item for item in items if "reference" in item.keywords])
+    items[:] = kept
+
+
+def pytest_generate_tests(metafunc):
+    if "xp" in metafunc.fixturenames:
+        device = "cupy" if metafunc.config.getoption("--cupy") else "strict"
+        metafunc.parametrize("xp", ["numpy", pytest.param(device, marks=pytest.mark.strict)],
+                             indirect=True)
+
+
+@pytest.fixture
+def xp(request):
+    """The array module of this run of the test."""
+    if request.param == "strict":
+        strict.install()
+        yield sys.modules["cupy"]
+        strict.uninstall()
+    else:
+        yield importlib.import_module(request.param)
+
+
+@pytest.fixture
+def backend(xp):
+    """The name that `model.to` takes for this array module."""
+    return "numpy" if xp is numpy else "cupy"
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.passed:
+        name = report.nodeid.split("::")[0]
+        if name.startswith("tests/"):
+            _ran["strict" if "strict" in report.keywords else "host"] += 1
+            _ran[name.removeprefix("tests/"), "xp"] += "xp" in getattr(report, "keywords", {})
+
+
+def pytest_terminal_summary(terminalreporter):
+    total = _ran["strict"] + _ran["host"]
+    if total:
+        terminalreporter.write_line(
+            f"{_ran['strict']} of {total} test runs ({_ran['strict'] / total:.0%}) were on the "
+            f"stand-in for CuPy; {len(HOST_ONLY)} files are host-only, as tests/conftest.py lists")

@@ -1,0 +1,190 @@
+"""The measuring machinery, with contenders that sleep; beside PyTorch with --reference."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from minidrop import bench
+
+KEYS = ["workload", "ms", "torch_ms", "ratio", "peak_mb", "torch_peak_mb", "blas", "threads",
+        "versions"]
+
+
+class Fake:
+    """Steps that sleep, ours twice as long, and allocate; `calls` says who was asked what."""
+
+    def __init__(self):
+        self.calls = []
+
+    def ours(self):
+        self.calls.append("ours")
+        np.ones(10**6, "u1")
+        time.sleep(0.004)
+
+    def theirs(self):
+        self.calls.append("theirs")
+        time.sleep(0.002)
+
+    def check(self):
+        self.calls.append("check")
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """A workload "z" without PyTorch."""
+    workload = Fake()
+    monkeypatch.setattr(bench, "WORKLOADS", {"z": ("two sleeps", lambda: workload)})
+    monkeypatch.setattr(bench, "reference", lambda: SimpleNamespace(
+        __version__="0.0", get_num_threads=lambda: 1))
+    monkeypatch.setattr(bench, "torch_peak", lambda step: None)
+    return workload
+
+
+def test_a_record_has_the_promised_keys_and_plain_values(fake):
+    record, = bench.run(["z"], blocks=3, progress=False)
+    assert list(record) == KEYS and record["workload"] == "z"
+    assert record["ms"] >= 4 and record["torch_ms"] >= 2
+    assert 1.0 <= record["peak_mb"] < 1.2 and record["torch_peak_mb"] is None
+    assert set(record["threads"]) == {"blas", "minidrop", "torch"}
+    assert set(record["versions"]) == {"python", "numpy", "torch", "minidrop", "platform"}
+    assert isinstance(record["blas"], str)
+
+
+def test_nothing_is_timed_before_the_check_and_turns_alternate(fake):
+    bench.run(["z"], blocks=4, progress=False)
+    assert fake.calls.index("check") == 0
+    changes = sum(a != b for a, b in zip(fake.calls, fake.calls[1:], strict=False))
+    assert 6 <= changes <= 9                      # each block takes the other order
+
+
+def test_the_ratio_is_the_median_of_neighbouring_blocks(monkeypatch):
+    seconds = {"ours": iter([1.0, 1.0, 1.0, 2.0, 9.0]), "theirs": iter([1.0, 1.0, 2.0, 2.0, 3.0])}
+    monkeypatch.setattr(bench, "PAUSE", 0)
+    monkeypatch.setattr(bench, "clock", lambda step, n: next(seconds[step()]))
+    result = bench.compare(lambda: "ours", lambda: "theirs", blocks=3)
+    assert result == {"ms": 2000, "torch_ms": 2000, "ratio": 1.0}    # of 1/2, 2/2 and 9/3
+
+
+def test_a_block_lasts_long_enough():
+    n = bench.steps_in_block(lambda: time.sleep(0.001))
+    assert 4 <= n <= 32 and n & (n - 1) == 0
+
+
+def test_our_peak_counts_what_is_held_at_one_time():
+    before = np.ones(10**6, "u1")
+    assert 3.0 <= bench.our_peak(lambda: [before + 0 for _ in range(3)]) < 3.2
+    assert 1.0 <= bench.our_peak(lambda: [len(before + 0) for _ in range(3)]) < 1.2
+
+
+def test_the_table_is_aligned_and_has_units(fake):
+    record, = bench.run(["z"], blocks=1, progress=False)
+    record |= {"ms": 1.5, "torch_ms": 3.0, "ratio": 0.5}
+    head, line, blank, *rest = bench.table([record]).splitlines()
+    assert head.split() == ["minidrop", "ms", "torch", "ms", "ratio", "peak", "MB", "torch", "peak",
+                            "MB"]
+    assert line.split()[:6] == ["z", "two", "sleeps", "1.500", "3.000", "0.500"]
+    assert line.endswith(" -") and len(head) == len(line) and blank == ""
+    assert rest[0].startswith("BLAS") and "torch 1" in rest[1] and "torch 0.0" in rest[2]
+    assert bench.table([]).strip() == head.strip()
+
+
+def test_the_table_shows_records_of_a_workload_that_is_not_known_here(fake, monkeypatch):
+    records = bench.run(["z"], blocks=1, progress=False)
+    monkeypatch.setattr(bench, "WORKLOADS", {})
+    assert bench.table(records).splitlines()[1].startswith("z ")
+
+
+def test_an_unknown_name_is_refused(fake):
+    with pytest.raises(ValueError, match="names must be one of 'z', got 'q'"):
+        bench.run(["q"])
+
+
+@pytest.mark.parametrize("blocks", [0, -1, 1.5])
+def test_blocks_is_a_positive_whole_number(fake, blocks):
+    with pytest.raises((TypeError, ValueError), match="blocks must be a whole number"):
+        bench.run(["z"], blocks=blocks)
+
+
+def test_without_torch_one_sentence_says_what_to_install(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    monkeypatch.setattr(bench.importlib, "import_module", missing)
+    with pytest.raises(ValueError, match=r'pip install "minidrop\[reference\]"') as error:
+        bench.run(["b"])
+    assert "\n" not in str(error.value)
+
+
+# --- beside PyTorch ------------------------------------------------------------------------------
+
+def make(name):
+    """The real workload; (g) smaller."""
+    return bench.DropoutAlone(0.5, (64, 500)) if name == "g" else bench.WORKLOADS[name][1]()
+
+
+@pytest.mark.reference
+def test_b_runs_beside_torch():
+    record, = bench.run(["b"], blocks=2, progress=False)
+    assert list(record) == KEYS
+    assert all(record[key] > 0 for key in KEYS[1:6])
+    assert record["peak_mb"] < 0.3 and record["torch_peak_mb"] < 0.3
+    assert bench.table([record]).splitlines()[1].startswith("b  MLP 64-128-10")
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", ["a", "b", "g"])
+def test_minidrop_and_torch_compute_the_same(name):
+    make(name).check()
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_the_check_sees_one_changed_weight(name):
+    workload = make(name)
+    workload.net.linear1.weight.data[3] *= 1.5
+    with pytest.raises(ValueError, match="the losses must agree to 5 digits, got"):
+        workload.check()
+
+
+@pytest.mark.reference
+def test_the_check_sees_another_learning_rate():
+    workload = make("b")
+    workload.sgd.lr *= 1.1
+    with pytest.raises(ValueError, match="at step 2"):
+        workload.check()
+
+
+@pytest.mark.reference
+def test_the_check_sees_another_mask(monkeypatch):
+    workload = make("a")
+    ours = workload.ours
+
+    def fault():
+        loss = ours()
+        workload.net.dropout2.noise = ~workload.net.dropout2.noise
+        return loss
+
+    monkeypatch.setattr(workload, "ours", fault)
+    with pytest.raises(ValueError, match="at step 1"):
+        workload.check()
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("who", ["drop", "drop2"])
+def test_the_check_sees_another_rate(who):
+    workload = make("g")
+    getattr(workload, who).p = 0.4
+    with pytest.raises(ValueError, match="must compute dropout with p = 0.5"):
+        workload.check()
+
+
+@pytest.mark.reference
+def test_the_peak_of_torch_is_what_it_holds_at_one_time():
+    torch = bench.reference()
+    x = torch.ones(250_000)                       # a MB
+    bench.torch_peak(lambda: None)                # the first profile is thrown away
+    assert bench.torch_peak(lambda: [x + 0 for _ in range(3)]) == pytest.approx(3, abs=0.1)
+    assert bench.torch_peak(lambda: [len(x + 0) for _ in range(3)]) == pytest.approx(1, abs=0.1)
+    assert bench.torch_peak(lambda: None) is None

@@ -1,0 +1,50 @@
+"""The catalog reads docstrings and comments as they are written."""
+
+from minidrop import catalog, terminal
+from minidrop.catalog import PACKAGE
+
+
+def test_an_equation_knows_its_place_formula_line_and_tests():
+    draw, scale, moments = catalog.technique("dropout").equations[:3]
+    assert draw.place == "Srivastava 2014, section 4; Hinton 2012, abstract (q = 0.5)"
+    assert draw.title == "draw a mask"
+    assert draw.latex == r"m_i \sim \mathrm{Bernoulli}(q)"
+    line, = scale.lines
+    source = line.path.read_text(encoding="utf-8").splitlines()
+    assert source[line.number - 1].startswith("    " + line.code) and "masked" in line.code
+    assert moments.lines == () and any("mean_and_variance" in test for test in moments.tests)
+
+
+def test_sections_flow_and_differences_stay_apart():
+    sections = catalog.technique("dropout").sections
+    assert list(sections) == ["Papers", "Where", "Symbols", "Without noise", "Differs"]
+    assert "\n" not in sections["Symbols"]
+    differences = sections["Differs"].split("\n")
+    assert len(differences) == 6
+    assert all(line.startswith(("- From", "- The two")) for line in differences)
+
+
+def test_every_module_that_states_equations_is_found():
+    stating = {path.stem for path in PACKAGE.rglob("*.py")
+               if "\n$$ " in catalog.docstring(path) and "\\tag" in catalog.docstring(path)}
+    assert {technique.name for technique in catalog.techniques()} == stating >= {"dropout", "optim"}
+
+
+def test_the_table_lists_techniques_alone():
+    rows = catalog.table().splitlines()[2:]
+    assert [row.split("]")[0] for row in rows] == ["| [Dropout"]
+
+
+def test_formulas_in_a_terminal_say_what_the_latex_says():
+    for latex, text in [
+            (r"m_i \sim \mathrm{Bernoulli}(q) \tag{dropout.1}", "m_i ∼Bernoulli(q)"),
+            (r"\frac{a + b}{c}", "(a + b)/c"), (r"\tfrac{p}{q} w", "p/q w"),
+            (r"x^{1/2}", "x^(1/2)"), (r"x^2 p / q", "x^2 p / q"), (r"\frac{1}{2}", "1/2"),
+            (r"\frac{\partial f}{\partial x}", "(∂f)/(∂x)")]:
+        assert terminal.formula(latex) == text
+
+
+def test_no_formula_in_a_terminal_shows_a_backslash():
+    for technique in catalog.techniques():
+        for equation in technique.equations:
+            assert "\\" not in terminal.formula(equation.latex), equation.tag

@@ -1,0 +1,132 @@
+"""The command line, as a person meets it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from minidrop import __version__, bench, catalog, lesson, plots
+from minidrop.cli import main
+
+
+def run(*args):
+    result = CliRunner().invoke(main, args, prog_name="minidrop")
+    return result.exit_code, result.output
+
+
+def test_help_everywhere():
+    code, overview = run("--help")
+    assert code == 0
+    for command in main.commands:
+        assert f"\n  {command} " in overview
+        code, text = run(command, "--help")
+        assert code == 0 and text.startswith(f"Usage: minidrop {command}")
+
+
+def test_version():
+    assert run("--version") == (0, f"minidrop, version {__version__}\n")
+
+
+@pytest.mark.parametrize("args, hint", [
+    (("leson",), "there is no command 'leson'; did you mean 'lesson'?"),
+    (("lesson", "droput"), "there is no lesson 'droput'; did you mean 'dropout'?"),
+    (("show", "dropuot"), "there is no technique 'dropuot'; did you mean 'dropout'?"),
+    (("bench", "z"), "there is no workload 'z'; there are"),
+    (("lesson", "museum"), "'museum' is not written yet; there are"),
+])
+def test_a_wrong_name_is_answered_with_the_nearest(args, hint):
+    code, text = run(*args)
+    assert code == 2 and hint in text
+
+
+def test_the_list_of_lessons_keeps_every_reserved_place():
+    code, text = run("lesson")
+    rows = [line.split()[:2] for line in text.splitlines()]
+    assert code == 0 and rows == [[str(i), name] for i, name in enumerate(lesson.ORDER, 1)]
+    assert lesson.title("dropout") in text
+
+
+def test_show_puts_every_equation_beside_its_line():
+    code, text = run("show", "dropout")
+    assert code == 0
+    for equation in catalog.technique("dropout").equations:
+        assert f"({equation.tag})" in text
+        for line in equation.lines:
+            assert f"minidrop/units/dropout.py:{line.number}  in {line.function}" in text
+            assert line.code in text
+        for name in equation.tests:
+            assert f"shown by test_{name}" in text
+
+
+def test_show_without_a_name_lists_the_techniques():
+    code, text = run("show")
+    assert code == 0 and [line.split()[0] for line in text.splitlines()] == [
+        technique.name for technique in catalog.techniques()]
+
+
+def test_equations_lists_every_tag_once():
+    code, text = run("equations")
+    tags = [equation.tag for t in catalog.techniques() for equation in t.equations]
+    assert code == 0 and len(tags) >= 11
+    assert [line.split(")")[0][3:] for line in text.splitlines() if line[:3] == "  ("] == tags
+
+
+def test_doctor_says_what_this_machine_has():
+    code, text = run("doctor")
+    assert code == 0
+    facts = dict(line.split(None, 1) for line in text.splitlines())
+    assert facts["Python"].startswith(sys.version.split()[0])
+    assert "1797 images" in facts["data"] and "threads" in facts["BLAS"]
+
+
+def test_bench_prints_a_table_and_writes_records(monkeypatch, tmp_path):
+    record = {"workload": "b", "ms": 1.0, "torch_ms": 2.0, "ratio": 0.5, "peak_mb": 1.0,
+              "torch_peak_mb": 2.0, "blas": "none", "threads": 1, "versions": {}}
+    monkeypatch.setattr(bench, "run", lambda names, blocks: [record])
+    monkeypatch.setattr(bench, "table", lambda records: f"{len(records)} rows")
+    code, text = run("bench", "b", "--json", str(tmp_path / "out.json"))
+    assert code == 0 and "1 rows" in text
+    assert '"workload": "b"' in (tmp_path / "out.json").read_text()
+
+
+def test_a_failing_lesson_fails_the_command_and_names_its_own_line(monkeypatch, tmp_path):
+    (tmp_path / "06_dropout.py").write_text("# %% [markdown]\n# # T\n# %%\nx = 1\nassert x == 2\n")
+    monkeypatch.setattr(lesson, "folder", lambda: tmp_path)
+    code, text = run("lesson", "dropout")
+    assert code == 1 and "assert x == 2" in text
+    process = subprocess.run(
+        [sys.executable, "-c", "from minidrop import lesson; import pathlib, sys;"
+         f"lesson.folder = lambda: pathlib.Path({str(tmp_path)!r});"
+         "from minidrop.cli import main; main(['lesson', 'dropout'])"],
+        capture_output=True, text=True, timeout=60)
+    assert process.returncode == 1
+    assert "06_dropout.py\", line 5" in process.stderr and "AssertionError" in process.stderr
+
+
+def test_an_interrupted_lesson_says_how_to_go_on(monkeypatch):
+    def interrupted(name, code):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(lesson, "run", interrupted)
+    code, text = run("lesson", "dropout")
+    assert code == 1 and "start again with: minidrop lesson dropout" in text
+
+
+def test_python_dash_m_is_the_command_line():
+    process = subprocess.run([sys.executable, "-m", "minidrop", "--version"], capture_output=True,
+                             text=True, timeout=60)
+    assert process.stdout == f"minidrop, version {__version__}\n"
+
+
+def test_figures_are_opened_only_where_somebody_looks(monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for name in ("CI", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert not plots.has_screen()
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert plots.has_screen()
+    monkeypatch.setenv("CI", "true")
+    assert not plots.has_screen()
+    assert os.environ["DISPLAY"] == ":0"

@@ -1,0 +1,245 @@
+"""Whatever a user can get wrong is answered where it enters, by an error that names the argument.
+
+The public names drive this file: each function and constructor lists, for every argument, values
+that are wrong, and one call that is right.
+"""
+
+import inspect
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import minidrop as md
+from minidrop import nn
+from minidrop.check import GradientError
+from minidrop.tape import Primitive
+from minidrop.xp import backend_of
+
+PROPERTY = settings(max_examples=15, deadline=None, derandomize=True, database=None,
+                    suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+X = np.ones((4, 3), "float32")
+LABELS = np.array([0, 1, 2, 0])
+MASK = np.array([True, False, True])
+
+
+def net():
+    return nn.Linear(3, 3).init(0)
+
+
+def example():
+    """A Tensor that needs a gradient, and one made from it."""
+    x = md.Tensor([1.0], requires_grad=True)
+    return x, x * 2
+
+
+# --- what is wrong -------------------------------------------------------------------------------
+
+def values(*those):
+    return st.sampled_from(those)
+
+
+THINGS = values(None, "three", b"3", 1j, [None], {"a": 1}, object, math.sin)
+NO_NUMBER = THINGS | values([0.5], np.ones(2), True)
+NEGATIVE = st.floats(max_value=0.0, exclude_max=True)
+NO_SIZE = NO_NUMBER | NEGATIVE | values(math.nan, -1)
+NO_RATE = NO_SIZE | st.floats(min_value=1.0, exclude_min=True) | values(2)
+NO_COUNT = THINGS | values(1.5, 2.0, math.nan, True, [1], np.ones(2)) | st.integers(max_value=0)
+NO_SHAPE = THINGS | values(-1, 1.5, (2, -1), (2, 1.0), ("a",), np.ones(2), math.nan)
+NO_RNG = THINGS | values(0.5, math.nan, [1], np.ones(2), np.random.default_rng(0), X)
+NO_FLOATS = THINGS | values(1, 2.0, [1.0, 2.0], LABELS, LABELS > 0, md.Tensor([1, 2]))
+NO_LABELS = THINGS | values(1.0, [0, 1, 2, 0], LABELS[:3], LABELS[:, None], X[:3])
+NO_MASK = THINGS | values(0.5, [True], X / 2, np.ones((2, 3), bool), np.ones((1, 4, 3), bool),
+                          np.ones((4, 2), bool), np.zeros((4, 0), bool))
+NO_MODEL = THINGS | values(X, net, [nn.ReLU()], nn.Linear)
+NO_FUNCTION = values(None, "loss", 3.0, X)
+NO_DATA = THINGS | values(X, (X,), (X, LABELS, X), (X, LABELS[:3]), (X[:0], LABELS[:0]), (X, None),
+                          (LABELS, LABELS), (X.tolist(), LABELS), (X, LABELS.tolist()))
+EMPTY = X[:0]
+
+FREE = "any value is right"
+WRONG = {
+    "Dropout": ({"p": 0.5}, {"p": NO_RATE, "scaling": THINGS | values("Inverted", "")}),
+    "Module": ({}, {}),
+    "Noise": ({}, {}),
+    "Parameter": ({"shape": (2,), "rule": md.uniform}, {"shape": NO_SHAPE, "rule": NO_FUNCTION}),
+    "Stream": ({"seed": 0}, {"seed": NO_RNG, "name": values(None, 3, b"drop", ["drop"]),
+                             "backend": THINGS | values("jax", "")}),
+    "Tensor": ({"data": 1.0}, {"data": THINGS, "requires_grad": FREE}),
+    "accuracy": ({"logits": X, "labels": LABELS},
+                 {"logits": NO_FLOATS | values(EMPTY, X[0], X[None], X[:, :0]),
+                  "labels": NO_LABELS}),
+    "all_masks": ({"n": 2}, {"n": (THINGS | values(-1, 21, 2.0, math.nan))}),
+    "bernoulli": ({"rng": 0, "q": 0.5, "shape": 3},
+                  {"rng": NO_RNG, "q": NO_RATE, "shape": NO_SHAPE}),
+    "beta": ({"rng": 0, "a": 1.0, "b": 1.0},
+             {"rng": NO_RNG, "a": NO_SIZE | values(0), "b": NO_SIZE | values(0)}),
+    "cross_entropy": ({"logits": X, "target": LABELS},
+                      {"logits": NO_FLOATS | values(EMPTY, X[0], X[None], X[:, :0]),
+                       "target": NO_LABELS | values(LABELS + 1, LABELS - 1, LABELS > 0)}),
+    "dropout": ({"x": X, "mask": MASK, "p": 0.5}, {"x": NO_FLOATS, "mask": NO_MASK, "p": NO_RATE}),
+    "dropout_mask": ({"rng": 0, "shape": 3, "p": 0.5},
+                     {"rng": NO_RNG, "shape": NO_SHAPE, "p": NO_RATE}),
+    "dropout_original": ({"x": X, "mask": MASK}, {"x": NO_FLOATS, "mask": NO_MASK}),
+    "dropout_original_expect": ({"x": X, "p": 0.5}, {"x": NO_FLOATS, "p": NO_RATE}),
+    "evaluate": ({"net": net(), "data": (X, LABELS)},
+                 {"net": NO_MODEL, "data": NO_DATA, "loss": NO_FUNCTION, "batch_size": NO_COUNT}),
+    "exact_moments": ({"f": lambda mask: mask, "shape": 2, "p": 0.5},
+                      {"f": NO_FUNCTION, "shape": NO_SHAPE, "p": NO_RATE}),
+    "fit": ({"net": net(), "optimizer": md.optim.SGD(0.0), "data": (X, LABELS), "epochs": 1},
+            {"net": NO_MODEL, "optimizer": THINGS | values(0.1, md.optim.SGD), "data": NO_DATA,
+             "epochs": NO_COUNT, "loss": NO_FUNCTION, "batch_size": NO_COUNT,
+             "batch": values("cut", 3.0, X), "penalty": values("l2", 3.0, X),
+             "project": values("clip", 3.0, X), "recorder": values("print", 3.0, X),
+             "schedules": values("lr", [("lr", [0.1])], {"lr": 0.1}, {"lr": "a"}, {"lr": None},
+                                 {"lr": [0.1, 0.1]}, {"lr": [math.nan]}, {"momentun": [0.1]}),
+             "seed": NO_RNG, "progress": FREE}),
+    "gaussian": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
+    "grad": ({"y": example()[1], "xs": example()[0]},
+             {"y": THINGS | values(X, 1.0, md.Tensor([1.0])),
+              "xs": THINGS | values(X, 1.0, [X], md.Tensor([1.0])),
+              "g": values("g", 1.0, np.ones(2), [1.0], md.Tensor(1.0)), "create_graph": FREE}),
+    "gradcheck": ({"f": md.tanh, "inputs": X},
+                  {"f": NO_FUNCTION, "inputs": NO_FLOATS, "order": THINGS | values(0, 3, 1.5),
+                   "step": NO_SIZE | values(0), "tolerance": NO_SIZE, "seed": NO_RNG}),
+    "integers": ({"rng": 0, "high": 10, "shape": 3},
+                 {"rng": NO_RNG, "high": NO_COUNT | values(2**32 + 1), "shape": NO_SHAPE}),
+    "linear": ({"x": X, "weight": X, "bias": X[:, 0]},
+               {"x": NO_FLOATS | values(X[0], X[:, :2], EMPTY.T),
+                "weight": THINGS | values(1.0, X[0], X[:, :2], X[None], X.tolist()),
+                "bias": values("b", 1.0, X, X[0], X[:1, 0], X[:, 0].tolist())}),
+    "log_softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
+    "mse_loss": ({"y": X, "target": X},
+                 {"y": NO_FLOATS | values(X[0], EMPTY),
+                  "target": THINGS | values(1.0, X[0], X[:, :1])}),
+    "noise_on": ({"model": net()}, {"model": NO_MODEL}),
+    "permutation": ({"rng": 0, "n": 3}, {"rng": NO_RNG, "n": THINGS | values(-1, 1.5, math.nan)}),
+    "relu": ({"x": X}, {"x": values(None, "three", {}, [None])}),
+    "sigmoid": ({"x": X}, {"x": values(None, "three", {}, [None])}),
+    "softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
+    "tanh": ({"x": X}, {"x": values(None, "three", {}, [None])}),
+    "uniform": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
+    "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
+    "nn.fan_in_uniform": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
+    "optim.SGD": ({"lr": 0.1}, {"lr": NO_SIZE, "momentum": NO_RATE, "nesterov": FREE,
+                                "weight_decay": NO_SIZE}),
+}
+ELSEWHERE = {
+    "Forbid": "takes nothing", "Record": "a double, in test_check.py",
+    "Replay": "a double, in test_check.py", "no_grad": "takes nothing", "tune": "takes nothing",
+    "scaled": "read by fit's schedules", "train_step": "one step of a loop, checked by fit",
+    "nn.Sequential": "in test_nn.py", "nn.NotInitialised": "an error",
+    "optim.Optimizer": "abstract", "nn.Flatten": "takes nothing", "nn.ReLU": "takes nothing",
+    "nn.Sigmoid": "takes nothing", "nn.Tanh": "takes nothing",
+}
+UNNAMED = {"relu", "sigmoid", "tanh"}             # one argument, and NumPy's own TypeError
+
+
+def public(module, prefix=""):
+    return {prefix + name: thing for name, thing in vars(module).items()
+            if name[0] != "_" and callable(thing)
+            and getattr(thing, "__module__", "minidrop").startswith("minidrop")}
+
+
+PUBLIC = public(md) | {name: thing for module in (nn, md.optim)
+                       for name, thing in public(module, f"{module.__name__[9:]}.").items()
+                       if getattr(md, name.split(".")[1], None) is not thing
+                       and thing.__module__.startswith(module.__name__)}
+
+
+def call(name, arguments):
+    if name == "gradcheck":
+        arguments = dict(arguments)
+        return md.gradcheck(arguments.pop("f"), arguments.pop("inputs"), **arguments)
+    if name == "grad" and arguments.keys() == {"y", "xs"}:
+        x, y = example()                          # one of them may be replaced by what is wrong
+        right = WRONG["grad"][0]
+        return md.grad(y if arguments["y"] is right["y"] else arguments["y"],
+                       x if arguments["xs"] is right["xs"] else arguments["xs"])
+    thing = PUBLIC[name]
+    if "rng" in arguments or isinstance(thing, Primitive):        # these go by place, not by name
+        return thing(*arguments.values())
+    return thing(**arguments)
+
+
+# --- the tests -----------------------------------------------------------------------------------
+
+def test_every_public_name_is_tried():
+    assert PUBLIC.keys() == WRONG.keys() | ELSEWHERE.keys()
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_argument_is_tried_and_the_right_call_works(name):
+    right, wrong = WRONG[name]
+    call(name, right)
+    thing = PUBLIC[name]
+    thing = thing.forward if isinstance(thing, Primitive) else thing
+    assert set(inspect.signature(thing).parameters) == set(wrong)
+
+
+TRIALS = [(name, argument) for name, (_, wrong) in WRONG.items() for argument in wrong
+          if wrong[argument] is not FREE]
+
+
+@pytest.mark.parametrize("name, argument", TRIALS)
+@PROPERTY
+@given(choice=st.data())
+def test_a_wrong_argument_is_an_error_that_names_it(name, argument, choice):
+    right, wrong = WRONG[name]
+    value = choice.draw(wrong[argument])
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call(name, {**right, argument: value})
+    message = str(caught.value)
+    named = rf"\b{argument}\b|is not callable|labels|depends on nothing|not subscriptable"
+    assert name in UNNAMED or re.search(named, message), message
+    assert "\n" not in message
+
+
+def test_an_uninitialised_model_is_named_and_not_its_insides(xp):
+    x = xp.ones((2, 3), "float32")
+    layer = nn.Linear(3, 3)
+    for use in (lambda: layer(x), lambda: layer.weight.dtype, lambda: layer.weight.T,
+                lambda: layer.weight.sum(), lambda: md.evaluate(layer, (x, x[:, 0]))):
+        with pytest.raises(nn.NotInitialised, match=r"call model\.init\(seed\) once"):
+            use()
+
+
+MIXED = {
+    "linear": lambda a, b: md.linear(a, b[:, :3]),
+    "linear with bias": lambda a, b: md.linear(a, a, b[:, 0]),
+    "cross_entropy": lambda a, b: md.cross_entropy(a, b),
+    "mse_loss": lambda a, b: md.mse_loss(a, b),
+    "dropout": lambda a, b: md.dropout(a, b > 0, 0.5),
+    "dropout_original": lambda a, b: md.dropout_original(a, b > 0),
+    "accuracy": lambda a, b: md.accuracy(a, (b[:, 0] > 0).astype("int64")),
+    "Tensor + array": lambda a, b: md.Tensor(a) + b,
+    "array * Tensor": lambda a, b: a * md.Tensor(b),
+    "Tensor @ Tensor": lambda a, b: md.Tensor(a) @ md.Tensor(b).T,
+    "Linear": lambda a, b: nn.Linear(3, 2).init(0).to(backend_of(b))(a),
+    "backward": lambda a, b: (md.Tensor(a, requires_grad=True) * 2).backward(b),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_arrays_of_two_backends_are_refused_in_any_order(name, xp):
+    for a, b in [(X, xp.asarray(X)), (xp.asarray(X), X)]:
+        if xp is np:
+            MIXED[name](a, b)                     # what is refused below is right on one backend
+        else:
+            with pytest.raises(TypeError):
+                MIXED[name](a, b)
+
+
+def test_a_gradient_error_is_an_assertion():
+    assert issubclass(GradientError, AssertionError)
+
+
+def test_a_parameter_whose_rule_gives_another_shape_is_refused_at_init():
+    layer = nn.Linear(2, 3)
+    layer.weight = md.Parameter((3, 2), lambda rng, shape: np.ones(3, "float32"))
+    with pytest.raises(ValueError, match=r"rule of weight must give an array of shape \(3, 2\)"):
+        layer.init(0)

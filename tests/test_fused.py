@@ -1,0 +1,169 @@
+"""Every fused primitive beside its composite twin: one formula, once in one pass and once in many.
+
+Forward, gradients and Hessian-vector products agree on random shapes, values and memory orders.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minidrop import Tensor, cross_entropy, grad
+from minidrop.ops import fused
+from minidrop.ops.elementwise import exp, log
+from minidrop.ops.shape import transpose
+from minidrop.tape import Primitive
+from minidrop.xp import LEAST, host
+
+PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+                    suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+# --- the twins: add, mul, matmul, exp, log, sum and indexing alone --------------------------------
+
+def linear(x, w, b):
+    return x @ transpose(w) + b
+
+
+def softmax(z):
+    return exp(z) / exp(z).sum(-1, keepdims=True)
+
+
+def softmax_cross_entropy(z, y):
+    if y.ndim == 1:
+        return -log(softmax(z)[range_like(y), y]).sum() / z.shape[0]
+    return -(y * log(softmax(z))).sum() / z.shape[0]
+
+
+def softmax_residual(z, y):
+    if y.ndim == 1:
+        return softmax(z) - (y[:, None] == range_like(z.data[0]))
+    return softmax(z) * y.sum(-1, keepdims=True) - y
+
+
+def masked(x, mask, scale):
+    return x * mask * scale
+
+
+def range_like(array):
+    return fused.array_module(array).arange(len(array))
+
+
+TWINS = {twin.__name__: twin for twin in
+         (linear, softmax_cross_entropy, softmax_residual, masked)}
+
+
+def test_every_fused_primitive_has_a_twin():
+    assert TWINS.keys() == {p.name for p in vars(fused).values()
+                            if isinstance(p, Primitive) and p.forward.__module__ == fused.__name__}
+
+
+# --- arguments: float64 in any memory order -------------------------------------------------------
+
+def in_order(array, order):
+    """The same numbers under other strides."""
+    if order == "fortran":
+        return array.T.copy().T
+    if order == "reversed":
+        return array[::-1].copy()[::-1]
+    if order == "stepped":
+        wide = array.repeat(2, -1)
+        return wide[..., ::2]
+    return array
+
+
+SIZES = st.integers(1, 5)
+ORDERS = st.sampled_from(["c", "fortran", "reversed", "stepped"])
+SEEDS = st.integers(0, 2**32)
+PROBABILITIES = st.sampled_from([0.0, 0.3, 0.5, 1.0])
+
+
+def drawn(xp, rng, shape, order):
+    return in_order(xp.asarray(rng.standard_normal(shape)), order)
+
+
+def agree(xp, name, *args):
+    """Hold value, gradients and Hessian-vector products of primitive and twin together."""
+    free = [i for i, arg in enumerate(args) if getattr(arg, "dtype", None) == "float64"]
+    rng, found = np.random.default_rng(1), []
+    directions = [xp.asarray(rng.standard_normal(args[i].shape)) for i in free]
+    for f in (getattr(fused, name), TWINS[name]):
+        leaves = {i: Tensor(args[i], requires_grad=True) for i in free}
+        y = f(*(leaves.get(i, arg) for i, arg in enumerate(args)))
+        u = Tensor(xp.asarray(np.random.default_rng(2).standard_normal(y.shape)), True)
+        first = grad(y, list(leaves.values()), u, create_graph=True)
+        slope = sum((g * v).sum() for g, v in zip(first, directions, strict=True))
+        second = grad(slope, [u, *leaves.values()])
+        found.append([host(t) for t in (y.data, *(g.data for g in first), *second)])
+    for fast, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(fast, plain, rtol=1e-10, atol=1e-11)
+
+
+@PROPERTY
+@given(n=SIZES, inputs=SIZES, outputs=SIZES, batch=st.sampled_from([(), (2,)]),
+       orders=st.tuples(ORDERS, ORDERS), seed=SEEDS)
+def test_linear_is_matmul_and_add(xp, n, inputs, outputs, batch, orders, seed):
+    rng = np.random.default_rng(seed)
+    agree(xp, "linear", drawn(xp, rng, (*batch, n, inputs), orders[0]),
+          drawn(xp, rng, (outputs, inputs), orders[1]), xp.asarray(rng.standard_normal(outputs)))
+
+
+@PROPERTY
+@given(n=SIZES, classes=SIZES, soft=st.booleans(), orders=st.tuples(ORDERS, ORDERS), seed=SEEDS,
+       name=st.sampled_from(["softmax_cross_entropy", "softmax_residual"]))
+def test_cross_entropy_and_its_residual_are_exp_and_sum(xp, n, classes, soft, orders, seed, name):
+    """Soft targets need not sum to 1: cut and mixed labels come close to it, not onto it."""
+    rng = np.random.default_rng(seed)
+    target = rng.random((n, classes)) if soft else rng.integers(classes, size=n)
+    target = in_order(xp.asarray(target), orders[1])
+    agree(xp, name, drawn(xp, rng, (n, classes), orders[0]), target)
+
+
+@st.composite
+def shape_and_mask_shape(draw):
+    shape = tuple(draw(st.lists(st.integers(0, 4), max_size=4)))
+    kept = draw(st.lists(st.booleans(), min_size=len(shape), max_size=len(shape)))
+    skipped = draw(st.integers(0, len(shape)))
+    return shape, tuple(n if k else 1 for n, k in zip(shape, kept, strict=True))[skipped:]
+
+
+@PROPERTY
+@given(shapes=shape_and_mask_shape(), p=PROBABILITIES, order=ORDERS, seed=SEEDS)
+def test_masked_is_two_products(xp, shapes, p, order, seed):
+    shape, mask_shape = shapes
+    rng = np.random.default_rng(seed)
+    mask, scale = xp.asarray(rng.random(mask_shape) >= p), 1 / (1 - p) if p < 1 else 0.0
+    x = drawn(xp, rng, shape, order if shape else "c")
+    agree(xp, "masked", x, mask, scale)
+    np.testing.assert_array_equal(host(fused.masked(x, mask, scale)), host(x * mask * scale))
+
+
+# --- what only the fused form promises -----------------------------------------------------------
+
+@pytest.mark.parametrize("size", [1e3, 1e4, 1e30])
+def test_cross_entropy_of_huge_logits_is_finite_and_right(size, xp):
+    z = Tensor(xp.asarray([[size, 0.0], [size, 0.0]], dtype="float32"), requires_grad=True)
+    loss = cross_entropy(z, xp.asarray([0, 1]))
+    assert float(loss) == pytest.approx(size / 2, rel=1e-6)
+    assert host(grad(loss, z)).tolist() == [[0.0, 0.0], [0.5, -0.5]]
+
+
+@pytest.mark.parametrize("shape, mask_shape", [
+    ((2 * LEAST + 7,), (2 * LEAST + 7,)), ((3, LEAST + 1), (LEAST + 1,)),
+    ((LEAST + 3, 5), (LEAST + 3, 1)),
+    ((40, 8, 33, 64), (40, 8, 1, 1)), ((64, 33, 8, 40), (1, 1, 8, 40))])
+@pytest.mark.parametrize("order", ["c", "fortran"])
+def test_masked_gives_the_same_bits_on_any_number_of_threads(shape, mask_shape, order, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = in_order(rng.standard_normal(shape, dtype="float32"), order)
+    mask = rng.random(mask_shape) < 0.7
+    for threads in (1, 3):
+        monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
+        np.testing.assert_array_equal(fused.masked(x, mask, 1 / 0.7), x * mask * (1 / 0.7))
+
+
+def test_masked_does_not_write_into_its_arguments(xp):
+    x, mask = xp.ones((3, 4), "float32"), xp.asarray([True, False, True, True])
+    y = fused.masked(x, mask, 2.0)
+    y += 1
+    assert bool((x == 1).all()) and host(mask).tolist() == [True, False, True, True]

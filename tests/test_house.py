@@ -1,0 +1,201 @@
+"""The house: imports point down, NumPy and CuPy stay where they belong, names mean one thing."""
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minidrop
+from minidrop.catalog import PACKAGE, PLACES
+
+# The floor of each file, the first match counts.  Within ops/ and nn/ the order is fixed too.
+FLOORS = (
+    ("__init__.py", 20), ("__main__.py", 20), ("cli.py", 11), ("grade.py", 10),
+    ("verify/", 9), ("claims/", 9), ("bench.py", 9), ("doctor.py", 9.5), ("lesson.py", 9),
+    ("catalog.py", 8), ("terminal.py", 8), ("plots.py", 8),
+    ("models/", 7), ("train.py", 7),
+    ("data/__init__.py", 7.2), ("data/splits.py", 7), ("data/", 7.1),
+    ("optim.py", 6), ("binding.py", 6), ("dynamics.py", 6),
+    ("nn/__init__.py", 5.2), ("nn/layers.py", 5.1), ("nn/module.py", 5),
+    ("functional.py", 4), ("check.py", 3.9),
+    ("ops/__init__.py", 3.8), ("ops/fused.py", 3.4), ("ops/linalg.py", 3.3), ("ops/reduce.py", 3.2),
+    ("ops/elementwise.py", 3.1), ("ops/shape.py", 3),
+    ("tape.py", 2), ("noise.py", 2), ("operators.py", 1.5),
+    ("xp.py", 1), ("arguments.py", 1), ("allocator.py", 1),
+)
+TECHNIQUE, BASES = 6, {"units.dropout", "units.spatial", "norms.normalise"}
+MAY_USE = {"arguments", "xp", "noise", "nn", "functional", *BASES}
+NUMPY = {"xp.py", "noise.py", "bench.py", "plots.py"}          # and data/
+CUPY = {"xp.py"}
+
+
+def floor(name):
+    """The floor of a file given by its path within the package."""
+    folder = name.split("/")[0]
+    if folder in PLACES:
+        base = name.removesuffix(".py").replace("/", ".") in BASES
+        return TECHNIQUE + 0.2 * name.endswith("__init__.py") - 0.1 * base
+    return next(number for prefix, number in FLOORS if name == prefix
+                or prefix.endswith("/") and name.startswith(prefix))
+
+
+def imports(path, package):
+    """Every module that a file imports, anywhere in it: dotted within the package, or top-level."""
+    parts = path.relative_to(package).parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((False, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if not node.level:
+                yield False, node.module
+                continue
+            above = [*parts[: len(parts) - node.level], *(node.module or "").split(".")]
+            stem = ".".join(part for part in above if part)
+            for alias in node.names:
+                longer = f"{stem}.{alias.name}".lstrip(".")
+                yield True, longer if file_of(longer, package) else stem
+
+
+def file_of(module, package):
+    """The file of a dotted module of the package, as a path within it; "" where there is none."""
+    base = package.joinpath(*module.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if module and path.is_file():
+            return path.relative_to(package).as_posix()
+    return ""
+
+
+def problems(package):
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package).as_posix()
+        for own, module in imports(path, package):
+            top = (module or "").split(".")[0]
+            if not own and top == "minidrop":
+                found.append(f"{name} imports {module}; write it relatively")
+            elif not own and (top == "numpy" and name not in NUMPY and not name.startswith("data/")
+                              or top in ("cupy", "cupyx") and name not in CUPY):
+                found.append(f"{name} imports {top}")
+            elif own:
+                target = file_of(module, package) or "__init__.py"
+                if name not in ("__init__.py", "__main__.py") and target != "__init__.py" \
+                        and not floor(target) < floor(name):
+                    found.append(f"{name} (floor {floor(name)}) imports {target} "
+                                 f"(floor {floor(target)})")
+                technique = name.split("/")[0] in PLACES and not name.endswith("__init__.py")
+                if technique and module not in MAY_USE:
+                    found.append(f"{name} is a technique and imports {module}")
+    return found
+
+
+def test_imports_point_down_and_array_modules_stay_where_they_belong():
+    assert problems(PACKAGE) == []
+
+
+@pytest.mark.parametrize("name, line, sentence", [
+    ("tape.py", "from .nn import Module", "imports nn/__init__.py"),
+    ("noise.py", "from .tape import grad", "noise.py (floor 2) imports tape.py (floor 2)"),
+    ("ops/shape.py", "from .reduce import spread", "imports ops/reduce.py"),
+    ("tape.py", "def f():\n    from .functional import relu", "imports functional.py"),
+    ("functional.py", "import numpy as np", "functional.py imports numpy"),
+    ("functional.py", "from numpy import exp", "functional.py imports numpy"),
+    ("noise.py", "import cupy", "noise.py imports cupy"),
+    ("units/other.py", "from .another import f", "is a technique and imports units.another"),
+    ("units/other.py", "from ..optim import SGD", "is a technique and imports optim"),
+    ("nn/layers.py", "from minidrop.functional import relu", "write it relatively"),
+])
+def test_a_planted_import_is_found(tmp_path, name, line, sentence):
+    package = tmp_path / "minidrop"
+    for path in PACKAGE.rglob("*.py"):
+        target = package / path.relative_to(PACKAGE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    (package / "units" / "another.py").write_text("f = 1\n")
+    with (package / name).open("a") as file:
+        file.write(f"\n{line}\n")
+    assert any(sentence in problem for problem in problems(package))
+
+
+ORDERS = ("import minidrop, minidrop.units.dropout", "import minidrop.units.dropout, minidrop",
+          "from minidrop import units; import minidrop",
+          "from minidrop.units.dropout import dropout; import minidrop")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_technique_is_a_module_in_its_folder_and_a_function_at_the_top(order):
+    code = (f"{order}\nimport inspect\n"
+            "assert inspect.ismodule(minidrop.units.dropout), minidrop.units.dropout\n"
+            "assert inspect.isfunction(minidrop.dropout), minidrop.dropout\n"
+            "assert minidrop.units.dropout.dropout is minidrop.dropout")
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def exported_objects(folder):
+    """What a folder of techniques exports that is no module."""
+    return [name for name, value in vars(folder).items()
+            if name[0] != "_" and not inspect.ismodule(value)]
+
+
+def test_folders_of_techniques_export_modules_only():
+    folders = [importlib.import_module(f"minidrop.{place}") for place in PLACES
+               if (PACKAGE / place).is_dir()]
+    assert folders and all(exported_objects(folder) == [] for folder in folders)
+
+
+def test_a_planted_function_in_a_folder_is_found(monkeypatch):
+    monkeypatch.setattr(minidrop.units, "dropout", minidrop.dropout)
+    assert exported_objects(minidrop.units) == ["dropout"]
+
+
+def public_functions():
+    """(file, name) of every public function and class that a technique defines."""
+    for place in PLACES:
+        for path in sorted((PACKAGE / place).glob("[!_]*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_":
+                    yield path, node.name
+
+
+def test_every_name_of_a_technique_is_at_the_top_too():
+    found = list(public_functions())
+    assert found
+    for path, name in found:
+        module = importlib.import_module(f"minidrop.{path.parent.name}.{path.stem}")
+        assert getattr(minidrop, name) is getattr(module, name)
+
+
+def undocumented(path):
+    """Public names without a docstring, but for methods that their base class explains."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    rule = {"forward", "sample", "apply", "expect", "update", "draw", "resolve_command"}
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"]
+    for owner in [tree, *classes]:
+        for node in owner.body:
+            named = isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"
+            setter = named and any("setter" in ast.unparse(d) for d in node.decorator_list)
+            if named and not setter and node.name not in rule and not ast.get_docstring(node):
+                yield f"{path.name}: {node.name}"
+
+
+PLAIN = {"elementwise.py", "reduce.py", "linalg.py", "operators.py"}   # the line says it all
+
+
+def test_everything_public_has_a_docstring():
+    files = [path for path in PACKAGE.rglob("*.py") if path.name not in PLAIN]
+    assert [name for path in files for name in undocumented(path)] == []
+
+
+def test_files_are_short():
+    sizes = {path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines())
+             for path in PACKAGE.rglob("*.py")}
+    assert {name: lines for name, lines in sizes.items() if lines > 300} == {}
+
+
+def test_the_two_lists_of_files_that_import_numpy_agree():
+    text = (Path(PACKAGE).parent / "pyproject.toml").read_text(encoding="utf-8")
+    for name in NUMPY:
+        assert name.removesuffix(".py") in text.split("per-file-ignores]")[1].split("{tests")[0]

@@ -1,0 +1,299 @@
+"""The noise is a contract, bit for bit: recomputed here from NumPy's own Philox."""
+
+import hashlib
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minidrop import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
+from minidrop.noise import as_stream, philox
+from minidrop.xp import CHUNK, LEAST, host
+
+PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+                    suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHAPES = [(), (0,), (1,), (16,), (17,), (33,), (3, 5), (2, 0, 3), (4, 3, 2, 5)]
+SEEDS = st.integers(-2**70, 2**70)
+NAMES = st.text(max_size=8)
+
+
+# --- the contract, written down a second time ----------------------------------------------------
+
+def due_key(seed, name):
+    return seed % 2**64, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
+
+
+def due_words(key, n, block=0):
+    generator = np.random.Philox(key=np.array(key, np.uint64), counter=0)
+    return generator.random_raw(4 * (block + n))[4 * block:]
+
+
+def due_halves(key, blocks, block=0):
+    """16 halves a block, of each word the least significant first."""
+    return [int(word) >> shift & 0xFFFF
+            for word in due_words(key, blocks, block) for shift in (0, 16, 32, 48)]
+
+
+def due_bits(key, shape, block=0):
+    n = math.prod(shape)
+    plane = math.ceil(n / 16)
+    halves = due_halves(key, 2 * plane, block)
+    bits = [high << 16 | low for high, low in zip(halves[:n], halves[16 * plane:], strict=False)]
+    return np.array(bits, np.uint32).reshape(shape)
+
+
+def stream(backend, seed=7, name="drop", block=0):
+    made = Stream(seed, name, backend)
+    made.state = (*made.key, block)
+    return made
+
+
+def same(array, due):
+    assert array.shape == due.shape and array.dtype == due.dtype
+    np.testing.assert_array_equal(host(array), due)
+
+
+# --- the key, the words and the bits -------------------------------------------------------------
+
+@PROPERTY
+@given(seed=SEEDS, name=NAMES)
+def test_the_key_is_the_seed_and_the_hash_of_the_name(seed, name):
+    assert Stream(seed, name).key == due_key(seed, name)
+    assert Stream(seed, name).state == (*due_key(seed, name), 0)
+
+
+def test_the_twin_in_array_code_draws_numpys_words_from_any_block(xp):
+    for key in [(0, 0), (2**64 - 1, 2**63), due_key(7, "drop")]:
+        for start in (0, 1, 2**20, 2**32 - 2, 2**63 - 2):
+            generator = np.random.Philox(key=np.array(key, np.uint64), counter=start)
+            blocks = xp.asarray(np.arange(start, start + 5, dtype=np.uint64))
+            same(philox(key, blocks), generator.random_raw(20).reshape(5, 4))
+    scattered = np.array([9, 0, 4, 4], np.uint64)
+    same(philox((1, 2), xp.asarray(scattered)),
+         np.array([due_words((1, 2), 1, int(block)) for block in scattered]))
+
+
+@pytest.mark.parametrize("block", [0, 1, 77])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bits_are_two_planes_of_halves(shape, block, backend):
+    rng = stream(backend, block=block)
+    same(rng.bits(shape), due_bits(rng.key, shape, block))
+
+
+@PROPERTY
+@given(shape=st.lists(st.integers(0, 9), max_size=3).map(tuple), block=st.integers(0, 50),
+       seed=SEEDS, name=NAMES)
+def test_bits_depend_on_the_key_and_the_block_alone(shape, block, seed, name, backend):
+    rng = stream(backend, seed, name, block)
+    same(rng.bits(shape), due_bits(due_key(seed, name), shape, block))
+
+
+@pytest.mark.parametrize("n", [0, 1, 4, 5, 17])
+def test_words_start_on_a_fresh_block(n, backend):
+    rng = stream(backend)
+    for block in (0, math.ceil(n / 4)):
+        same(rng.words(n), due_words(rng.key, math.ceil(n / 4), block)[:n])
+
+
+# --- what a draw reserves, and states ------------------------------------------------------------
+
+RESERVED = [
+    (lambda rng, n: rng.bits(n), 16, 2), (lambda rng, n: bernoulli(rng, 0.3, n), 16, 2),
+    (lambda rng, n: bernoulli(rng, 0.0, n), 16, 2), (lambda rng, n: bernoulli(rng, 1.0, n), 16, 2),
+    (lambda rng, n: uniform(rng, n), 16, 2), (lambda rng, n: integers(rng, 10, n), 16, 2),
+    (lambda rng, n: permutation(rng, n), 4, 1), (lambda rng, n: rng.words(n), 4, 1),
+]
+
+
+@pytest.mark.parametrize("n", [0, 1, 4, 5, 16, 17, 1000])
+@pytest.mark.parametrize("draw, per_block, planes", RESERVED)
+def test_a_draw_reserves_whole_blocks_whatever_its_numbers(draw, per_block, planes, n, backend):
+    rng = stream(backend, block=5)
+    draw(rng, n)
+    assert rng.state == (*rng.key, 5 + planes * math.ceil(n / per_block))
+
+
+SAMPLERS = [lambda rng: bernoulli(rng, 0.3, (3, 5)), lambda rng: uniform(rng, (3, 5)),
+            lambda rng: integers(rng, 1000, (3, 5)), lambda rng: permutation(rng, 11),
+            lambda rng: gaussian(rng, (3, 5)), lambda rng: beta(rng, 0.5, 2.0),
+            lambda rng: rng.bits((3, 5)), lambda rng: rng.words(6)]     # the last two are methods
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_restored_state_continues_bit_for_bit_on_any_stream(sampler, backend):
+    rng = stream(backend)
+    sampler(rng)
+    saved = rng.state
+    assert all(type(part) is int for part in saved) and len(saved) == 3
+    first, second = host(sampler(rng)), host(sampler(rng))
+    assert rng.state != saved and (np.asarray(first) != np.asarray(second)).any()
+    other = Stream(0, "another", backend)
+    other.state = saved
+    np.testing.assert_array_equal(host(sampler(other)), first)
+    np.testing.assert_array_equal(host(sampler(other)), second)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS[:-2])
+def test_an_int_seed_is_the_stream_without_a_name(sampler):
+    for seed in (3, np.int64(3), -1):
+        np.testing.assert_array_equal(sampler(seed), sampler(Stream(seed, "")))
+
+
+# --- Bernoulli -----------------------------------------------------------------------------------
+
+@PROPERTY
+@given(q=st.one_of(st.floats(0, 1), st.integers(0, 2**32).map(lambda n: n / 2**32),
+                   st.sampled_from([0.0, 1.0, 5e-324, 2.0**-32, 2.0**-16, 0.5, 1 - 2.0**-16,
+                                    1 - 2.0**-32, 1 - 2.0**-53])))
+def test_bernoulli_is_bits_below_q(q, backend):
+    rng, shape = stream(backend, block=3), (5, 67)
+    due = [bits < q * 2**32 for bits in due_bits(rng.key, shape, 3).ravel().tolist()]
+    same(bernoulli(rng, q, shape), np.array(due).reshape(shape))
+
+
+@pytest.mark.parametrize("i", [0, 15, 16, 99])
+def test_the_low_half_decides_where_the_high_half_ties(i, backend):
+    """q is put just below, at and just above the bits of one place."""
+    bits = due_bits(stream(backend).key, (100,)).tolist()
+    for bound in (bits[i] - 1, bits[i], bits[i] + 1):
+        got = bernoulli(stream(backend), bound / 2**32, 100)
+        assert host(got).tolist() == [b < bound for b in bits]
+        assert bool(got[i]) == (bound > bits[i])
+
+
+def test_nothing_is_kept_at_0_and_everything_at_1(backend):
+    assert not bernoulli(stream(backend), 0.0, 10_000).any()
+    assert bernoulli(stream(backend), 1.0, 10_000).all()
+
+
+@pytest.mark.parametrize("q", [0.5, 0.3, 1 - 2.0**-20])
+@pytest.mark.parametrize("n", [CHUNK - 1, CHUNK + 1, 3 * LEAST + 5])
+def test_a_large_mask_has_the_same_bits_on_any_number_of_threads(n, q, monkeypatch):
+    due = stream("numpy").bits(n) < q * 2**32
+    for threads in (1, 2, 5):
+        monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
+        np.testing.assert_array_equal(bernoulli(stream("numpy"), q, n), due)
+
+
+# --- the other transforms, from the same bits ----------------------------------------------------
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_uniform_is_the_top_24_bits(shape, backend):
+    rng = stream(backend)
+    due = due_bits(rng.key, shape) >> 8
+    same(uniform(rng, shape), (due / 2**24).astype(np.float32))
+
+
+@pytest.mark.parametrize("high", [1, 2, 10, 2**31 + 1, 2**32])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_integers_are_the_bits_scaled_down(shape, high, backend):
+    rng = stream(backend)
+    due = [bits * high // 2**32 for bits in due_bits(rng.key, shape).ravel().tolist()]
+    same(integers(rng, high, shape), np.array(due, np.int64).reshape(shape))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 1000])
+def test_a_permutation_is_the_order_of_the_next_words(n, backend):
+    rng = stream(backend)
+    words = due_words(rng.key, math.ceil(n / 4)).tolist()[:n]
+    same(permutation(rng, n), np.array(sorted(range(n), key=words.__getitem__), np.int64))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gaussian_is_box_and_muller_to_1e_6(shape, backend):
+    rng, n = stream(backend), math.prod(shape)
+    half = math.ceil(n / 2)
+    u, v = due_bits(rng.key, (2, half)).tolist()
+    pairs = [(math.sqrt(-2 * math.log((a + 1) / 2**32)), math.tau * b / 2**32)
+             for a, b in zip(u, v, strict=True)]
+    due = [r * math.cos(t) for r, t in pairs] + [r * math.sin(t) for r, t in pairs]
+    got = gaussian(rng, shape)
+    assert got.shape == shape and got.dtype == "float32"
+    np.testing.assert_allclose(host(got).ravel(), due[:n], atol=1e-6)
+
+
+def test_beta_is_numpys_on_the_hosts_generator_at_the_next_block(backend):
+    for a, b in [(0.5, 0.5), (1.0, 1.0), (2.0, 5.0), (1e-3, 1e-3)]:
+        generator = np.random.Philox(key=np.array(due_key(7, "drop"), np.uint64), counter=9)
+        got = beta(stream(backend, block=9), a, b)
+        assert type(got) is float and got == np.random.Generator(generator).beta(a, b)
+
+
+# --- distributions: a false alarm has a probability below 1e-6 -----------------------------------
+# Dvoretzky, Kiefer, Wolfowitz and Massart: P(sup |F_n - F| > t) <= 2 exp(-2 n t^2) for n draws.
+
+CDFS = {
+    "uniform": (lambda rng, n: uniform(rng, n), lambda x: x),
+    "gaussian": (lambda rng, n: gaussian(rng, n), lambda x: 0.5 * (1 + math.erf(x / math.sqrt(2)))),
+    "beta(2, 1)": (lambda rng, n: [beta(rng, 2, 1) for _ in range(n // 16)], lambda x: x * x),
+    "beta(1, 3)": (lambda rng, n: [beta(rng, 1, 3) for _ in range(n // 16)],
+                   lambda x: 1 - (1 - x)**3),
+    "beta(1/2, 1/2)": (lambda rng, n: [beta(rng, 0.5, 0.5) for _ in range(n // 16)],
+                       lambda x: 2 / math.pi * math.asin(math.sqrt(x))),
+}
+
+
+@pytest.mark.parametrize("name", CDFS)
+def test_draws_follow_their_distribution(name):
+    draw, cdf = CDFS[name]
+    f = np.array([cdf(x) for x in np.sort(draw(stream("numpy", seed=1), 2**15)).tolist()])
+    n = len(f)
+    steps = np.arange(n + 1) / n
+    distance = max((steps[1:] - f).max(), (f - steps[:-1]).max())
+    assert distance < math.sqrt(math.log(2 / 1e-6) / (2 * n))
+
+
+def test_gaussian_moments():
+    """Mean 0, variance 1, fourth moment 3, halves uncorrelated; each |z| < 5.1 has P > 1 - 4e-7."""
+    n = 2**18
+    x = gaussian(stream("numpy", seed=2), n).astype("float64")
+    for value, mean, variance in [(x, 0, 1), (x**2, 1, 2), (x**4, 3, 96),
+                                  (x[:n // 2] * x[n // 2:], 0, 1), (x[1:] * x[:-1], 0, 1)]:
+        assert abs(value.mean() - mean) < 5.1 * math.sqrt(variance / len(value))
+
+
+# --- moving and errors ---------------------------------------------------------------------------
+
+def test_a_stream_that_moves_makes_its_arrays_elsewhere_and_draws_the_same_bits(xp, backend):
+    rng, stayed = Stream(7, "drop"), Stream(7, "drop")
+    rng.bits(5), stayed.bits(5)
+    moved = rng.to(backend)
+    assert moved is rng and type(rng.bits(3)) is xp.ndarray and type(uniform(rng, 3)) is xp.ndarray
+    stayed.bits(3), uniform(stayed, 3)
+    same(bernoulli(rng, 0.4, (50,)), bernoulli(stayed, 0.4, (50,)))
+
+
+ERRORS = [
+    (TypeError, "rng must be a Stream or an int seed", lambda: bernoulli(None, 0.5, 3)),
+    (TypeError, "rng must be a Stream or an int seed", lambda: as_stream(np.random.default_rng(0))),
+    (TypeError, "seed must be a whole number", lambda: Stream(0.5)),
+    (TypeError, "name", lambda: Stream(7, None)),
+    (ValueError, "backend must be one of 'numpy', 'cupy'", lambda: Stream(7, "", "jax")),
+    (ValueError, "backend must be one of 'numpy', 'cupy'", lambda: Stream(7).to("jax")),
+    (ValueError, "q is a probability", lambda: bernoulli(0, 1.5, 3)),
+    (TypeError, "shape must be a whole number", lambda: uniform(0, 1.5)),
+    (ValueError, "shape must be a whole number of at least 0", lambda: uniform(0, (3, -1))),
+    (ValueError, r"high must be at most 2\^32", lambda: integers(0, 2**32 + 1, 3)),
+    (ValueError, "a must be finite and at least", lambda: beta(0, 0, 1)),
+    (ValueError, "state", lambda: setattr(Stream(0), "state", (1, 2))),
+    (ValueError, "state", lambda: setattr(Stream(0), "state", (1, 2, -1))),
+    (ValueError, "state", lambda: setattr(Stream(0), "state", (2**64, 2, 0))),
+    (TypeError, "state", lambda: setattr(Stream(0), "state", (1, 2, 0.5))),
+    (ValueError, "state", lambda: setattr(Stream(0), "state", None)),
+]
+
+
+@pytest.mark.parametrize("kind, message, call", ERRORS)
+def test_a_mistake_is_named(kind, message, call):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_a_refused_draw_takes_no_bits(backend):
+    rng = stream(backend)
+    for sampler, *args in [(bernoulli, 2, 3), (integers, 0, 3), (beta, 0, 1), (uniform, -1)]:
+        with pytest.raises(ValueError):
+            sampler(rng, *args)
+    assert rng.state == stream(backend).state

@@ -1,0 +1,58 @@
+"""The README says what is true: its numbers, its commands, its table."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+from numpy.testing import assert_allclose
+
+from minidrop import catalog
+from minidrop.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NUMBER = re.compile(r"-?\d+\.?\d*")
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```$", README, re.M | re.S)
+
+
+def test_it_is_short():
+    assert len(README.splitlines()) <= 120
+
+
+def test_the_example_prints_what_the_readme_shows():
+    example, shown = blocks("python")[0], blocks("text")[0]
+    assert len([line for line in example.splitlines() if line]) <= 15
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(example, {})
+    *exact, last = printed.getvalue().splitlines()
+    *due, accuracy = shown.splitlines()
+    assert exact == due
+    # The last line depends on the last bits of the machine's matrix products: one digit in 50.
+    assert NUMBER.sub("", last) == NUMBER.sub("", accuracy)
+    assert_allclose(float(NUMBER.search(last)[0]), float(NUMBER.search(accuracy)[0]), atol=0.02)
+
+
+def test_the_two_commands_are_there_in_full():
+    assert [block.strip() for block in blocks("sh")] == [
+        "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/minidrop lesson dropout",
+        'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest']
+
+
+def test_the_table_of_techniques_is_the_catalogs():
+    between = re.search(r"<!-- techniques: .*?-->\n(.*?)\n<!-- end -->", README, re.S)
+    assert between[1] == catalog.table()
+
+
+def test_every_link_into_the_project_exists():
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert links and all((ROOT / link).exists() for link in links)
+
+
+def test_every_command_it_lists_exists():
+    listed = re.findall(r"^minidrop (\w+)", "\n".join(blocks("text")), re.M)
+    assert sorted(listed) == sorted(main.commands)
