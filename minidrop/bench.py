@@ -52,10 +52,7 @@ def reference():
 # --- workloads: `ours()` and `theirs()` take one step, `check()` compares a few -------------------
 
 def perceptron(lib, sizes, p=0.0):
-    """An MLP of minidrop's or of PyTorch's layers, whose names and arguments are the same.
-
-    ReLU, and dropout where p > 0, come after every layer but the last.
-    """
+    """An MLP of the layers of minidrop or PyTorch: their names and arguments are the same."""
     layers = [lib.Linear(*sizes[:2])]
     for shape in itertools.pairwise(sizes[1:]):
         layers += [lib.ReLU(), *([lib.Dropout(p)] if p else []), lib.Linear(*shape)]
@@ -79,9 +76,11 @@ class Training:
         self.sgd2 = torch.optim.SGD(self.twin.parameters(), lr=0.01, momentum=0.9)
 
     def ours(self):
+        """One step of minidrop."""
         return train_step(self.net, self.sgd, self.x, self.y)
 
     def theirs(self):
+        """One step of PyTorch."""
         loss = self.loss2(self.twin(self.x2), self.y2)
         loss.backward()
         self.sgd2.step()
@@ -117,12 +116,14 @@ class DropoutAlone:
         self.g2 = torch.from_numpy(self.g)
 
     def ours(self):
+        """One step of minidrop."""
         y = self.drop(self.x)
         y.backward(self.g)
         gradient, self.x.grad = self.x.grad, None
         return y.data, gradient
 
     def theirs(self):
+        """One step of PyTorch."""
         y = self.drop2(self.x2)
         y.backward(self.g2)
         gradient, self.x2.grad = self.x2.grad, None
@@ -141,7 +142,7 @@ class DropoutAlone:
                                  f"p = {self.p:g} and its gradient, and it did not")
 
 
-WORKLOADS = {               # name -> what it is, how to make it
+WORKLOADS: dict[str, tuple] = {       # name -> what it is, how to make it
     "a": ("MLP 784-1024-1024-10, dropout 0.5, batch 128",
           partial(Training, partial(perceptron, sizes=(784, 1024, 1024, 10), p=0.5), (128, 784))),
     "b": ("MLP 64-128-10, batch 32",
@@ -170,7 +171,7 @@ def run(names=tuple(WORKLOADS), blocks=15, progress=True):
 
 def compare(ours, theirs, blocks, title="", progress=False):
     """The medians ms, torch_ms and ratio of `blocks` blocks of each, in turns."""
-    turns = [(step, steps_in_block(step), []) for step in (ours, theirs)]
+    turns: list = [(step, steps_in_block(step), []) for step in (ours, theirs)]
     for block in tqdm(range(blocks), title, unit="block", disable=not progress, dynamic_ncols=True):
         for step, n, times in turns if block % 2 == 0 else turns[::-1]:
             time.sleep(PAUSE)

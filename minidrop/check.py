@@ -6,6 +6,7 @@ noise, `Record` writes down what was drawn, `Forbid` proves that nothing is.
 """
 
 import math
+from typing import Any
 
 from .arguments import count, describe, floating, number, option, probability, shape_of
 from .noise import Stream, gaussian
@@ -134,7 +135,8 @@ class Replay:
     def draw(self, transform, *args):
         if not self.left:
             raise ValueError(f"Replay has no draw left for {transform.__name__}{args}")
-        noise, shape = self.left.pop(0), args[-1] if args else None
+        noise: Any = self.left.pop(0)
+        shape = args[-1] if args else None
         due = shape_of(shape) if isinstance(shape, tuple | list | int) else None
         if due is not None and getattr(noise, "shape", due) != due:
             raise ValueError(f"Replay was asked for {transform.__name__} of shape {shape}, its "

@@ -18,14 +18,14 @@ def linear(x, weight, bias=None):
     >>> linear(np.ones((2, 3)), np.ones((4, 3)), np.zeros(4)).shape
     (2, 4)
     """
-    due = getattr(weight, "shape", ())
-    if len(due) != 2:
+    if len(getattr(weight, "shape", ())) != 2:    # known before init, unlike ndim
         raise ValueError(f"weight must be an array of shape (out, in), got {describe(weight)}")
-    if bias is not None and getattr(bias, "shape", None) != due[:1]:
-        raise ValueError(f"bias must be an array of shape {due[:1]}, got {describe(bias)}")
-    if floating(x).ndim < 2 or x.shape[-1] != due[1]:
-        raise ValueError(f"x must have shape (N, {weight.shape[-1]}) to meet a weight of shape "
-                         f"{weight.shape}, got {x.shape}")
+    n_out, n_in = weight.shape
+    if bias is not None and getattr(bias, "shape", None) != (n_out,):
+        raise ValueError(f"bias must be an array of shape ({n_out},), got {describe(bias)}")
+    if floating(x).ndim < 2 or x.shape[-1] != n_in:
+        raise ValueError(f"x must have shape (N, {n_in}) to meet a weight of shape {weight.shape}, "
+                         f"got {x.shape}")
     return x @ weight.T if bias is None else _linear(x, weight, bias)
 
 

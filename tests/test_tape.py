@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from minidrop import Tensor, grad, no_grad
+from minidrop.tape import REGISTRY
 from minidrop.xp import host
 
 
@@ -162,6 +163,16 @@ def test_an_x_may_lie_in_the_middle_of_the_graph(xp):
     middle = x * x
     y = middle * middle
     assert [float(g) for g in grad(y, [x, middle, y])] == [32.0, 8.0, 1.0]
+
+
+def test_only_the_adjoints_that_are_needed_run(xp, monkeypatch):
+    x, w, ran = leaf(xp, 2.0), leaf(xp, 5.0), []
+    monkeypatch.setattr(REGISTRY["mul"], "adjoints", tuple(
+        lambda g, y, a, b, i=i: (ran.append(i), g * (b, a)[i])[1] for i in range(2)))
+    assert float(grad((x * w) * 3.0, w)) == 6.0 and ran == [0, 1]
+    ran.clear()
+    (x * 3.0).backward()
+    assert ran == [0]
 
 
 def test_create_graph_gives_derivatives_of_any_order(xp):
