@@ -62,8 +62,22 @@ class Operators:
     def min(self, axis=None, keepdims=False):
         return -REGISTRY["max"](-self, axis=axis, keepdims=keepdims)
 
+    def var(self, axis=None, keepdims=False):
+        deviation = self - self.mean(axis, keepdims=True)
+        return (deviation * deviation).mean(axis, keepdims)
+
+    def std(self, axis=None, keepdims=False):
+        return REGISTRY["sqrt"](self.var(axis, keepdims))
+
+    def argmax(self, axis=None):
+        return self.data.argmax(axis)             # an index has no gradient
+
     def reshape(self, *shape):
-        return REGISTRY["reshape"](self, shape=shape[0] if isinstance(shape[0], tuple) else shape)
+        shape = shape[0] if isinstance(shape[0], tuple | list) else shape
+        return REGISTRY["reshape"](self, shape=tuple(shape))
+
+    def squeeze(self):
+        return self.reshape(tuple(n for n in self.data.shape if n != 1))
 
     def transpose(self, *axes):
         if len(axes) == 1 and not hasattr(axes[0], "__index__"):
