@@ -13,10 +13,9 @@ import numpy as np
 
 import minidrop as md
 from minidrop.lesson import quick
-from minidrop.plots import DARK, LIGHT, MIDDLE, save_figure, subplots
+from minidrop.plots import DARK, MIDDLE, save_figure, subplots
 
-x, w = 2.0, 0.5
-a, b = x * w, np.tanh(x * w)
+x, w, a, b = 2.0, 0.5, 2.0 * 0.5, np.tanh(2.0 * 0.5)
 print(f"   forwards     a = x w = {a:.3f}    b = tanh a = {b:.3f}    y = b + x = {b + x:.3f}")
 slope = 1 - b * b                                 # of tanh at a; and x was used twice: two parts
 print(f"   backwards    dy/db = 1.000      dy/da = {slope:.3f}         dy/dx = {slope * w + 1:.3f}")
@@ -24,8 +23,7 @@ print(f"   backwards    dy/db = 1.000      dy/da = {slope:.3f}         dy/dx = {
 # %% [markdown]
 # ## The equations
 #
-# Write $\bar{v}$ for the gradient of the result with respect to the value $v$. A value collects one
-# part from every use $u$ that was made of it:
+# Write $\bar{v}$ for the gradient of the result in $v$. Every use $u$ of $v$ adds one part to it:
 #
 # $$ \bar{v} = \sum_u (\partial u / \partial v)^T \, \bar{u} \tag{tape.1} $$
 #
@@ -64,8 +62,7 @@ class Value:
         for value in todo:                        # the list grows while we walk it
             todo += set(value.parents) - found
             found |= set(value.parents)
-        for value in sorted(todo, key=lambda v: -v.depth):
-            value.send()
+        for value in sorted(todo, key=lambda v: -v.depth): value.send()
 
 
 def made(data, *uses):
@@ -114,27 +111,27 @@ assert loss < 0.01 * first
 # ## The price
 #
 # The closure `y.send` refers to `y` and hangs on `y`: a circle. Python frees what nobody refers to,
-# but within a circle somebody always does. Only the collector finds it, and that waits for a number
+# but within a circle somebody always does. Only the collector finds it, and it waits for a number
 # of new objects, whatever their size. What is held after each round of 21 operations on 64 kB?
 
 # %%
 def one_round(kind, tanh):
     h, w = (kind(np.ones((128, 128), "float32")) for _ in range(2))
-    for _ in range(10):
-        h = tanh(h * w)
+    for _ in range(10): h = tanh(h * w)
     h.sum().backward()
 
 
 figure, axes = subplots(size=(7.0, 3.2))
 rounds, ends = range(1, quick(30, 5) + 1), []
-for tape, collector, line, colour in (("ours", gc.disable, "-", MIDDLE), ("ours", gc.enable, ":", LIGHT),
-                                      ("library", gc.disable, "--", DARK)):
+for tape, collector, style in (("ours", gc.disable, "-"), ("ours", gc.enable, ":"),
+                               ("library", gc.disable, "--")):
     gc.collect(), collector(), tracemalloc.start()
     held = [one_round(*tapes[tape]) or tracemalloc.get_traced_memory()[0] / 2**20 for _ in rounds]
     tracemalloc.stop(), gc.enable()
     ends.append(held[-1])
-    print(f"   {tape:8s} gc.{collector.__name__:8s} last {held[-1]:5.1f} MiB, most {max(held):5.1f} MiB")
-    axes.plot(rounds, held, line, color=colour, label=f"{tape}, gc.{collector.__name__}()")
+    name = f"{tape}, gc.{collector.__name__}()"
+    print(f"   {name:22s} after the last round {held[-1]:4.1f} MiB, most {max(held):4.1f} MiB")
+    axes.plot(rounds, held, style, color=DARK if tape == "library" else MIDDLE, label=name)
 assert ends[0] > 2.5 * len(rounds) and ends[2] < 0.1
 axes.set(xlabel="round", ylabel="memory held (MiB)", title="what each round leaves behind")
 axes.legend()
@@ -143,7 +140,8 @@ path = save_figure(figure, "tape")
 # %% [markdown]
 # ## Exercises
 #
-# 1. Let `send` take its gradient as an argument, so that it need not know `y`. Measure again.
+# 1. Let `send` take its gradient as an argument, so that it need not know `y`. Measure again. (The
+#    library goes further and keeps no closures at all: lesson 2.)
 # 2. Leave out the sorting in `backward`. Which expressions go wrong? Find the smallest.
 #
 # ## References

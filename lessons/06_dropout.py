@@ -92,6 +92,7 @@ def train(p, seed):
     net = md.nn.Sequential(
         md.nn.Linear(64, 256), md.nn.ReLU(), md.Dropout(p),
         md.nn.Linear(256, 256), md.nn.ReLU(), md.Dropout(p), md.nn.Linear(256, 10)).init(seed)
+    assert sum(w.size for w in net.parameters()) == 85_002
     history = md.fit(net, md.optim.SGD(lr=0.03, momentum=0.9), digits, epochs, batch_size=32,
                      seed=seed, progress=f"   p = {p}, seed {seed}")
     return history.validation_loss, md.evaluate(net, digits.train), md.evaluate(net, digits.test)

@@ -57,6 +57,10 @@ def _compare(f, points, u, step, tolerance, seed, what):
     gradients = grad(y, leaves, u) if y.requires_grad else [x * 0 for x in points]
     worst = 0.0
     for i, (x, gradient) in enumerate(zip(points, gradients, strict=True)):
+        if gradient.shape != x.shape:             # the products below would broadcast, and agree
+            raise GradientError(
+                f"{what} of {_name(f)}, argument {i} of shape {x.shape}: the tape gives a gradient "
+                f"of shape {gradient.shape}; sum it over the axes that were broadcast")
         v = _random(x, seed, f"v {i}")
         up, down = (data_of(f(*_leaves([*points[:i], x + h * v, *points[i + 1:]])))
                     for h in (step, -step))
@@ -145,7 +149,14 @@ class Replay:
 
 
 class Record:
-    """A stream that passes draws on to `stream` and lists (name, args, noise) in `.draws`."""
+    """A stream that passes draws on to `stream` and lists (name, args, noise) in `.draws`.
+
+    >>> from minidrop.noise import bernoulli
+    >>> record = Record(Stream(0))
+    >>> mask = bernoulli(record, 0.5, (2, 3))
+    >>> [(name, args) for name, args, noise in record.draws]
+    [('bernoulli', (0.5, (2, 3)))]
+    """
 
     def __init__(self, stream):
         self.stream, self.draws = stream, []
@@ -157,7 +168,13 @@ class Record:
 
 
 class Forbid:
-    """A stream that may not be drawn from: proof that evaluation is deterministic."""
+    """A stream that may not be drawn from: proof that evaluation is deterministic.
+
+    >>> from minidrop.noise import uniform
+    >>> uniform(Forbid(), 3)
+    Traceback (most recent call last):
+    AssertionError: uniform(3,) was drawn where no noise is allowed
+    """
 
     def draw(self, transform, *args):
         raise AssertionError(f"{transform.__name__}{args} was drawn where no noise is allowed")

@@ -1,14 +1,14 @@
 """Functions that networks are made of; arrays give arrays, Tensors give Tensors."""
 
 from .arguments import describe, floating
-from .ops.elementwise import exp, relu, sigmoid, tanh
+from .ops.elementwise import exp, log, maximum, relu, sigmoid, sqrt, tanh, where
 from .ops.fused import linear as _linear
 from .ops.fused import masked, softmax_cross_entropy
 from .ops.reduce import logsumexp
 from .tape import data_of
 
-__all__ = ["accuracy", "cross_entropy", "linear", "log_softmax", "masked", "mse_loss", "relu",
-           "sigmoid", "softmax", "tanh"]
+__all__ = ["accuracy", "cross_entropy", "exp", "linear", "log", "log_softmax", "masked", "maximum",
+           "mse_loss", "relu", "sigmoid", "softmax", "sqrt", "tanh", "where"]
 
 
 def linear(x, weight, bias=None):
@@ -30,14 +30,24 @@ def linear(x, weight, bias=None):
 
 
 def log_softmax(x):
-    """x - ln sum_k e^x_k over the last axis, without overflow."""
+    """x - ln sum_k e^x_k over the last axis, without overflow.
+
+    >>> import numpy as np
+    >>> log_softmax(np.array([1000.0, 0.0]))
+    array([    0., -1000.])
+    """
     if floating(x).ndim == 0 or x.shape[-1] == 0:
         raise ValueError(f"x must have numbers along its last axis, got shape {x.shape}")
     return x - logsumexp(x)
 
 
 def softmax(x):
-    """Probabilities e^x_k / sum_j e^x_j over the last axis, without overflow."""
+    """Probabilities e^x_k / sum_j e^x_j over the last axis, without overflow.
+
+    >>> import numpy as np
+    >>> softmax(np.array([[1000.0, 1000.0]]))
+    array([[0.5, 0.5]])
+    """
     return exp(log_softmax(x))
 
 
@@ -72,7 +82,12 @@ def cross_entropy(logits, target):
 
 
 def mse_loss(y, target):
-    """The mean of (y - target)^2 over all entries; the shapes must be equal."""
+    """The mean of (y - target)^2 over all entries; the shapes must be equal.
+
+    >>> import numpy as np
+    >>> float(mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    2.0
+    """
     if floating(y, "y").shape != getattr(target, "shape", None) or y.size == 0:
         raise ValueError("y and target must be arrays of one shape that is not empty, got "
                          f"{describe(y)} and {describe(target)}")
@@ -81,7 +96,12 @@ def mse_loss(y, target):
 
 
 def accuracy(logits, labels):
-    """The share of rows whose largest logit is at the label, as a Python float."""
+    """The share of rows whose largest logit is at the label, as a Python float.
+
+    >>> import numpy as np
+    >>> accuracy(np.array([[2.0, 1.0], [0.0, 3.0]]), np.array([0, 0]))
+    0.5
+    """
     z, y = floating(data_of(logits), "logits"), data_of(labels)
     if z.ndim != 2 or z.size == 0:
         raise ValueError(f"logits must have shape (N, K), N and K at least 1, got {z.shape}")

@@ -206,13 +206,22 @@ def bernoulli(rng, q, shape):
 
 @draws
 def uniform(rng, shape):
-    """float32 in [0, 1): the top 24 of 32 bits, times 2^-24."""
+    """float32 in [0, 1): the top 24 of 32 bits, times 2^-24.
+
+    >>> u = uniform(0, 1000)
+    >>> bool((u >= 0).all() and (u < 1).all()), u.dtype
+    (True, dtype('float32'))
+    """
     return (rng.bits(shape) >> 8).astype("float32") * 2.0**-24
 
 
 @draws
 def integers(rng, high, shape):
-    """int64 in 0..high-1 for high up to 2^32: floor(bits high / 2^32), each value to 2^-32."""
+    """int64 in 0..high-1 for high up to 2^32: floor(bits high / 2^32), each value to 2^-32.
+
+    >>> sorted(set(integers(0, 6, 1000).tolist()))
+    [0, 1, 2, 3, 4, 5]
+    """
     high = count(high, "high")
     if high > 2**32:
         raise ValueError(f"high must be at most 2^32, got {high}")
@@ -221,14 +230,23 @@ def integers(rng, high, shape):
 
 @draws
 def permutation(rng, n):
-    """The numbers 0..n-1 in random order, int64: the stable order of n words."""
+    """The numbers 0..n-1 in random order, int64: the stable order of n words.
+
+    >>> sorted(permutation(0, 5).tolist())
+    [0, 1, 2, 3, 4]
+    """
     words = rng.words(count(n, "n", least=0))
     return words.argsort(kind="stable").astype("int64")
 
 
 @draws
 def gaussian(rng, shape):
-    """Standard normal float32: Box and Muller's sqrt(-2 ln u) cos(2 pi v) and sin, u in (0, 1]."""
+    """Standard normal float32: Box and Muller's sqrt(-2 ln u) cos(2 pi v) and sin, u in (0, 1].
+
+    >>> z = gaussian(0, 10_000)
+    >>> bool(abs(z.mean()) < 0.06 and abs(z.std() - 1) < 0.05)
+    True
+    """
     shape = shape_of(shape)
     n = math.prod(shape)
     u, v = rng.bits((2, -(-n // 2))).astype("float64") * 2.0**-32
@@ -240,7 +258,11 @@ def gaussian(rng, shape):
 
 @draws
 def beta(rng, a, b):
-    """One float from Beta(a, b), drawn on the host by NumPy's own method; a, b > 0."""
+    """One float from Beta(a, b), drawn on the host by NumPy's own method; a, b > 0.
+
+    >>> 0 <= beta(0, 2.0, 5.0) <= 1
+    True
+    """
     a, b = (number(value, name, least=2.0**-1022) for value, name in ((a, "a"), (b, "b")))
     generator = rng._generator(rng.block)
     value = numpy.random.Generator(generator).beta(a, b)

@@ -73,8 +73,8 @@ class Operators:
         return self.data.argmax(axis)             # an index has no gradient
 
     def reshape(self, *shape):
-        shape = shape[0] if isinstance(shape[0], tuple | list) else shape
-        return REGISTRY["reshape"](self, shape=tuple(shape))
+        sizes = shape[0] if isinstance(shape[0], tuple | list) else shape
+        return REGISTRY["reshape"](self, shape=tuple(sizes))
 
     def squeeze(self):
         return self.reshape(tuple(n for n in self.data.shape if n != 1))

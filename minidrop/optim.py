@@ -48,16 +48,19 @@ class Optimizer:
             self._model = weakref.ref(model)
         elif self._model() is not model:          # also where that other model is gone
             raise ValueError("this optimizer has stepped another model; make a new one")
-        skipped = []
+        skipped: list[str] = []
+        ready = []
         for path, thing in model.walk():
             if not isinstance(thing, Parameter):
                 if thing.skipped:
                     skipped.append(path + "." if path else "")
             elif thing.grad is not None:
-                self._apply(path, thing)
+                ready.append((path, thing))
             elif thing.requires_grad and not path.startswith(tuple(skipped)):
                 raise ValueError(f"{path} received no gradient in this step; use it in the loss, "
                                  "or freeze it: requires_grad = False")
+        for path, parameter in ready:
+            self._apply(path, parameter)
 
     def _apply(self, path, parameter):
         w, g, parameter.grad = parameter.data, parameter.grad, None

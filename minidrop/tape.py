@@ -166,7 +166,14 @@ def grad(y, xs, g=None, create_graph=False):
 
 @contextlib.contextmanager
 def no_grad():
-    """Within this block results remember nothing, so nothing in it can be differentiated."""
+    """Within this block results remember nothing, so nothing in it can be differentiated.
+
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = 2 * x
+    >>> y.requires_grad
+    False
+    """
     before, _recording.on = _recording.on, False
     try:
         yield

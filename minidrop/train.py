@@ -32,6 +32,14 @@ def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=N
     """One step: loss, gradients, update.  Returns the loss as an array (), without its graph.
 
     `penalty(net, step)` is added to the loss, `project(net)` runs after the update.
+
+    >>> import numpy as np
+    >>> from minidrop.nn import Linear
+    >>> from minidrop.optim import SGD
+    >>> net, sgd = Linear(2, 3).init(seed=0), SGD(lr=0.5)
+    >>> x, y = np.eye(2, dtype="float32"), np.array([0, 2])
+    >>> bool(train_step(net, sgd, x, y) > train_step(net, sgd, x, y))
+    True
     """
     value = loss(net(x), y)
     if penalty is not None:
@@ -55,6 +63,14 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
 
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
     an epoch is not finite.
+
+    >>> import numpy as np
+    >>> from minidrop.nn import Linear
+    >>> from minidrop.optim import SGD
+    >>> x, y = np.eye(2, dtype="float32"), np.array([0, 1])
+    >>> history = fit(Linear(2, 2).init(0), SGD(lr=1.0), (x, y), epochs=5, progress=False)
+    >>> history.loss.shape, bool(history.loss[0] > history.loss[-1])
+    ((5,), True)
     """
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
@@ -101,6 +117,12 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     """The `Score` of `net` on a pair (x, y), in evaluation: no noise, nothing recorded or drawn.
 
     The modes of the modules are afterwards what they were before.
+
+    >>> import numpy as np
+    >>> from minidrop.nn import Linear
+    >>> score = evaluate(Linear(2, 2).init(0), (np.eye(2, dtype="float32"), np.array([0, 1])))
+    >>> 0 <= score.accuracy <= 1
+    True
     """
     x, y = _pair(data, "data")
     batch_size, total, right = count(batch_size, "batch_size"), 0.0, 0.0

@@ -81,8 +81,10 @@ def scatter_add(out, index, values):
 
 # --- many cores under NumPy, which releases the GIL; a GPU gets everything in one piece ----------
 
-CHUNK = 1 << 15             # elements in one pass: 128 kB of float32, which stay in a core's L2
-LEAST = 1 << 18             # elements that a further thread must bring to pay for its start
+CHUNK = 1 << 17             # elements in one pass: 512 kB of float32 stay in a core's L2, and such a
+#                             pass is long enough that threads seldom wait for the interpreter's lock
+LEAST = 1 << 18             # elements that each thread must have, to pay for its start
+ALIGN = 1 << 10             # a cut falls on a multiple of so many elements, or on a row
 
 
 @functools.cache
@@ -109,10 +111,10 @@ if hasattr(os, "register_at_fork"):                # a forked child has the pool
 def par(part, n, each=1):
     """part(lo, hi) over range(n) on all cores where that pays; an item is `each` elements.
 
-    The results must not depend on how the range is cut; cuts fall on multiples of CHUNK / each.
+    The results must not depend on how the range is cut.
     """
     workers = max(1, min(threads(), n * each // LEAST))
-    align = max(1, CHUNK // max(1, each))
+    align = max(1, ALIGN // max(1, each))
     step = max(1, -(-n // (workers * align))) * align
     others = [_pool().submit(part, lo, min(lo + step, n)) for lo in range(step, n, step)]
     part(0, min(step, n))

@@ -189,6 +189,13 @@ def test_everything_public_has_a_docstring():
     assert [name for path in files for name in undocumented(path)] == []
 
 
+def test_everything_at_the_top_has_an_example_that_runs():
+    bare = [name for name, value in vars(minidrop).items()
+            if name[0] != "_" and not inspect.ismodule(value)
+            and not isinstance(value, minidrop.tape.Primitive) and ">>>" not in value.__doc__]
+    assert bare == []                             # the examples are run by --doctest-modules
+
+
 def test_files_are_short():
     sizes = {path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines())
              for path in PACKAGE.rglob("*.py")}

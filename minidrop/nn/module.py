@@ -5,7 +5,7 @@ from typing import Any
 from ..arguments import describe, shape_of
 from ..noise import Stream
 from ..tape import Tensor, data_of
-from ..xp import to_backend
+from ..xp import backend_module, backend_of, to_backend
 
 UNBORN = "this model has no values yet: call model.init(seed) once before using it"
 
@@ -19,6 +19,9 @@ class Parameter(Tensor):
 
     The shape is known at once, the values exist after `model.init(seed)`.  Set `requires_grad` to
     False to freeze it.
+
+    >>> Parameter((3, 2), rule=lambda rng, shape: None)
+    Parameter(3, 2)
     """
 
     __slots__ = ("_shape", "rule")
@@ -54,6 +57,12 @@ class Module:
     `buffers` names the attributes that are saved and moved with the parameters but not trained.
     A module that was left out of a forward on purpose is marked `skipped`: its parameters then
     need no gradient.
+
+    >>> class Double(Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    >>> Double()(Tensor([1.0, 2.0]))
+    Tensor(array([2., 4.], dtype=float32))
     """
 
     training = True
@@ -110,6 +119,7 @@ class Module:
 
     def to(self, backend):
         """Move parameters, buffers and streams to "numpy" or "cupy".  Returns the module."""
+        backend_module(backend)
         self._convert(lambda array: to_backend(array, backend))
         for _, m in self.named_modules():
             if isinstance(getattr(m, "rng", None), Stream):
@@ -140,7 +150,10 @@ class Module:
         return state
 
     def load_state_dict(self, state):
-        """Take over copies of the arrays of `state`; its paths and shapes must be this model's."""
+        """Take over copies of the arrays of `state`; its paths and shapes must be this model's.
+
+        A model that has values keeps its dtype and backend.  Returns the module.
+        """
         places: dict[str, tuple] = {}
         for path, thing in self.walk():
             names = [(path, "data")] if isinstance(thing, Parameter) else [
@@ -155,7 +168,10 @@ class Module:
             if state[path].shape != due:
                 raise ValueError(f"state[{path!r}] must have shape {due}, got {state[path].shape}")
         for path, (thing, name) in places.items():
-            setattr(thing, name, data_of(state[path]).copy())
+            value, due = data_of(state[path]), getattr(thing, name, None)
+            if due is not None:
+                value = to_backend(value, backend_of(due)).astype(due.dtype)
+            setattr(thing, name, value.copy())
         return self
 
     def __repr__(self):
@@ -190,6 +206,17 @@ class Noise(Module):
 
     `sample(shape)` is the only one that draws, `apply(x, noise)` is the equation, `expect(x)` holds
     in evaluation.  The last noise stays in `.noise`, for lessons and plots.
+
+    >>> from minidrop.noise import uniform
+    >>> class Jitter(Noise):
+    ...     def sample(self, shape):
+    ...         return uniform(self.rng, shape) - 0.5
+    ...     def apply(self, x, noise):
+    ...         return x + noise
+    >>> jitter = Jitter().init(seed=0)
+    >>> x = Tensor([1.0, 2.0])
+    >>> bool((jitter(x) == x.data + jitter.noise).all()), jitter.eval()(x) is x
+    (True, True)
     """
 
     rng: Any = _Unborn()
@@ -219,6 +246,10 @@ def noise_on(model):
     """Switch the noise modules alone to training, for Monte-Carlo dropout after `model.eval()`.
 
     Their children keep their mode: a batch norm within a stochastic branch stays in evaluation.
+    Returns the model.
+
+    >>> noise_on(Noise().eval()).training
+    True
     """
     if not isinstance(model, Module):
         raise TypeError(f"model must be a Module, got {describe(model)}")

@@ -61,21 +61,27 @@ def _log(a):                                      # a Python number stays one, s
 
 
 @primitive
-def exp(x): return array_module(x).exp(x)
+def exp(x):
+    """e^x."""
+    return array_module(x).exp(x)
 
 
 exp.vjps(lambda g, y, x: g * y)
 
 
 @primitive
-def log(x): return array_module(x).log(x)
+def log(x):
+    """The natural logarithm of x."""
+    return array_module(x).log(x)
 
 
 log.vjps(lambda g, y, x: g / x)
 
 
 @primitive
-def sqrt(x): return array_module(x).sqrt(x)
+def sqrt(x):
+    """The square root of x."""
+    return array_module(x).sqrt(x)
 
 
 sqrt.vjps(lambda g, y, x: 0.5 * g / y)
@@ -91,7 +97,9 @@ abs_.vjps(lambda g, y, x: g * (x > 0) - g * (x < 0))
 
 
 @primitive
-def tanh(x): return array_module(x).tanh(x)
+def tanh(x):
+    """The hyperbolic tangent of x."""
+    return array_module(x).tanh(x)
 
 
 tanh.vjps(lambda g, y, x: g * (1 - y * y))
