@@ -11,7 +11,7 @@ from rich.text import Text
 
 _DISPLAY = re.compile(r"\$\$(.*?)\$\$", re.S)
 _INLINE = re.compile(r"\$([^$\n]+)\$")
-_RAISED = re.compile(r"([\^_])\{([^{}]{2,})\}")
+_RAISED = re.compile(r"([\^_])\{([^{}]*[^\w{}][^{}]*)\}")
 _TAG = re.compile(r"\\tag\{([\w.]+)\}")
 
 
