@@ -7,12 +7,15 @@ from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
 from .functional import (
     accuracy,
     cross_entropy,
+    exp,
     linear,
+    log,
     log_softmax,
     mse_loss,
     relu,
     sigmoid,
     softmax,
+    sqrt,
     tanh,
 )
 from .nn import Module, Noise, Parameter, noise_on

@@ -78,7 +78,7 @@ def _compare(f, points, u, step, tolerance, seed, what):
 
 
 def _name(f):
-    return getattr(f, "name", getattr(f, "__name__", describe(f)))
+    return getattr(f, "name", getattr(f, "__name__", type(f).__name__))
 
 
 def _leaves(xs):

@@ -9,7 +9,7 @@ import minidrop as md
 from minidrop import Forbid, Record, Replay, Stream, Tensor, all_masks, exact_moments, gradcheck
 from minidrop.check import GradientError
 from minidrop.ops.elementwise import exp, tanh
-from minidrop.tape import data_of
+from minidrop.tape import REGISTRY, Primitive, data_of
 from minidrop.xp import host
 
 # --- gradcheck -----------------------------------------------------------------------------------
@@ -165,3 +165,37 @@ def test_forbid_refuses_every_draw():
     for sampler, *args in [(md.bernoulli, 0.5, 2), (md.uniform, 2), (md.beta, 1, 1)]:
         with pytest.raises(AssertionError, match=f"{sampler.__name__}.* was drawn where no noise"):
             sampler(Forbid(), *args)
+
+
+def test_a_gradient_of_the_wrong_shape_is_caught_though_its_products_agree(xp):
+    row = Primitive(row_sum)
+    row.vjps(lambda g, y, x, b: g, lambda g, y, x, b: g)
+    x, b = xp.ones((5, 3)), xp.ones(3)
+    try:
+        with pytest.raises(GradientError, match=r"argument 1 .* shape \(5, 3\); sum it over"):
+            md.gradcheck(row, x, b)
+        leaf = md.Tensor(b, requires_grad=True)
+        with pytest.raises(ValueError, match=r"shape \(5, 3\) for a leaf of shape \(3,\)"):
+            row(x, leaf).sum().backward()
+    finally:
+        del REGISTRY["row_sum"]
+
+
+def row_sum(x, b):
+    return x + b
+
+
+def test_a_second_primitive_of_one_name_is_refused():
+    before = Primitive(row_sum)
+
+    def other(x):
+        return x
+
+    other.__name__, other.__module__ = "row_sum", "elsewhere"
+    try:
+        with pytest.raises(ValueError, match="there is a primitive 'row_sum' already"):
+            Primitive(other)
+        assert REGISTRY["row_sum"] is before
+        assert Primitive(row_sum) is not before   # a cell that is run again
+    finally:
+        del REGISTRY["row_sum"]

@@ -121,6 +121,9 @@ WRONG = {
     "relu": ({"x": X}, {"x": values(None, "three", {}, [None])}),
     "sigmoid": ({"x": X}, {"x": values(None, "three", {}, [None])}),
     "softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
+    "exp": ({"x": X}, {"x": values(None, "three", {}, [None])}),
+    "log": ({"x": X * X + 1}, {"x": values(None, "three", {}, [None])}),
+    "sqrt": ({"x": X * X + 1}, {"x": values(None, "three", {}, [None])}),
     "tanh": ({"x": X}, {"x": values(None, "three", {}, [None])}),
     "uniform": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
     "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
@@ -136,7 +139,7 @@ ELSEWHERE = {
     "optim.Optimizer": "abstract", "nn.Flatten": "takes nothing", "nn.ReLU": "takes nothing",
     "nn.Sigmoid": "takes nothing", "nn.Tanh": "takes nothing",
 }
-UNNAMED = {"relu", "sigmoid", "tanh"}             # one argument, and NumPy's own TypeError
+UNNAMED = {"exp", "log", "relu", "sigmoid", "sqrt", "tanh"}             # one argument, and NumPy's own TypeError
 
 
 def public(module, prefix=""):

@@ -11,6 +11,7 @@ import pytest
 
 import minidrop
 from minidrop.catalog import PACKAGE, PLACES
+from tests.conftest import HOST_ONLY
 
 # The floor of each file, the first match counts.  Within ops/ and nn/ the order is fixed too.
 FLOORS = (
@@ -200,6 +201,19 @@ def test_files_are_short():
     sizes = {path.relative_to(PACKAGE).as_posix(): len(path.read_text().splitlines())
              for path in PACKAGE.rglob("*.py")}
     assert {name: lines for name, lines in sizes.items() if lines > 300} == {}
+
+
+def takes_xp(path):
+    """Whether a test of this file takes the `xp` fixture."""
+    return any(isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+               and "xp" in [arg.arg for arg in node.args.args]
+               for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def test_every_file_of_tests_runs_on_the_stand_in_or_is_listed_as_host_only():
+    folder = Path(__file__).parent
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("test_*.py")}
+    assert {name for name, path in files.items() if not takes_xp(path)} == set(HOST_ONLY)
 
 
 def test_the_two_lists_of_files_that_import_numpy_agree():
