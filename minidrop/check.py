@@ -8,7 +8,7 @@ noise, `Record` writes down what was drawn, `Forbid` proves that nothing is.
 import math
 from typing import Any
 
-from .arguments import count, describe, floating, number, option, probability, shape_of
+from .arguments import count, floating, number, option, probability, shape_of
 from .noise import Stream, gaussian
 from .tape import Tensor, data_of, grad
 from .xp import array_module, asarray

@@ -71,8 +71,8 @@ class Tensor(Operators):
         given = {id(data_of(g))}
         for leaf, gradient in _walk(self, g, None, create_graph=False, free=True):
             if gradient.shape != leaf.shape:
-                raise ValueError(f"an adjoint gave a gradient of shape {gradient.shape} for a leaf of "
-                                 f"shape {leaf.shape}; sum it over the axes that were broadcast")
+                raise ValueError(f"an adjoint gave a gradient of shape {gradient.shape} for a leaf "
+                                 f"of shape {leaf.shape}; sum it over the axes that were broadcast")
             if leaf.grad is not None:
                 gradient = leaf.grad + gradient
             leaf.grad = asarray(_own(gradient, given).astype(leaf.dtype, copy=False))
@@ -100,7 +100,7 @@ class Primitive:
         self.twice, self.keeps, self.__doc__ = twice, keeps, forward.__doc__
         known = REGISTRY.get(self.name)           # a notebook may run its own cell again
         if known and known.forward.__module__ != forward.__module__:
-            raise ValueError(f"there is a primitive {self.name!r} already; give this one another name")
+            raise ValueError(f"there is a primitive {self.name!r} already; take another name")
         REGISTRY[self.name] = self
 
     def __repr__(self):

@@ -81,7 +81,7 @@ def scatter_add(out, index, values):
 
 # --- many cores under NumPy, which releases the GIL; a GPU gets everything in one piece ----------
 
-CHUNK = 1 << 17             # elements in one pass: 512 kB of float32 stay in a core's L2, yet threads
+CHUNK = 1 << 17             # elements in a pass: 512 kB of float32 stay in a core's L2, yet threads
 #                             seldom wait for the interpreter's lock
 LEAST = 1 << 18             # elements that each thread must have, to pay for its start
 ALIGN = 1 << 10             # a cut falls on a multiple of so many elements, or on a row
