@@ -11,10 +11,11 @@ import numpy as np
 
 import minidrop as md
 from minidrop.lesson import quick
-from minidrop.plots import DARK, LIGHT, MIDDLE, save_figure, subplots
+from minidrop.plots import DARK, MIDDLE, save_figure, subplots
 
+stream = md.Stream(0, "picture")                  # random bits: a seed, a name, a position
 for step in range(4):
-    mask = md.dropout_mask(md.Stream(step, "picture"), 8, p=0.5)
+    mask = md.dropout_mask(stream, 8, p=0.5)
     print("   step", step, " ", " ".join("#" if keep else "." for keep in mask))
 
 # %% [markdown]
@@ -35,10 +36,12 @@ for step in range(4):
 #
 # ## In array code
 #
-# Two lines are the whole of it. The library's function takes the mask too, and agrees:
+# One line draws, one line computes. Here the mask is given, so that we know what must come out;
+# the library's function takes it too, and agrees:
 
 # %%
 x, p = np.array([1.0, 2.0, 3.0, 4.0]), 0.5
+m = np.random.default_rng(0).random(4) < 1 - p    # a draw, and in its place this one:
 m = np.array([True, False, True, True])
 
 y = m * x / (1 - p)
@@ -119,11 +122,11 @@ print(f"   test loss without dropout minus with: {gains.mean():.3f} +- {half:.3f
 # %%
 figure, (left, right) = subplots(1, 2, width_ratios=(1, 1.6))
 image, mask = digits.train[0][0].reshape(8, 8), md.dropout_mask(3, (8, 8), p=0.5)
-left.imshow(np.hstack([image, np.full((8, 1), np.nan), md.dropout_original(image, mask)]))
-left.set(title="a digit, and half of it dropped", xticks=[], yticks=[], frame_on=False)
+left.imshow(np.hstack([image, np.full((8, 1), 1.0), md.dropout(image, mask, 0.5)]), vmax=2)
+left.set(title="x, and y = m x / q: half dropped, half doubled", xticks=[], yticks=[])
 for p, colour, line in ((0.0, MIDDLE, "--"), (0.5, DARK, "-")):
     curves = np.array([run[0] for run in runs[p]])
-    right.plot(range(1, epochs + 1), curves.T, color=LIGHT, linewidth=0.7)
+    right.plot(range(1, epochs + 1), curves.T, color=colour, linewidth=0.6, alpha=0.35)
     right.plot(range(1, epochs + 1), curves.mean(0), line, color=colour, label=f"p = {p}")
 right.set(xlabel="epoch", xticks=range(0, epochs + 1, 5), ylim=(0, 0.4),
           ylabel="validation loss (nats)", title=f"{len(seeds)} seeds each, and their means")

@@ -59,7 +59,7 @@ def floating(x, name="x"):
     if dtype is None or not hasattr(x, "ndim"):
         raise TypeError(f"{name} must be an array or a Tensor, got {describe(x)}")
     if dtype.kind != "f":
-        raise TypeError(f"{name} must hold floats, got {dtype}; use {name}.astype('float32')")
+        raise TypeError(f"{name} must hold floats, got {dtype}; convert it with .astype('float32')")
     return x
 
 

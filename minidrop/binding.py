@@ -28,12 +28,14 @@ class Binding:
     def __init__(self, model, optimizer, schedules, steps):
         slots = {(f"{path}.{name}" if path else name): (m, name)
                  for path, m in model.named_modules() for name, value in vars(m).items()
-                 if isinstance(value, int | float) and not isinstance(value, bool)}
+                 if isinstance(value, float)}
         slots["lr"] = (optimizer, "lr")
         self.bound: dict[str, tuple] = {}
         if not isinstance(schedules, dict | None):
             raise TypeError(f"schedules must map patterns to arrays, got {describe(schedules)}")
         for pattern, schedule in (schedules or {}).items():
+            if not isinstance(pattern, str):
+                raise TypeError(f"a pattern of schedules must be a string, got {describe(pattern)}")
             values = _numbers(pattern, schedule)
             if len(values) != steps:
                 raise ValueError(f"schedules[{pattern!r}] must hold one value for each of the "

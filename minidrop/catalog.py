@@ -7,7 +7,7 @@ paper and says what it is, and the formula with its tag:
     $$ m_i \sim \mathrm{Bernoulli}(q) \tag{dropout.1} $$
 
 A line of code that computes it ends in `# Eq. (dropout.1)`; a property is tied to a test whose name
-starts with `test_dropout_1_`.
+starts with `test_dropout_1_`, or `test_dropout_4_and_5_` for two.
 """
 
 import ast
@@ -101,8 +101,7 @@ def _technique(path, cited, names):
     for above, latex, tag in _FORMULA.findall(text):
         place, _, title = above.strip().rpartition(": ")
         lines = tuple(line for cited_tag, line in cited if cited_tag == tag)
-        prefix = tag.replace(".", "_") + "_"
-        tied = tuple(name for name in names if name.startswith(prefix))
+        tied = tuple(name for name in names if tag in tags_of(name, tag.rpartition(".")[0]))
         equations.append(Equation(tag, place, title, latex.strip(), lines, tied))
     summary = text.partition("\n")[0].strip()
     return Technique(path.stem, path, summary, sections(text), tuple(equations))
@@ -139,6 +138,16 @@ def citations(path):
             code = token.line[: token.start[1]].strip()
             found.append((tag, Line(path, row, ".".join(around), code)))
     return found
+
+
+def tags_of(name, prefix):
+    """The tags that the name of a test shows: dropout_4_and_5_... shows dropout.4 and dropout.5.
+
+    >>> tags_of("dropout_4_and_5_by_hand", "dropout")
+    ['dropout.4', 'dropout.5']
+    """
+    numbers = re.match(rf"{prefix.replace('.', '_')}_(\d+(?:_and_\d+)*)_", name)
+    return [f"{prefix}.{k}" for k in numbers[1].split("_and_")] if numbers else []
 
 
 def test_names(tests):

@@ -8,7 +8,7 @@ noise, `Record` writes down what was drawn, `Forbid` proves that nothing is.
 import math
 from typing import Any
 
-from .arguments import count, floating, number, option, probability, shape_of
+from .arguments import count, describe, floating, number, option, probability, shape_of
 from .noise import Stream, gaussian
 from .tape import Tensor, data_of, grad
 from .xp import array_module, asarray
@@ -34,7 +34,10 @@ def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
     option(order, "order", (1, 2))
     step, tolerance = number(step, "step", least=2.0**-500), number(tolerance, "tolerance")
     points = [floating(data_of(x), f"inputs[{i}]").astype("float64") for i, x in enumerate(inputs)]
-    value = data_of(f(*map(Tensor, points)))
+    result = f(*map(Tensor, points))
+    if not isinstance(result, Tensor):
+        raise TypeError(f"f must map Tensors to a Tensor, got {describe(result)}")
+    value = result.data
     u = _random(value, seed, "u")
     worst = _compare(f, points, u, step, tolerance, seed, "gradient")
     if order == 2:

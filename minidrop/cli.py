@@ -22,7 +22,7 @@ class Suggesting(click.Group):
 
 def unknown(kind, name, known):
     """A usage error that suggests the nearest of the known names."""
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
     return click.UsageError(f"there is no {kind} {name!r}; {hint}")
 
@@ -50,12 +50,17 @@ def lesson(name, code):
     """
     from . import lesson as lessons
 
+    places = {known: f"{number:02d}" for number, known in enumerate(lessons.ORDER, 1)}
     if name is None:
-        for number, known in enumerate(lessons.ORDER, 1):
-            about = lessons.title(known) if known in lessons.written() else "(not written yet)"
-            click.echo(f"{number:3d}  {known:14s}{about}")
+        for known in lessons.written():
+            click.echo(f"{places[known]}  {known:10s} {lessons.title(known)}")
+        planned = [f"{place} {known}" for known, place in places.items()
+                   if known not in lessons.written()]
+        click.echo(f"planned: {', '.join(planned)}")
         return
-    name = name.lower().removesuffix(".py").lstrip("0123456789_")
+    name = name.lower().removesuffix(".py")
+    name = next((known for known, place in places.items()
+                 if name in (place, place.lstrip("0"), f"{place}_{known}")), name)
     if name not in lessons.written():
         if name in lessons.ORDER:
             raise click.UsageError(f"the lesson {name!r} is not written yet; there are "
@@ -75,7 +80,7 @@ def lesson(name, code):
 @click.argument("name", required=False)
 @click.option("--table", is_flag=True, help="List all as the Markdown table of the README.")
 def show(name, table):
-    """Show the equations of technique NAME beside the lines that compute them, or list all."""
+    """Equations of NAME beside the lines that compute them."""
     from . import catalog, terminal
 
     known = {technique.name: technique for technique in catalog.techniques()}
@@ -89,9 +94,10 @@ def show(name, table):
     if name not in known:
         raise unknown("technique", name, sorted(known))
     technique, out = known[name], terminal.console()
-    out.print(f"[bold]{technique.summary}[/bold]")
+    terminal.print_markdown(out, f"**{technique.summary}**")
     for label, body in technique.sections.items():
         if label not in ("Without noise", "Differs"):
+            out.print()
             terminal.print_markdown(out, f"**{label}**  {body}")
     for equation in technique.equations:
         out.print()
@@ -110,11 +116,20 @@ def show(name, table):
 
 
 @main.command()
-def equations():
-    """List every equation: its tag, place in the paper, line of code and tests."""
+@click.argument("name", required=False)
+def equations(name):
+    """Every equation: tag, paper, line, test.
+
+    With NAME those of one technique.
+    """
     from . import catalog, terminal
 
+    known = [technique.name for technique in catalog.techniques()]
+    if name and name not in known:
+        raise unknown("technique", name, known)
     for technique in catalog.techniques():
+        if name not in (None, technique.name):
+            continue
         click.secho(technique.summary, bold=True)
         for equation in technique.equations:
             click.echo(f"  ({equation.tag})  {equation.place}: {terminal.plain(equation.title)}")
@@ -138,7 +153,10 @@ def where(line):
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path),
               help="Also write the records to this file.")
 def bench(workloads, blocks, target):
-    """Time minidrop beside PyTorch, in turns, in one run; WORKLOADS are letters, all by default."""
+    """Time minidrop beside PyTorch.
+
+    They take turns in one run.  WORKLOADS are letters, by default all.
+    """
     from . import bench
 
     for name in workloads:
@@ -156,7 +174,7 @@ def bench(workloads, blocks, target):
 
 @main.command()
 def doctor():
-    """Say what this machine has: versions, backend, threads, GPU, data."""
+    """Versions, threads, BLAS, GPU, data of this machine."""
     from .doctor import report
 
     for what, found in report():

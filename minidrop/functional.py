@@ -75,7 +75,8 @@ def cross_entropy(logits, target):
         raise TypeError("target must be an array of integer labels or probabilities, got "
                         f"{describe(y)}")
     elif y.shape != (n,):
-        raise ValueError(f"labels must have shape ({n},), got {y.shape}")
+        raise ValueError(f"labels must have shape ({n},), got {y.shape}; probabilities and one-hot "
+                         "rows must be floats")
     elif y.max() >= classes or y.min() < 0:
         raise ValueError(f"labels must lie in 0..{classes - 1}, got {int(y.min())}..{int(y.max())}")
     return softmax_cross_entropy(logits, target)

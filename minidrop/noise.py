@@ -3,7 +3,7 @@
 A `Stream` is a key and a position: block k of a stream is the k-th output of Philox 4x64-10 (Salmon
 et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), four words of 64 bits.  The bits of
 any place can be computed alone, so a state is three integers, the same seed gives the same masks on
-NumPy and CuPy, and a stream named after its layer does not move when another layer is inserted.
+NumPy and CuPy, and a stream named after its layer stays when layers of other names are inserted.
 
 Everything else is a visible transform of bits: `bernoulli`, `uniform`, `integers`, `permutation`,
 `gaussian`, `beta`.  Each takes a stream (or an int seed) first and asks it to `draw`, so the test

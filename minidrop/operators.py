@@ -14,6 +14,7 @@ class Operators:
     __slots__ = ()
     data: Any
     ndim: Any
+    requires_grad: bool
     __array_ufunc__ = None                        # array * Tensor asks the Tensor
     __hash__ = object.__hash__
 
@@ -24,6 +25,7 @@ class Operators:
     def __float__(self): return float(self.data)
     def __int__(self): return int(self.data)
     def __bool__(self): return bool(self.data)
+    def __format__(self, spec): return format(self.data.item() if spec else self, spec)
     def item(self): return self.data.item()
 
     def __add__(self, other): return REGISTRY["add"](self, other)
@@ -90,7 +92,12 @@ class Operators:
         return REGISTRY["transpose"](self, axes=tuple(axes))
 
     def ravel(self): return self.reshape(-1)
-    def astype(self, dtype): return REGISTRY["astype"](self, dtype=dtype)
+
+    def astype(self, dtype):
+        result = REGISTRY["astype"](self, dtype=dtype)
+        if self.requires_grad and result.data.dtype.kind != "f":
+            raise TypeError(f"dtype must be floating where a gradient is needed, got {dtype!r}")
+        return result
 
 
 def data_of(x):

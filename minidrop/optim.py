@@ -24,7 +24,7 @@ class Optimizer:
     """What all optimizers share: `step(model)` finds the gradients, `update` is the rule.
 
     The state of each parameter is kept by its path.  An optimizer belongs to the model of its first
-    step; another model is refused, since its paths could be the same.
+    step, as it was initialised then; another is refused, since its paths could be the same.
     """
 
     lr: float
@@ -33,6 +33,7 @@ class Optimizer:
     def __init__(self):
         self.state = {}                           # path -> list of arrays, as `slots` names them
         self._model = None                        # a weak reference, from the first step on
+        self._births = 0                          # how often that model had been initialised
 
     def update(self, w, g, *state):
         """Change w and its state in place; the arrays may be any rows of a parameter."""
@@ -45,9 +46,10 @@ class Optimizer:
         ValueError for any other parameter that received no gradient.
         """
         if self._model is None:
-            self._model = weakref.ref(model)
-        elif self._model() is not model:          # also where that other model is gone
-            raise ValueError("this optimizer has stepped another model; make a new one")
+            self._model, self._births = weakref.ref(model), model._births
+        elif self._model() is not model or self._births != model._births:
+            raise ValueError("this optimizer holds the state of another model, or of this one "
+                             "before its last init; make a new optimizer")
         skipped: list[str] = []
         ready = []
         for path, thing in model.walk():

@@ -156,11 +156,12 @@ def grad(y, xs, g=None, create_graph=False):
     >>> first.data, grad(first.sum(), x)
     (array([12.], dtype=float32), array([12.], dtype=float32))
     """
-    one = isinstance(xs, Tensor) or not hasattr(xs, "__iter__")
+    one = not isinstance(xs, tuple | list)
     wanted = [xs] if one else list(xs)
     for i, x in enumerate(wanted):
         if not isinstance(x, Tensor) or not x.requires_grad:
-            raise ValueError(f"xs[{i}] must be a Tensor that needs a gradient, got {describe(x)}")
+            name = "xs" if one else f"xs[{i}]"
+            raise ValueError(f"{name} must be a Tensor that needs a gradient, got {describe(x)}")
     with contextlib.nullcontext() if create_graph else no_grad():
         found = dict(_walk(y, g, set(wanted), create_graph, free=False))
         gradients = [found[x] if x in found else _zero(x, create_graph) for x in wanted]

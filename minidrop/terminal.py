@@ -4,6 +4,7 @@ import re
 import textwrap
 
 from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.syntax import Syntax
@@ -12,6 +13,7 @@ from rich.text import Text
 _DISPLAY = re.compile(r"\$\$(.*?)\$\$", re.S)
 _INLINE = re.compile(r"\$([^$\n]+)\$")
 _RAISED = re.compile(r"([\^_])\{([^{}]*[^\w{}][^{}]*)\}")
+_RELATION = re.compile(r" *([∼←→⊙=≤≥≈∈]) *")
 _TAG = re.compile(r"\\tag\{([\w.]+)\}")
 
 
@@ -30,7 +32,10 @@ def formula(latex):
     """
     latex = _TAG.sub("", latex).replace(r"\tfrac", r"\frac").replace(r"\dfrac", r"\frac")
     latex = _RAISED.sub(r"\1(\2)", latex)           # x^{1/2} is x^(1/2), not x^1/2
-    return " ".join(_converter().latex_to_text(latex).split())
+    latex = latex.replace(r"\qquad", " QUAD ")
+    text = " ".join(_converter().latex_to_text(latex).split())
+    text = _RELATION.sub(r" \1 ", text)            # pylatexenc swallows the space after a macro
+    return text.replace(", QUAD", ",    ").replace("QUAD", "   ").strip()
 
 
 def plain(text):
@@ -55,7 +60,8 @@ def print_formula(out, latex, style="bold"):
     out.print()
     for i, line in enumerate(lines):
         right = label if i == len(lines) - 1 else ""
-        out.print(Text("    " + line.ljust(out.width - len(label) - 5), style), Text(right, "dim"),
+        space = " " * (out.width - len(label) - 5 - cell_len(line))
+        out.print(Text("    " + line + space, style), Text(right, "dim"),
                   sep="", end="\n", overflow="ignore", no_wrap=True)
     out.print()
 

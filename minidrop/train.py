@@ -9,7 +9,7 @@ from .functional import accuracy, cross_entropy
 from .nn import Module
 from .noise import Stream, permutation
 from .optim import Optimizer
-from .tape import data_of, no_grad
+from .tape import Tensor, data_of, no_grad
 from .xp import array_module
 
 
@@ -44,6 +44,8 @@ def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=N
     value = loss(net(x), y)
     if penalty is not None:
         value = value + penalty(net, step)
+    if not isinstance(value, Tensor) or value.size != 1:
+        raise ValueError(f"loss must give a Tensor with one number, got {describe(value)}")
     value.backward()
     optimizer.step(net)
     if project is not None:
@@ -58,8 +60,9 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     `data` is a pair (x, y), or splits with `.train` and `.validation`.  Every epoch takes the
     examples in a new order, drawn from `seed`.  `batch(rng, x, y)` cuts or mixes each mini-batch;
     `schedules` maps patterns over the model's attributes, or "lr", to arrays with one value per
-    step (see `minidrop.binding`); `recorder(step, net, loss)` is called after each step.  Scheduled
-    numbers and the modes of the modules are afterwards what they were before.
+    step, epochs * ceil(N / batch_size) in all; `recorder(step, net, loss)` is called after each
+    step.  `progress` is True, False, or the label of a bar that disappears when it is done.
+    Scheduled numbers and the modes of the modules are afterwards what they were before.
 
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
     an epoch is not finite.
@@ -72,6 +75,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     >>> history.loss.shape, bool(history.loss[0] > history.loss[-1])
     ((5,), True)
     """
+    if not callable(loss):
+        raise TypeError(f"loss must be a function (outputs, y) -> Tensor, got {describe(loss)}")
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
     (x, y), validation = _parts(data)
@@ -134,7 +139,8 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
                 xb, yb = x[i:i + batch_size], y[i:i + batch_size]
                 z = net(xb)
                 total += float(data_of(loss(z, yb))) * len(xb)
-                right += (accuracy(z, yb) if yb.dtype.kind in "iu" else math.nan) * len(xb)
+                labels = yb.ndim == 1 and yb.dtype.kind in "iu"
+                right += (accuracy(z, yb) if labels else math.nan) * len(xb)
     finally:
         for module, mode in modes:
             module.training = mode
@@ -174,7 +180,7 @@ def _bar(total, progress):
 
     label = progress if isinstance(progress, str) else "fit"
     return tqdm(total=total, desc=label, unit="step", disable=not progress, mininterval=0.2,
-                dynamic_ncols=True)
+                dynamic_ncols=True, leave=progress is True)
 
 
 def _postfix(mean, scores):

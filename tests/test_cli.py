@@ -43,9 +43,19 @@ def test_a_wrong_name_is_answered_with_the_nearest(args, hint):
 
 def test_the_list_of_lessons_keeps_every_reserved_place():
     code, text = run("lesson")
-    rows = [line.split()[:2] for line in text.splitlines()]
-    assert code == 0 and rows == [[str(i), name] for i, name in enumerate(lesson.ORDER, 1)]
-    assert lesson.title("dropout") in text
+    *written, planned = text.splitlines()
+    places = [line.split()[:2] for line in written]
+    places += [place.split() for place in planned.removeprefix("planned: ").split(", ")]
+    assert code == 0 and sorted(places) == [[f"{i:02d}", name]
+                                            for i, name in enumerate(lesson.ORDER, 1)]
+    assert f"06  dropout    {lesson.title('dropout')}" in written
+
+
+@pytest.mark.parametrize("name", ["dropout", "6", "06", "06_dropout", "06_dropout.py", "DROPOUT"])
+def test_a_lesson_answers_to_its_name_number_and_file(name, monkeypatch):
+    asked = []
+    monkeypatch.setattr(lesson, "run", lambda name, code: asked.append(name))
+    assert run("lesson", name) == (0, "") and asked == ["dropout"]
 
 
 def test_show_puts_every_equation_beside_its_line():

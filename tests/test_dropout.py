@@ -124,7 +124,7 @@ def test_dropout_5_is_the_mean_of_4_over_all_masks(xp, p):
 
 
 def test_dropout_5_averages_one_softmax_layer_geometrically(xp):
-    # Srivastava 2014, section 4: for one softmax layer the shrunken network is the normalised
+    # Hinton 2012, "mean network": for one softmax layer the shrunken network is the normalised
     # geometric mean of all 2^n networks with dropout.
     w = np.arange(12).reshape(3, 4) / 7.0 - 0.6
     logits = np.stack([w @ md.dropout_original(X, m) for m in all_masks(4)])

@@ -139,7 +139,7 @@ ELSEWHERE = {
     "optim.Optimizer": "abstract", "nn.Flatten": "takes nothing", "nn.ReLU": "takes nothing",
     "nn.Sigmoid": "takes nothing", "nn.Tanh": "takes nothing",
 }
-UNNAMED = {"exp", "log", "relu", "sigmoid", "sqrt", "tanh"}    # one argument, and NumPy's own TypeError
+UNNAMED = {"exp", "log", "relu", "sigmoid", "sqrt", "tanh"}   # one argument, NumPy's own TypeError
 
 
 def public(module, prefix=""):

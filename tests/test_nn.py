@@ -69,7 +69,7 @@ def test_sequential_names_its_layers_by_kind_and_count_or_by_keyword():
 
 
 @pytest.mark.parametrize("build, kind, message", [
-    (lambda: nn.Sequential("relu"), TypeError, "str1 must be a Module"),
+    (lambda: nn.Sequential("relu"), TypeError, "must be a Module, got str"),
     (lambda: nn.Sequential(act=None), TypeError, "act must be a Module"),
     (lambda: nn.Sequential(nn.ReLU(), relu1=nn.ReLU()), ValueError, "'relu1' cannot name a layer"),
     (lambda: nn.Sequential(forward=nn.ReLU()), ValueError, "'forward' cannot name a layer"),
@@ -297,3 +297,40 @@ def test_one_training_step_in_float32_makes_no_float64(build, xp, backend, monke
     loss = md.train_step(net, optimizer, x, y, penalty=lambda net, step: (net[0].weight**2).sum())
     arrays = [loss, *net.state_dict().values(), *optimizer.state_dict().values()]
     assert {str(a.dtype) for a in arrays} == {dtype for _, dtype in seen} == {"float32"}
+
+
+def test_a_tensor_that_would_silently_not_be_trained_is_refused():
+    class Scale(Module):
+        def __init__(self):
+            self.w = md.Tensor([1.0], requires_grad=True)
+
+    with pytest.raises(TypeError, match="w is a Tensor that needs a gradient .* a Parameter"):
+        nn.Sequential(Scale()).init(0)
+
+
+def test_parameters_are_float32_whatever_their_rule_gives():
+    class Scale(Module):
+        def __init__(self):
+            self.w = Parameter((2,), lambda rng, shape: np.ones(shape, "float64"))
+
+    net = Scale().init(0)
+    assert net.w.dtype == "float32" and net.astype("float64").w.dtype == "float64"
+    with pytest.raises(TypeError, match="dtype must be floating, got 'int64'"):
+        net.astype("int64")
+
+
+def test_loading_keeps_dtype_and_says_what_noise_needs():
+    weights = nn.Linear(2, 3).init(0).astype("float64").state_dict()
+    assert nn.Linear(2, 3).init(1).load_state_dict(weights).weight.dtype == "float32"
+    net = nn.Sequential(nn.Linear(2, 3), md.Dropout(0.5))
+    net.load_state_dict({f"linear1.{name}": w for name, w in weights.items()})
+    with pytest.raises(ValueError, match="no stream to draw from: call model.init"):
+        net(np.ones((1, 2)))
+
+
+def test_models_can_be_pickled(tmp_path):
+    import pickle
+
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), md.Dropout(0.5)).init(0)
+    twin, x = pickle.loads(pickle.dumps(net)), np.ones((4, 2), "float32")
+    assert (twin(x).data == net(x).data).all()

@@ -18,7 +18,7 @@ class Weights(Module):
 
 def run(xp, optimizer, start, gradients):
     """The number w after a step on each of the gradients."""
-    net, path = Weights(xp.asarray([start])).init(0), []
+    net, path = Weights(xp.asarray([start])).init(0).astype("float64"), []
     for g in gradients:
         net.w[0].grad = xp.asarray([g])
         optimizer.step(net)
@@ -52,7 +52,8 @@ def test_sgd_2_velocity_is_a_decaying_sum_of_the_gradients(xp):
 
 
 def test_sgd_1_weight_decay_is_the_gradient_of_half_the_square(xp):
-    decayed, penalised = (Weights(xp.asarray([1.0, -2.0])).init(0) for _ in range(2))
+    decayed, penalised = (Weights(xp.asarray([1.0, -2.0])).init(0).astype("float64")
+                          for _ in range(2))
     for net, weight_decay in ((decayed, DECAY), (penalised, 0.0)):
         optimizer, w = SGD(LR, MU, weight_decay=weight_decay), net.w[0]
         for _ in range(3):
@@ -192,7 +193,7 @@ def test_a_skipped_path_does_not_cover_a_name_that_only_begins_like_it(xp):
 def test_a_second_model_is_refused_even_when_the_first_is_gone(xp):
     optimizer = SGD(LR, momentum=MU)
     run(xp, optimizer, 0.0, [1.0])                # its model dies with the call
-    with pytest.raises(ValueError, match="has stepped another model"):
+    with pytest.raises(ValueError, match="holds the state of another model"):
         run(xp, optimizer, 0.0, [1.0])
 
 
@@ -216,3 +217,20 @@ def test_an_optimizer_without_a_rule_says_so():
     net.w[0].grad = np.ones(1)
     with pytest.raises(NotImplementedError, match="must define update"):
         md.optim.Optimizer().step(net)
+
+
+def test_a_model_that_is_initialised_again_needs_a_new_optimizer():
+    net, optimizer = Weights(np.ones(1)).init(0), SGD(LR, momentum=MU)
+    net.w[0].grad = np.ones(1, "float32")
+    optimizer.step(net)
+    net.init(0).w[0].grad = np.ones(1, "float32")
+    with pytest.raises(ValueError, match="before its last init"):
+        optimizer.step(net)
+
+
+def test_a_missing_gradient_is_found_before_anything_changes():
+    net = Weights(np.ones(1), np.ones(1)).init(0)
+    net.w[0].grad = np.ones(1, "float32")
+    with pytest.raises(ValueError, match="w.1 received no gradient"):
+        SGD(LR).step(net)
+    assert net.w[0].data == 1 and net.w[0].grad is not None

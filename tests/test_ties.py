@@ -21,17 +21,12 @@ def problems(package, tests):
     for path in sorted(package.rglob("*.py")):
         found += [f"{path.name}:{line.number} cites ({tag}), which nobody states"
                   for tag, line in catalog.citations(path) if tag not in stated]
-    prefixes = {tag.rpartition(".")[0].replace(".", "_") for tag in stated}
+    prefixes = {tag.rpartition(".")[0] for tag in stated}
     for name in sorted(names):
         for prefix in prefixes:
-            number = re.match(rf"{prefix}_(\d+)_", name)
-            if number and f"{prefix.replace('_', '.')}.{number[1]}" not in _plain(stated):
-                found.append(f"test_{name} shows an equation that nobody states")
+            found += [f"test_{name} shows ({tag}), which nobody states"
+                      for tag in catalog.tags_of(name, prefix) if tag not in stated]
     return found
-
-
-def _plain(stated):
-    return {tag.replace("_", ".") for tag in stated}
 
 
 def _docstring_problems(technique, package, names):

@@ -297,4 +297,6 @@ def test_without_progress_nothing_is_printed(xp, backend, capfd):
     assert capfd.readouterr() == ("", "")
     fit(mlp(backend), data(xp), progress="digits")
     out, err = capfd.readouterr()
-    assert out == "" and "digits" in err and "6/6" in err
+    assert out == "" and "digits" in err and "0/6" in err and err.endswith("\r")
+    fit(mlp(backend), data(xp), progress=True)        # this bar stays
+    assert "6/6" in capfd.readouterr().err

@@ -1,6 +1,7 @@
 """Layers without noise, under PyTorch's names and argument order."""
 
 import math
+from functools import partial
 
 from ..arguments import count, describe
 from ..functional import linear, relu, sigmoid, tanh
@@ -10,8 +11,11 @@ from .module import Module, Parameter
 
 def fan_in_uniform(fan_in):
     """The rule U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's for linear and convolution layers."""
-    bound = 1 / math.sqrt(count(fan_in, "fan_in"))
-    return lambda rng, shape: (uniform(rng, shape) * 2 - 1) * bound
+    return partial(_symmetric, 1 / math.sqrt(count(fan_in, "fan_in")))
+
+
+def _symmetric(bound, rng, shape):
+    return (uniform(rng, shape) * 2 - 1) * bound
 
 
 class Linear(Module):
@@ -68,7 +72,9 @@ class Sequential(Module):
 
     def __init__(self, *layers, **named):
         counts: dict[str, int] = {}
-        for layer in layers:
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(f"layers[{i}] must be a Module, got {describe(layer)}")
             kind = type(layer).__name__.lower()
             counts[kind] = counts.get(kind, 0) + 1
             self._set(f"{kind}{counts[kind]}", layer)

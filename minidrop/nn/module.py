@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from ..arguments import describe, shape_of
+from ..arguments import describe, floating, shape_of
 from ..noise import Stream
 from ..tape import Tensor, data_of
-from ..xp import backend_module, backend_of, to_backend
+from ..xp import array_module, backend_module, backend_of, to_backend
 
 UNBORN = "this model has no values yet: call model.init(seed) once before using it"
+SILENT = "this layer has no stream to draw from: call model.init(seed) once, before loading weights"
 
 
 class NotInitialised(ValueError, AttributeError):
@@ -46,7 +47,7 @@ class Parameter(Tensor):
 
 class _Unborn:
     def draw(self, transform, *args):
-        raise NotInitialised(UNBORN)
+        raise NotInitialised(SILENT)
 
 
 class Module:
@@ -67,7 +68,8 @@ class Module:
 
     training = True
     skipped = False
-    buffers = ()
+    buffers: tuple[str, ...] = ()
+    _births = 0                                   # how often init was called
 
     def forward(self, x):
         raise NotImplementedError(f"{type(self).__name__} must define forward")
@@ -95,16 +97,19 @@ class Module:
         """Draw all parameters and give every noise module its stream, each named after its path.
 
         The same seed gives the same network, bit for bit, and a layer inserted elsewhere changes
-        neither the values nor the masks of a layer whose path stayed.  Returns the module.
+        neither the values nor the masks of a layer whose path stayed.  Values are float32.  Returns
+        the module.
         """
         for path, thing in self.walk():
             if isinstance(thing, Parameter):
-                thing.data, thing.grad = thing.rule(Stream(seed, path), thing.shape), None
-                if thing.data.shape != thing.shape:
+                value = thing.rule(Stream(seed, path), thing.shape)
+                if getattr(value, "shape", None) != thing.shape:
                     raise ValueError(f"rule of {path} must give an array of shape {thing.shape}, "
-                                     f"got shape {thing.data.shape}")
+                                     f"got {describe(value)}")
+                thing.data, thing.grad = value.astype("float32", copy=False), None
             elif isinstance(thing, Noise):
                 thing.rng, thing.noise = Stream(seed, path), None
+        self._births += 1
         return self
 
     def train(self, mode=True):
@@ -128,6 +133,8 @@ class Module:
 
     def astype(self, dtype):
         """Convert parameters and floating buffers to a floating dtype.  Returns the module."""
+        if array_module().dtype(dtype).kind != "f":
+            raise TypeError(f"dtype must be floating, got {dtype!r}")
         self._convert(lambda array: array.astype(dtype) if array.dtype.kind == "f" else array)
         return self
 
@@ -154,6 +161,8 @@ class Module:
 
         A model that has values keeps its dtype and backend.  Returns the module.
         """
+        if not isinstance(state, dict) or not all(hasattr(v, "shape") for v in state.values()):
+            raise TypeError(f"state must map paths to arrays, got {describe(state)}")
         places: dict[str, tuple] = {}
         for path, thing in self.walk():
             names = [(path, "data")] if isinstance(thing, Parameter) else [
@@ -195,6 +204,9 @@ def _walk(path, thing, seen):
     for name, child in thing.items() if isinstance(thing, dict) else enumerate(thing):
         if isinstance(child, Module | Parameter | list | tuple | dict):
             yield from _walk(_join(path, name), child, seen)
+        elif isinstance(child, Tensor) and child.requires_grad:
+            raise TypeError(f"{_join(path, name)} is a Tensor that needs a gradient and would not "
+                            "be trained: make it a Parameter, or let its name start with '_'")
 
 
 def _join(path, name):
@@ -238,7 +250,7 @@ class Noise(Module):
     def forward(self, x):
         if not self.training:
             return self.expect(x)
-        self.noise = self.sample(self.noise_shape(x))
+        self.noise = self.sample(self.noise_shape(floating(x)))
         return self.apply(x, self.noise)
 
 
@@ -246,7 +258,7 @@ def noise_on(model):
     """Switch the noise modules alone to training, for Monte-Carlo dropout after `model.eval()`.
 
     Their children keep their mode: a batch norm within a stochastic branch stays in evaluation.
-    Returns the model.
+    `evaluate` switches them off again while it looks.  Returns the model.
 
     >>> noise_on(Noise().eval()).training
     True

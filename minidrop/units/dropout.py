@@ -36,10 +36,11 @@ Differs
 - The two scalings are the same model with weights divided by $q$, but not the same training: the
   gradient of a weight differs by the factor $q$, so one learning rate is two different ones.
   [test_dropout_2_and_4_have_gradients_that_differ_by_q]
-- From Keras and Flax, which select, and like PyTorch, which multiplies: a dropped inf or nan gives
-  nan, not 0.  [test_dropout_2_a_dropped_infinity_is_nan]
-- From DeZero and Chainer, which keep where u > p and u >= p: a unit is kept where bits < q 2^32, so
-  p = 0 keeps every unit and p = 1 drops every unit.  [test_dropout_1_is_exact_at_both_ends]
+- From Flax, which selects, and like PyTorch, which multiplies: a dropped inf or nan gives nan,
+  not 0.  [test_dropout_2_a_dropped_infinity_is_nan]
+- From DeZero, which keeps where u > p and so can drop a unit at p = 0: a unit is kept where
+  bits < q 2^32, so p = 0 keeps every unit and p = 1 drops every unit.
+  [test_dropout_1_is_exact_at_both_ends]
 - From PyTorch: no `inplace`, since the input is needed elsewhere and a saved copy is not worth a
   silent change of the caller's array.  [test_dropout_2_leaves_its_input_alone]
 - From PyTorch's `F.dropout`, which is active unless told otherwise: the functions here have no
@@ -70,8 +71,8 @@ def dropout(x, mask, p):
     """Inverted dropout of `x` for a given mask: kept entries divided by 1 - p, the others 0.
 
     `x` is a floating array or Tensor, `mask` boolean and broadcastable to x (True keeps), `p` the
-    rate the mask was drawn with; p = 1 gives zeros.  TypeError for integers, ValueError for a mask
-    that does not fit.
+    rate the mask was drawn with; p = 1 gives zeros.  `masked(x, mask, scale)` is mask * x * scale
+    in one pass over memory.  TypeError for integers, ValueError for a mask that does not fit.
 
     >>> import numpy as np
     >>> dropout(np.array([1.0, 2.0, 3.0, 4.0]), np.array([True, False, True, True]), p=0.5)

@@ -15,7 +15,7 @@ for row, p in zip(axes, (0.2, 0.5, 0.8), strict=True):
     panels = {"input x": image, **{f"draw {i + 1}": draw for i, draw in enumerate(draws[:4])},
               f"mean of {DRAWS}": sum(draws) / DRAWS}
     for axis, (title, panel) in zip(row, panels.items(), strict=True):
-        axis.imshow(panel, vmin=0, vmax=1 / (1 - p) if title.startswith("draw") else 1)
+        axis.imshow(panel, vmin=0, vmax=1 / (1 - p))    # one grey scale in a row: kept is darker
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(True)
         if p == 0.2:
