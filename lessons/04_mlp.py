@@ -10,7 +10,7 @@ import numpy as np
 
 import minidrop as md
 from minidrop.lesson import quick, smoke
-from minidrop.plots import DARK, LIGHT, MIDDLE, save_figure, subplots
+from minidrop.plots import DARK, MIDDLE, save_figure, subplots
 
 digits = md.data.digits()
 x, y = digits.train[0][:100], digits.train[1][:100]
@@ -121,7 +121,8 @@ gaps = unseen[:, -1] - learned[:, -1]
 half = 2.776 * gaps.std(ddof=1) / np.sqrt(len(gaps))
 print(f"   validation loss minus training loss: {gaps.mean():.3f} +- {half:.3f} nats")
 figure, axes = subplots(size=(7.0, 3.2))
-axes.plot(range(1, epochs + 1), unseen.T, color=LIGHT, linewidth=0.7)
+for curves, colour in ((unseen, DARK), (learned, MIDDLE)):
+    axes.plot(range(1, epochs + 1), curves.T, color=colour, linewidth=0.6, alpha=0.35)
 axes.plot(range(1, epochs + 1), unseen.mean(0), color=DARK, label="300 validation digits")
 axes.plot(range(1, epochs + 1), learned.mean(0), "--", color=MIDDLE, label="100 training digits")
 axes.plot(turn + 1, unseen.mean(0)[turn], "o", color=DARK)

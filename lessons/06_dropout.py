@@ -123,7 +123,7 @@ print(f"   test loss without dropout minus with: {gains.mean():.3f} +- {half:.3f
 figure, (left, right) = subplots(1, 2, width_ratios=(1, 1.6))
 image, mask = digits.train[0][0].reshape(8, 8), md.dropout_mask(3, (8, 8), p=0.5)
 left.imshow(np.hstack([image, np.full((8, 1), 1.0), md.dropout(image, mask, 0.5)]), vmax=2)
-left.set(title="x, and y = m x / q: half dropped, half doubled", xticks=[], yticks=[])
+left.set(title="a digit x, and y = m x / q", xticks=[], yticks=[])
 for p, colour, line in ((0.0, MIDDLE, "--"), (0.5, DARK, "-")):
     curves = np.array([run[0] for run in runs[p]])
     right.plot(range(1, epochs + 1), curves.T, color=colour, linewidth=0.6, alpha=0.35)

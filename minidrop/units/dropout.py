@@ -11,7 +11,7 @@ Symbols  $p$ drop probability, $q = 1 - p$ keep probability (Srivastava 2014 wri
 
 Srivastava 2014, section 4; Hinton 2012, abstract (q = 0.5): draw a mask
 $$ m_i \sim \mathrm{Bernoulli}(q)                                              \tag{dropout.1} $$
-Every current library ("inverted"); no numbered equation in either paper: scale while training
+Srivastava 2014, section 10, in words; every current library ("inverted"): scale while training
 $$ y_i = m_i \, x_i / q                                                        \tag{dropout.2} $$
 From (dropout.1) and (dropout.2): the mean is kept, the variance grows with p
 $$ \mathbb{E}[y_i] = x_i, \qquad \mathrm{Var}[y_i] = x_i^2 \, p / q            \tag{dropout.3} $$
@@ -30,9 +30,10 @@ $$ \lVert t - X \tilde w \rVert^2 + \tfrac{p}{q} \, \lVert \Gamma \tilde w \rVer
 Without noise  Inverted scaling: $y = x$.  The papers' scaling: (dropout.5).
 
 Differs
-- From both papers: they do not scale while training and multiply the outgoing weights by $q$ in
-  evaluation; `scaling="paper"` does that to the activations, which is the same, and leaves the next
-  layer's bias alone.  [test_dropout_5_shrinking_the_units_is_shrinking_the_outgoing_weights]
+- From Hinton 2012 and section 4 of Srivastava 2014: there nothing is scaled while training, and
+  the outgoing weights are multiplied by $q$ in evaluation; `scaling="paper"` does that to the
+  activations, which is the same, and leaves the next layer's bias alone.
+  [test_dropout_5_shrinking_the_units_is_shrinking_the_outgoing_weights]
 - The two scalings are the same model with weights divided by $q$, but not the same training: the
   gradient of a weight differs by the factor $q$, so one learning rate is two different ones.
   [test_dropout_2_and_4_have_gradients_that_differ_by_q]
