@@ -41,7 +41,7 @@ def folder():
     """Where the lessons lie: within the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
     inside, beside = package / "_lessons", package.parent / "lessons"
-    return beside if beside.is_dir() else inside
+    return inside if inside.is_dir() else beside
 
 
 def path_of(name):

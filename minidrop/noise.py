@@ -21,6 +21,7 @@ from .arguments import count, describe, number, option, probability, shape_of
 from .xp import BACKENDS, array_module, backend_module, chunks, par
 
 WORDS = 4                   # 64-bit words in a block
+FEW = 16                    # so many blocks come sooner one by one than by array code
 HALVES = 16                 # 16-bit halves in a block, least significant first within a word
 
 
@@ -138,8 +139,11 @@ class Stream:
 
     def _halves_at(self, start, index):
         block, half = numpy.divmod(index, HALVES)
-        return philox(self.key, (start + block).astype(numpy.uint64)).view("<u2")[
-            numpy.arange(len(index)), half]
+        if len(index) <= FEW:
+            words = [self._generator(start + int(b)).random_raw(WORDS) for b in block]
+        else:
+            words = philox(self.key, (start + block).astype(numpy.uint64))
+        return numpy.asarray(words).view("<u2")[numpy.arange(len(index)), half]
 
 
 # --- Philox 4x64-10 in array code: what NumPy's generator draws, at any block -------------------
