@@ -305,4 +305,4 @@ def test_ties_are_settled_alike_one_by_one_and_by_array_code(few, monkeypatch):
     q, n = 0.3, 2**19                             # about 8 ties
     bits = Stream(4, "ties").bits(n)
     assert ((bits >> 16) == int(q * 2**16)).sum() > 2
-    np.testing.assert_array_equal(md.bernoulli(Stream(4, "ties"), q, n), bits < q * 2.0**32)
+    np.testing.assert_array_equal(bernoulli(Stream(4, "ties"), q, n), bits < q * 2.0**32)
