@@ -1,5 +1,6 @@
 """Schedules: an array with one value per step, bound to the attributes that a pattern names."""
 
+import hashlib
 import math
 from fnmatch import fnmatchcase
 
@@ -57,10 +58,21 @@ class Binding:
     def __repr__(self):
         return f"Binding({describe(list(self.bound))})"
 
+    def digest(self):
+        """A short name for what is bound to which values, for checkpoints."""
+        text = repr([(path, values) for path, (*_, values) in self.bound.items()])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
     def set(self, t):
         """Give every bound attribute its value of step t, counted from 0."""
         for owner, name, _, values in self.bound.values():
             setattr(owner, name, values[t])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.restore()
 
     def restore(self):
         """Give every bound attribute the value it had before the run."""

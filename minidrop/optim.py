@@ -17,7 +17,7 @@ import weakref
 
 from .arguments import number
 from .nn import Parameter
-from .xp import CHUNK, array_module, chunks, on_host, par
+from .xp import CHUNK, array_module, backend_of, chunks, on_host, par, to_backend
 
 
 class Optimizer:
@@ -34,6 +34,11 @@ class Optimizer:
         self.state = {}                           # path -> list of arrays, as `slots` names them
         self._model = None                        # a weak reference, from the first step on
         self._births = 0                          # how often that model had been initialised
+
+    def __repr__(self):
+        numbers = [f"{name}={value}" for name, value in vars(self).items()
+                   if isinstance(value, int | float) and name[0] != "_"]
+        return f"{type(self).__name__}({', '.join(numbers)})"
 
     def update(self, w, g, *state):
         """Change w and its state in place; the arrays may be any rows of a parameter."""
@@ -86,6 +91,21 @@ class Optimizer:
         """{"velocity.linear1.weight": array, ...}: the arrays themselves, not copies."""
         return {f"{slot}.{path}": array for path, arrays in self.state.items()
                 for slot, array in zip(self.slots, arrays, strict=True)}
+
+    def load_state_dict(self, state, model):
+        """Take over copies of the arrays of `state`, saved for the parameters of `model`."""
+        shapes = {path: w.shape for path, w in model.named_parameters()}
+        loaded: dict[str, dict] = {}
+        for key, array in state.items():
+            slot, _, path = key.partition(".")
+            if slot not in self.slots or shapes.get(path) != array.shape:
+                raise ValueError(f"state[{key!r}] of shape {array.shape} belongs to no parameter "
+                                 "of this model and optimizer")
+            loaded.setdefault(path, {})[slot] = array
+        weights = dict(model.named_parameters())
+        self.state = {path: [to_backend(slots[slot], backend_of(weights[path].data)).copy()
+                             for slot in self.slots] for path, slots in loaded.items()}
+        self._model, self._births = weakref.ref(model), model._births
 
 
 class SGD(Optimizer):

@@ -1,10 +1,12 @@
 """Training: `train_step` is one step, `fit` repeats it with a progress bar, `evaluate` looks."""
 
+import contextlib
 import math
 from typing import Any, NamedTuple
 
 from .arguments import count, describe, floating
 from .binding import Binding
+from .checkpoint import Checkpoint
 from .functional import accuracy, cross_entropy
 from .nn import Module
 from .noise import Stream, permutation
@@ -54,7 +56,7 @@ def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=N
 
 
 def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=None, penalty=None,
-        project=None, schedules=None, recorder=None, seed=0, progress=True):
+        project=None, schedules=None, checkpoint=None, recorder=None, seed=0, progress=True):
     """Train `net` and return its `History`.
 
     `data` is a pair (x, y), or splits with `.train` and `.validation`.  Every epoch takes the
@@ -63,6 +65,10 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     step, epochs * ceil(N / batch_size) in all; `recorder(step, net, loss)` is called after each
     step.  `progress` is True, False, or the label of a bar that disappears when it is done.
     Scheduled numbers and the modes of the modules are afterwards what they were before.
+
+    `checkpoint` is the path of a file that is written after every epoch.  Where it is there
+    already, the run goes on from it and ends in the bits of an undisturbed run: after an
+    interruption call fit again, with the same arguments.
 
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
     an epoch is not finite.
@@ -75,47 +81,50 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     >>> history.loss.shape, bool(history.loss[0] > history.loss[-1])
     ((5,), True)
     """
+    _check_module(net)
     if not callable(loss):
         raise TypeError(f"loss must be a function (outputs, y) -> Tensor, got {describe(loss)}")
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
     (x, y), validation = _parts(data)
-    modes = _modes(net)
     epochs, batch_size = count(epochs, "epochs"), count(batch_size, "batch_size")
-    steps_per_epoch = -(-len(x) // batch_size)
-    binding = Binding(net, optimizer, schedules, epochs * steps_per_epoch)
-    order_stream, batch_stream = Stream(seed, "fit/order"), Stream(seed, "fit/batch")
-    losses, scores = [], []
-    bar = _bar(epochs * steps_per_epoch, progress)
-    try:
+    steps = -(-len(x) // batch_size)              # in an epoch
+    binding = Binding(net, optimizer, schedules, epochs * steps)
+    streams = {name: Stream(seed, f"fit/{name}") for name in ("order", "batch")}
+    saved = Checkpoint(checkpoint, net, optimizer, streams, {
+        "epochs": epochs, "batch_size": batch_size, "seed": streams["order"].key[0],
+        "examples": len(x), "optimizer": repr(optimizer), "schedules": binding.digest()})
+    with _modes_kept(net), binding, saved, _bar(epochs * steps, progress) as bar:
+        done, losses, scores = saved.resume()
+        bar.update(done * steps)
         net.train()
-        for epoch in range(epochs):
-            order = array_module(x).asarray(permutation(order_stream, len(x)))
-            for i in range(steps_per_epoch):
-                rows, step = order[i * batch_size:(i + 1) * batch_size], epoch * steps_per_epoch + i
-                xb, yb = x[rows], y[rows]
-                if batch is not None:
-                    xb, yb = batch(batch_stream, xb, yb)
+        for epoch in range(done, epochs):
+            batches = _batches(x, y, batch_size, batch, **streams)
+            for step, (xb, yb) in enumerate(batches, epoch * steps):
                 binding.set(step)
                 losses.append(train_step(net, optimizer, xb, yb, loss, penalty, project, step))
                 if recorder is not None:
                     recorder(step, net, losses[-1])
                 bar.update()
-            mean = sum(map(float, losses[-steps_per_epoch:])) / steps_per_epoch
+            mean = sum(map(float, losses[-steps:])) / steps
             if not math.isfinite(mean):
                 raise ValueError(f"the loss is {mean} after epoch {epoch + 1}; lower the learning "
                                  f"rate (lr is {optimizer.lr:g}) or look at the data")
             if validation:
                 scores.append(evaluate(net, validation, loss))
+            saved.save(epoch + 1, losses, scores)
             bar.set_postfix_str(_postfix(mean, scores), refresh=False)
-    finally:
-        bar.close()
-        binding.restore()
-        for module, mode in modes:
-            module.training = mode
     xp = array_module()
-    return History(xp.array([float(v) for v in losses]), *(
-        xp.array([getattr(score, name) for score in scores]) for name in Score._fields))
+    validated = xp.array(scores, dtype="float64").reshape(len(scores), len(Score._fields))
+    return History(xp.array([float(v) for v in losses]), *validated.T)
+
+
+def _batches(x, y, batch_size, transform, order, batch):
+    """The mini-batches of one epoch, in an order drawn from the stream `order`."""
+    rows = array_module(x).asarray(permutation(order, len(x)))
+    for i in range(0, len(x), batch_size):
+        xb, yb = x[rows[i:i + batch_size]], y[rows[i:i + batch_size]]
+        yield (xb, yb) if transform is None else transform(batch, xb, yb)
 
 
 def evaluate(net, data, loss=cross_entropy, batch_size=1024):
@@ -131,26 +140,32 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     """
     x, y = _pair(data, "data")
     batch_size, total, right = count(batch_size, "batch_size"), 0.0, 0.0
-    modes = _modes(net)
-    try:
+    with _modes_kept(net), no_grad():
         net.eval()
-        with no_grad():
-            for i in range(0, len(x), batch_size):
-                xb, yb = x[i:i + batch_size], y[i:i + batch_size]
-                z = net(xb)
-                total += float(data_of(loss(z, yb))) * len(xb)
-                labels = yb.ndim == 1 and yb.dtype.kind in "iu"
-                right += (accuracy(z, yb) if labels else math.nan) * len(xb)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+        for i in range(0, len(x), batch_size):
+            xb, yb = x[i:i + batch_size], y[i:i + batch_size]
+            z = net(xb)
+            total += float(data_of(loss(z, yb))) * len(xb)
+            labels = yb.ndim == 1 and yb.dtype.kind in "iu"
+            right += (accuracy(z, yb) if labels else math.nan) * len(xb)
     return Score(total / len(x), right / len(x))
 
 
-def _modes(net):
+def _check_module(net):
     if not isinstance(net, Module):
         raise TypeError(f"net must be a Module, got {describe(net)}")
-    return [(module, module.training) for _, module in net.named_modules()]
+
+
+@contextlib.contextmanager
+def _modes_kept(net):
+    """Give every module the mode back that it had, whatever happens within."""
+    _check_module(net)
+    modes = [(module, module.training) for _, module in net.named_modules()]
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def _parts(data):
@@ -185,4 +200,4 @@ def _bar(total, progress):
 
 def _postfix(mean, scores):
     seen = f"loss {mean:.3f}"
-    return seen if not scores else f"{seen}, validation {100 * scores[-1].accuracy:.1f} %"
+    return seen if not scores else f"{seen}, validation {100 * scores[-1][1]:.1f} %"

@@ -97,7 +97,7 @@ WRONG = {
              "project": values("clip", 3.0, X), "recorder": values("print", 3.0, X),
              "schedules": values("lr", [("lr", [0.1])], {"lr": 0.1}, {"lr": "a"}, {"lr": None},
                                  {"lr": [0.1, 0.1]}, {"lr": [math.nan]}, {"momentun": [0.1]}),
-             "seed": NO_RNG, "progress": FREE}),
+             "checkpoint": values(3, 2.5, [], {}), "seed": NO_RNG, "progress": FREE}),
     "gaussian": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
     "grad": ({"y": example()[1], "xs": example()[0]},
              {"y": THINGS | values(X, 1.0, md.Tensor([1.0])),

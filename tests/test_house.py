@@ -20,7 +20,7 @@ FLOORS = (
     ("catalog.py", 8), ("terminal.py", 8), ("plots.py", 8),
     ("models/", 7), ("train.py", 7),
     ("data/__init__.py", 7.2), ("data/splits.py", 7), ("data/", 7.1),
-    ("optim.py", 6), ("binding.py", 6), ("dynamics.py", 6),
+    ("optim.py", 6), ("binding.py", 6), ("checkpoint.py", 6.5), ("dynamics.py", 6),
     ("nn/__init__.py", 5.2), ("nn/layers.py", 5.1), ("nn/module.py", 5),
     ("functional.py", 4), ("check.py", 3.9),
     ("ops/__init__.py", 3.8), ("ops/fused.py", 3.4), ("ops/linalg.py", 3.3), ("ops/reduce.py", 3.2),
