@@ -66,9 +66,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     step.  `progress` is True, False, or the label of a bar that disappears when it is done.
     Scheduled numbers and the modes of the modules are afterwards what they were before.
 
-    `checkpoint` is the path of a file that is written after every epoch.  Where it is there
-    already, the run goes on from it and ends in the bits of an undisturbed run: after an
-    interruption call fit again, with the same arguments.
+    `checkpoint` is the path of a file that is written after every epoch.  Where it is there, the
+    run goes on from it, to the bits of an undisturbed run: call fit again with the same arguments.
 
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
     an epoch is not finite.

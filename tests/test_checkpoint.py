@@ -89,8 +89,8 @@ def test_another_run_is_refused(tmp_path, changes, words):
 def test_another_learning_rate_is_refused(tmp_path):
     run(np, "numpy", tmp_path / "run")
     with pytest.raises(ValueError, match=r"optimizer 'SGD\(lr=0.2, .*' there and 'SGD\(lr=0.1"):
-        md.fit(network().init(7), md.optim.SGD(lr=0.1, momentum=0.9), data(np), EPOCHS, batch_size=4,
-               checkpoint=tmp_path / "run", seed=3, progress=False)
+        md.fit(network().init(7), md.optim.SGD(lr=0.1, momentum=0.9), data(np), EPOCHS,
+               batch_size=4, checkpoint=tmp_path / "run", seed=3, progress=False)
 
 
 def test_another_model_is_refused(tmp_path):

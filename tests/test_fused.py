@@ -85,7 +85,7 @@ def drawn(xp, rng, shape, order):
     return in_order(xp.asarray(rng.standard_normal(shape)), order)
 
 
-def agree(xp, name, *args):
+def assert_agree(xp, name, *args):
     """Hold value, gradients and Hessian-vector products of primitive and twin together."""
     free = [i for i, arg in enumerate(args) if getattr(arg, "dtype", None) == "float64"]
     rng, found = np.random.default_rng(1), []
@@ -107,7 +107,7 @@ def agree(xp, name, *args):
        orders=st.tuples(ORDERS, ORDERS), seed=SEEDS)
 def test_linear_is_matmul_and_add(xp, n, inputs, outputs, batch, orders, seed):
     rng = np.random.default_rng(seed)
-    agree(xp, "linear", drawn(xp, rng, (*batch, n, inputs), orders[0]),
+    assert_agree(xp, "linear", drawn(xp, rng, (*batch, n, inputs), orders[0]),
           drawn(xp, rng, (outputs, inputs), orders[1]), xp.asarray(rng.standard_normal(outputs)))
 
 
@@ -119,7 +119,7 @@ def test_cross_entropy_and_its_residual_are_exp_and_sum(xp, n, classes, soft, or
     rng = np.random.default_rng(seed)
     target = rng.random((n, classes)) if soft else rng.integers(classes, size=n)
     target = in_order(xp.asarray(target), orders[1])
-    agree(xp, name, drawn(xp, rng, (n, classes), orders[0]), target)
+    assert_agree(xp, name, drawn(xp, rng, (n, classes), orders[0]), target)
 
 
 @st.composite
@@ -137,7 +137,7 @@ def test_masked_is_two_products(xp, shapes, p, order, seed):
     rng = np.random.default_rng(seed)
     mask, scale = xp.asarray(rng.random(mask_shape) >= p), 1 / (1 - p) if p < 1 else 0.0
     x = drawn(xp, rng, shape, order if shape else "c")
-    agree(xp, "masked", x, mask, scale)
+    assert_agree(xp, "masked", x, mask, scale)
     np.testing.assert_array_equal(host(fused.masked(x, mask, scale)), host(x * mask * scale))
 
 

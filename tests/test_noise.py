@@ -50,7 +50,7 @@ def stream(backend, seed=7, name="drop", block=0):
     return made
 
 
-def same(array, due):
+def assert_same(array, due):
     assert array.shape == due.shape and array.dtype == due.dtype
     np.testing.assert_array_equal(host(array), due)
 
@@ -69,9 +69,9 @@ def test_the_twin_in_array_code_draws_numpys_words_from_any_block(xp):
         for start in (0, 1, 2**20, 2**32 - 2, 2**63 - 2):
             generator = np.random.Philox(key=np.array(key, np.uint64), counter=start)
             blocks = xp.asarray(np.arange(start, start + 5, dtype=np.uint64))
-            same(philox(key, blocks), generator.random_raw(20).reshape(5, 4))
+            assert_same(philox(key, blocks), generator.random_raw(20).reshape(5, 4))
     scattered = np.array([9, 0, 4, 4], np.uint64)
-    same(philox((1, 2), xp.asarray(scattered)),
+    assert_same(philox((1, 2), xp.asarray(scattered)),
          np.array([due_words((1, 2), 1, int(block)) for block in scattered]))
 
 
@@ -79,7 +79,7 @@ def test_the_twin_in_array_code_draws_numpys_words_from_any_block(xp):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_bits_are_two_planes_of_halves(shape, block, backend):
     rng = stream(backend, block=block)
-    same(rng.bits(shape), due_bits(rng.key, shape, block))
+    assert_same(rng.bits(shape), due_bits(rng.key, shape, block))
 
 
 @PROPERTY
@@ -87,14 +87,14 @@ def test_bits_are_two_planes_of_halves(shape, block, backend):
        seed=SEEDS, name=NAMES)
 def test_bits_depend_on_the_key_and_the_block_alone(shape, block, seed, name, backend):
     rng = stream(backend, seed, name, block)
-    same(rng.bits(shape), due_bits(due_key(seed, name), shape, block))
+    assert_same(rng.bits(shape), due_bits(due_key(seed, name), shape, block))
 
 
 @pytest.mark.parametrize("n", [0, 1, 4, 5, 17])
 def test_words_start_on_a_fresh_block(n, backend):
     rng = stream(backend)
     for block in (0, math.ceil(n / 4)):
-        same(rng.words(n), due_words(rng.key, math.ceil(n / 4), block)[:n])
+        assert_same(rng.words(n), due_words(rng.key, math.ceil(n / 4), block)[:n])
 
 
 # --- what a draw reserves, and states ------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_an_int_seed_is_the_stream_without_a_name(sampler):
 def test_bernoulli_is_bits_below_q(q, backend):
     rng, shape = stream(backend, block=3), (5, 67)
     due = [bits < q * 2**32 for bits in due_bits(rng.key, shape, 3).ravel().tolist()]
-    same(bernoulli(rng, q, shape), np.array(due).reshape(shape))
+    assert_same(bernoulli(rng, q, shape), np.array(due).reshape(shape))
 
 
 @pytest.mark.parametrize("i", [0, 15, 16, 99])
@@ -183,7 +183,7 @@ def test_a_large_mask_has_the_same_bits_on_any_number_of_threads(n, q, monkeypat
 def test_uniform_is_the_top_24_bits(shape, backend):
     rng = stream(backend)
     due = due_bits(rng.key, shape) >> 8
-    same(uniform(rng, shape), (due / 2**24).astype(np.float32))
+    assert_same(uniform(rng, shape), (due / 2**24).astype(np.float32))
 
 
 @pytest.mark.parametrize("high", [1, 2, 10, 2**31 + 1, 2**32])
@@ -191,14 +191,14 @@ def test_uniform_is_the_top_24_bits(shape, backend):
 def test_integers_are_the_bits_scaled_down(shape, high, backend):
     rng = stream(backend)
     due = [bits * high // 2**32 for bits in due_bits(rng.key, shape).ravel().tolist()]
-    same(integers(rng, high, shape), np.array(due, np.int64).reshape(shape))
+    assert_same(integers(rng, high, shape), np.array(due, np.int64).reshape(shape))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 1000])
 def test_a_permutation_is_the_order_of_the_next_words(n, backend):
     rng = stream(backend)
     words = due_words(rng.key, math.ceil(n / 4)).tolist()[:n]
-    same(permutation(rng, n), np.array(sorted(range(n), key=words.__getitem__), np.int64))
+    assert_same(permutation(rng, n), np.array(sorted(range(n), key=words.__getitem__), np.int64))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -267,7 +267,7 @@ def test_a_stream_that_moves_makes_its_arrays_elsewhere_and_draws_the_same_bits(
     moved = rng.to(backend)
     assert moved is rng and type(rng.bits(3)) is xp.ndarray and type(uniform(rng, 3)) is xp.ndarray
     stayed.bits(3), uniform(stayed, 3)
-    same(bernoulli(rng, 0.4, (50,)), bernoulli(stayed, 0.4, (50,)))
+    assert_same(bernoulli(rng, 0.4, (50,)), bernoulli(stayed, 0.4, (50,)))
 
 
 ERRORS = [

@@ -41,24 +41,24 @@ def both(torch, array):
     return md.Tensor(array, requires_grad=True), torch.tensor(array.copy(), requires_grad=True)
 
 
-def close(ours, theirs, tolerance):
+def assert_close(ours, theirs, tolerance):
     """Equal shapes and dtypes, and no entry further apart than `tolerance` of the largest."""
     ours, theirs = ours.data if isinstance(ours, md.Tensor) else ours, theirs.detach().numpy()
     assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
     assert np.abs(ours - theirs).max(initial=0) <= tolerance * np.abs(theirs).max(initial=1e-300)
 
 
-def compare(torch, ours, theirs, arrays, rng):
+def assert_agree(torch, ours, theirs, arrays, rng):
     """Values of ours(*arrays) and theirs(*arrays), and all gradients, for a random cotangent."""
     leaves, leaves2 = zip(*(both(torch, array) for array in arrays), strict=True)
     y, y2 = ours(*leaves), theirs(*leaves2)
     tolerance = CLOSE[str(y.dtype)]
-    close(y, y2, tolerance)
+    assert_close(y, y2, tolerance)
     g = np.asarray(rng.standard_normal(y.shape), y.dtype)
     y.backward(g)
     y2.backward(torch.from_numpy(g))
     for leaf, leaf2 in zip(leaves, leaves2, strict=True):
-        close(leaf.grad, leaf2.grad, tolerance)
+        assert_close(leaf.grad, leaf2.grad, tolerance)
 
 
 # --- functions -----------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def compare(torch, ours, theirs, arrays, rng):
 def test_linear(torch, rng, dtype, order, bias, lead):
     shapes = [(*lead, 6), (3, 6), (3,)][: 2 + bias]
     arrays = [ORDERS[order](rng.standard_normal(shape).astype(dtype)) for shape in shapes]
-    compare(torch, md.linear, torch.nn.functional.linear, arrays, rng)
+    assert_agree(torch, md.linear, torch.nn.functional.linear, arrays, rng)
 
 
 @dtypes
@@ -79,7 +79,7 @@ def test_linear(torch, rng, dtype, order, bias, lead):
 @pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
 def test_activations(torch, rng, name, dtype, order, shape):
     x = ORDERS[order](3 * rng.standard_normal(shape).astype(dtype))
-    compare(torch, getattr(md, name), getattr(torch, name), [x], rng)
+    assert_agree(torch, getattr(md, name), getattr(torch, name), [x], rng)
 
 
 @dtypes
@@ -88,7 +88,7 @@ def test_activations(torch, rng, name, dtype, order, shape):
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 def test_softmax(torch, rng, name, dtype, order, shape):
     x = ORDERS[order](10 * rng.standard_normal(shape).astype(dtype))
-    compare(torch, getattr(md, name), lambda x: getattr(torch, name)(x, -1), [x], rng)
+    assert_agree(torch, getattr(md, name), lambda x: getattr(torch, name)(x, -1), [x], rng)
 
 
 @dtypes
@@ -98,7 +98,7 @@ def test_softmax(torch, rng, name, dtype, order, shape):
 def test_cross_entropy_of_labels(torch, rng, dtype, order, n, classes, scale):
     z = ORDERS[order](scale * rng.standard_normal((n, classes)).astype(dtype))
     y = rng.integers(0, classes, n)
-    compare(torch, lambda z: md.cross_entropy(z, y),
+    assert_agree(torch, lambda z: md.cross_entropy(z, y),
             lambda z: torch.nn.functional.cross_entropy(z, torch.from_numpy(y)), [z], rng)
 
 
@@ -107,7 +107,7 @@ def test_cross_entropy_of_labels(torch, rng, dtype, order, n, classes, scale):
 def test_cross_entropy_of_soft_targets_and_its_gradient_in_both(torch, rng, dtype, order):
     z, y = (ORDERS[order](rng.standard_normal((6, 4)).astype(dtype)) for _ in range(2))
     y = np.exp(y) / np.exp(y).sum(-1, keepdims=True)
-    compare(torch, md.cross_entropy, torch.nn.functional.cross_entropy, [z, y], rng)
+    assert_agree(torch, md.cross_entropy, torch.nn.functional.cross_entropy, [z, y], rng)
 
 
 @dtypes
@@ -115,7 +115,7 @@ def test_cross_entropy_of_soft_targets_and_its_gradient_in_both(torch, rng, dtyp
 @pytest.mark.parametrize("shape", [(5,), (4, 6), (2, 3, 4)])
 def test_mse_loss(torch, rng, dtype, order, shape):
     arrays = [ORDERS[order](rng.standard_normal(shape).astype(dtype)) for _ in range(2)]
-    compare(torch, md.mse_loss, torch.nn.functional.mse_loss, arrays, rng)
+    assert_agree(torch, md.mse_loss, torch.nn.functional.mse_loss, arrays, rng)
 
 
 # --- operators -----------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def test_mse_loss(torch, rng, dtype, order, shape):
                                   ((3, 4), (2, 4, 5)), ((2, 3, 4), (4,)), ((4,), (2, 4, 3))])
 def test_matmul(torch, rng, dtype, a, b):
     arrays = [rng.standard_normal(shape).astype(dtype) for shape in (a, b)]
-    compare(torch, lambda a, b: a @ b, lambda a, b: a @ b, arrays, rng)
+    assert_agree(torch, lambda a, b: a @ b, lambda a, b: a @ b, arrays, rng)
 
 
 OPERATORS = {
@@ -146,7 +146,7 @@ OPERATORS = {
 def test_operators_broadcast(torch, rng, name, dtype, a, b):
     arrays = [np.asarray(rng.uniform(0.5, 2, shape) * rng.choice([-1, 1], shape), dtype)
               for shape in (a, b)]
-    compare(torch, OPERATORS[name], OPERATORS[name], arrays, rng)
+    assert_agree(torch, OPERATORS[name], OPERATORS[name], arrays, rng)
 
 
 @dtypes
@@ -156,7 +156,7 @@ def test_operators_broadcast(torch, rng, name, dtype, a, b):
 def test_reductions(torch, rng, name, dtype, axis, keepdims):
     name2 = {"max": "amax", "min": "amin"}.get(name, name)
     axes = (0, 1, 2) if axis is None else axis
-    compare(torch, lambda x: getattr(x, name)(axis, keepdims=keepdims),
+    assert_agree(torch, lambda x: getattr(x, name)(axis, keepdims=keepdims),
             lambda x: getattr(x, name2)(axes, keepdim=keepdims),
             [rng.standard_normal((3, 4, 5)).astype(dtype)], rng)
 
@@ -170,7 +170,7 @@ def test_moves_of_numbers(torch, rng, dtype):
             (lambda x: x.swapaxes(0, 1).reshape(2, -1), lambda x: x.swapaxes(0, 1).reshape(2, -1)),
             (lambda x: x[1:, ::2], lambda x: x[1:, ::2]),
             (lambda x: x[index, :, index], lambda x: x[index, :, index])):
-        compare(torch, ours, theirs, [x], rng)
+        assert_agree(torch, ours, theirs, [x], rng)
 
 
 # --- optimizers ----------------------------------------------------------------------------------
@@ -191,8 +191,8 @@ def test_sgd_over_50_steps(torch, rng, dtype, rule):
         weight.grad, bias.grad = torch.from_numpy(g.copy()), torch.from_numpy(g[:, 0].copy())
         ours.step(model)
         theirs.step()
-    close(model.weight.data, weight, CLOSE[dtype])
-    close(model.bias.data, bias, CLOSE[dtype])
+    assert_close(model.weight.data, weight, CLOSE[dtype])
+    assert_close(model.bias.data, bias, CLOSE[dtype])
 
 
 # --- dropout -------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def test_three_steps_of_an_mlp_with_dropout_under_the_masks_of_torch(torch, rng)
         loss = md.train_step(net, sgd, x, y)
         assert float(loss) == pytest.approx(loss2.item(), rel=1e-5)
     for w, w2 in zip(net.parameters(), twin.parameters(), strict=True):
-        close(w.data, w2, 1e-4)
+        assert_close(w.data, w2, 1e-4)
 
 
 @pytest.mark.parametrize("soft", [False, True], ids=["labels", "soft targets"])
@@ -325,7 +325,7 @@ def test_hessian_vector_product_of_an_mlp(torch, rng, soft):
     slope2 = sum((g * torch.from_numpy(v)).sum() for g, v in zip(first2, vectors, strict=True))
     products, products2 = md.grad(slope, leaves), torch.autograd.grad(slope2, leaves2)
     for product, product2 in zip(products, products2, strict=True):
-        close(product, product2, 1e-9)
+        assert_close(product, product2, 1e-9)
 
 
 def test_the_layers_start_within_the_bounds_of_torch(torch):
