@@ -50,7 +50,7 @@ def check(f, x, h=1e-5):
     y = f(t)
     u, v = rng.normal(size=y.shape), rng.normal(size=x.shape)
     left = (u * (f(x + h * v) - f(x - h * v))).sum() / (2 * h)
-    right = (md.grad(y, t, u) * v).sum()
+    right = (md.grad(y, t, g=u) * v).sum()
     return abs(left - right) / max(1, abs(left), abs(right))
 
 

@@ -4,6 +4,8 @@ import ctypes
 import os
 import sys
 
+tuned = False                                     # whether tune() was called and the setting made
+
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4    # the parameters of glibc's mallopt
 
 
@@ -23,5 +25,7 @@ def tune():
     except (OSError, AttributeError):
         return False
     settings = ((TRIM_THRESHOLD, 2**31 - 1), (MMAP_THRESHOLD, 2**25), (MMAP_MAX, 0))
+    global tuned
     done = [mallopt(name, value) for name, value in settings]
-    return all(done)
+    tuned = all(done)
+    return tuned

@@ -3,6 +3,7 @@
 import math
 import operator
 from numbers import Real
+from typing import Any
 
 
 def probability(p, name="p"):
@@ -55,9 +56,9 @@ def option(value, name, allowed):
 
 def floating(x, name="x"):
     """`x` itself, if it is an array or Tensor of a floating dtype."""
-    dtype = getattr(x, "dtype", None)
-    if dtype is None or not hasattr(x, "ndim"):
-        raise TypeError(f"{name} must be an array or a Tensor, got {describe(x)}")
+    dtype: Any = getattr(x, "dtype", None)
+    if not hasattr(dtype, "kind") or not hasattr(x, "ndim"):
+        raise TypeError(f"{name} must be a NumPy or CuPy array or a Tensor, got {describe(x)}")
     if dtype.kind != "f":
         raise TypeError(f"{name} must hold floats, got {dtype}; convert it with .astype('float32')")
     return x
@@ -65,7 +66,7 @@ def floating(x, name="x"):
 
 def keep_mask(mask, shape, name="mask"):
     """A boolean array that broadcasts to `shape` (and not beyond); 0/1 numbers are converted."""
-    if getattr(mask, "dtype", None) is None:
+    if not hasattr(getattr(mask, "dtype", None), "kind"):
         raise TypeError(f"{name} must be a boolean array (True keeps), got {describe(mask)}")
     if mask.dtype.kind != "b":
         keeps = mask == 1

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from fnmatch import fnmatchcase
+from numbers import Real
 
 from .arguments import describe
 
@@ -15,6 +16,8 @@ class scaled:
     """
 
     def __init__(self, values):
+        if isinstance(values, str) or not hasattr(values, "__iter__"):
+            raise TypeError(f"values must be an array of factors, got {describe(values)}")
         self.values = values
 
 
@@ -29,7 +32,7 @@ class Binding:
     def __init__(self, model, optimizer, schedules, steps):
         slots = {(f"{path}.{name}" if path else name): (m, name)
                  for path, m in model.named_modules() for name, value in vars(m).items()
-                 if isinstance(value, float)}
+                 if isinstance(value, Real) and not isinstance(value, bool) and name[0] != "_"}
         slots["lr"] = (optimizer, "lr")
         self.bound: dict[str, tuple] = {}
         if not isinstance(schedules, dict | None):

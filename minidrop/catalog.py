@@ -62,7 +62,9 @@ def techniques(package=PACKAGE, tests=None):
 
     `tests` is the folder of the tests, by default the one beside the package, if it is there.
     """
-    tests = package.parent / "tests" if tests is None else tests
+    if tests is None:                             # in a wheel, "tests" beside it is somebody else's
+        ours = (package.parent / "pyproject.toml").is_file()
+        tests = package.parent / "tests" if ours else package / "tests"
     names = test_names(tests)
     cited = [(tag, line) for path in sorted(package.rglob("*.py")) for tag, line in citations(path)]
     found = [_technique(path, cited, names) for path in sorted(package.rglob("*.py"))

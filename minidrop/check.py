@@ -5,11 +5,12 @@ replace sampling by enumeration, and three doubles take the place of a stream: `
 noise, `Record` writes down what was drawn, `Forbid` proves that nothing is.
 """
 
+import inspect
 import math
 from typing import Any
 
 from .arguments import count, describe, floating, number, option, probability, shape_of
-from .noise import Stream, gaussian
+from .noise import Stream, as_stream, gaussian
 from .tape import Tensor, data_of, grad
 from .xp import array_module, asarray
 
@@ -44,7 +45,7 @@ def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
         directions = [_random(x, seed, f"second {i}") for i, x in enumerate(points)]
 
         def slope(*xs):                           # sum_i <d<u, f>/dx_i, v_i>, a function of all x
-            gradients = grad(f(*_leaves(xs)), xs, Tensor(u), create_graph=True)
+            gradients = grad(f(*_leaves(xs)), xs, create_graph=True, g=Tensor(u))
             return sum((g * v).sum() for g, v in zip(gradients, directions, strict=True))
 
         slope.__name__ = _name(f)
@@ -57,7 +58,7 @@ def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
 def _compare(f, points, u, step, tolerance, seed, what):
     leaves = [Tensor(x, requires_grad=True) for x in points]
     y = f(*leaves)
-    gradients = grad(y, leaves, u) if y.requires_grad else [x * 0 for x in points]
+    gradients = grad(y, leaves, g=u) if y.requires_grad else [x * 0 for x in points]
     worst = 0.0
     for i, (x, gradient) in enumerate(zip(points, gradients, strict=True)):
         if gradient.shape != x.shape:             # the products below would broadcast, and agree
@@ -143,7 +144,9 @@ class Replay:
         if not self.left:
             raise ValueError(f"Replay has no draw left for {transform.__name__}{args}")
         noise: Any = self.left.pop(0)
-        shape = args[-1] if args else None
+        names = list(inspect.signature(transform).parameters)[1:]
+        asked = dict(zip(names, args, strict=False))
+        shape = asked.get("shape", asked.get("n"))
         due = shape_of(shape) if isinstance(shape, tuple | list | int) else None
         if due is not None and getattr(noise, "shape", due) != due:
             raise ValueError(f"Replay was asked for {transform.__name__} of shape {shape}, its "
@@ -162,7 +165,7 @@ class Record:
     """
 
     def __init__(self, stream):
-        self.stream, self.draws = stream, []
+        self.stream, self.draws = as_stream(stream), []
 
     def draw(self, transform, *args):
         noise = self.stream.draw(transform, *args)

@@ -37,6 +37,9 @@ def main():
     from .allocator import tune
 
     tune()
+    for stream in (sys.stdout, sys.stderr):       # a terminal that lacks a symbol shows "?"
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 @main.command()
@@ -144,7 +147,7 @@ def where(line):
     """path:number of a line, from the package's own folder on."""
     from .catalog import PACKAGE
 
-    return f"{line.path.relative_to(PACKAGE.parent)}:{line.number}"
+    return f"{line.path.relative_to(PACKAGE.parent).as_posix()}:{line.number}"
 
 
 @main.command()

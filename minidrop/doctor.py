@@ -6,8 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from . import xp
-from .allocator import tune
+from . import allocator, xp
 from .lesson import folder, written
 
 
@@ -27,7 +26,7 @@ def report():
         *((name, version(name)) for name in ("numpy", "matplotlib", "cupy", "torch")),
         ("BLAS", "; ".join(blas) or "unknown to threadpoolctl"),
         ("threads", f"{xp.threads()} for array passes (MINIDROP_THREADS changes it)"),
-        ("allocator", "tuned by this command line" if tune() else "as the system has it"),
+        ("allocator", "tuned for array code" if allocator.tuned else "as the system has it"),
         ("GPU", gpu()),
         ("data", f"digits embedded ({sum(len(x) for x, _ in embedded)} images); MINIDROP_DATA "
                  + (f"is {data}" + ("" if Path(data).is_dir() else ", which is no folder")
@@ -37,7 +36,8 @@ def report():
 
 def version(name):
     """The installed version of a package, or "not installed"."""
-    for candidate in (name, *(f"{name}-cuda{n}x" for n in (12, 13))):
+    wheels = [f"cupy-cuda{n}x" for n in (12, 13)] if name == "cupy" else []
+    for candidate in (name, *wheels):
         try:
             return importlib.metadata.version(candidate)
         except importlib.metadata.PackageNotFoundError:

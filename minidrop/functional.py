@@ -71,6 +71,7 @@ def cross_entropy(logits, target):
         if y.shape != logits.shape:
             raise ValueError(f"probabilities must have the shape {logits.shape} of the logits, got "
                              f"{y.shape}; labels must be integers")
+        target = target if y.dtype == logits.dtype else target.astype(logits.dtype)
     elif kind not in ("i", "u"):
         raise TypeError("target must be an array of integer labels or probabilities, got "
                         f"{describe(y)}")

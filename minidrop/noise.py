@@ -12,6 +12,7 @@ doubles of `minidrop.check` can replay, record or forbid any kind of noise.
 
 import functools
 import hashlib
+import inspect
 import math
 import operator
 
@@ -183,6 +184,8 @@ def as_stream(rng):
     if hasattr(rng, "draw"):
         return rng
     try:
+        if isinstance(rng, bool):
+            raise TypeError
         return Stream(operator.index(rng))
     except TypeError:
         raise TypeError(f"rng must be a Stream or an int seed, got {describe(rng)}") from None
@@ -192,7 +195,9 @@ def draws(transform):
     """Make transform(stream, ...) a sampler whose stream does the drawing."""
 
     @functools.wraps(transform)
-    def sampler(rng, *args):
+    def sampler(rng, *args, **named):
+        if named:
+            args = inspect.signature(transform).bind(rng, *args, **named).args[1:]
         return as_stream(rng).draw(transform, *args)
 
     return sampler

@@ -25,7 +25,7 @@ class Operators:
     def __float__(self): return float(self.data)
     def __int__(self): return int(self.data)
     def __bool__(self): return bool(self.data)
-    def __format__(self, spec): return format(self.data.item() if spec else self, spec)
+    def __format__(self, spec): return format(self.data.item(), spec) if spec else str(self)
     def item(self): return self.data.item()
 
     def __add__(self, other): return REGISTRY["add"](self, other)

@@ -27,13 +27,16 @@ class Optimizer:
     step, as it was initialised then; another is refused, since its paths could be the same.
     """
 
-    lr: float
+    lr = 0.0
     slots: tuple[str, ...] = ()                   # names of the arrays kept for every parameter
 
     def __init__(self):
         self.state = {}                           # path -> list of arrays, as `slots` names them
         self._model = None                        # a weak reference, from the first step on
         self._births = 0                          # how often that model had been initialised
+
+    def __getstate__(self):
+        return vars(self) | {"_model": None}      # a copy belongs to the model that it steps first
 
     def __repr__(self):
         numbers = [f"{name}={value}" for name, value in vars(self).items()
@@ -55,15 +58,21 @@ class Optimizer:
         elif self._model() is not model or self._births != model._births:
             raise ValueError("this optimizer holds the state of another model, or of this one "
                              "before its last init; make a new optimizer")
+        number(self.lr, "lr")                     # a schedule or a user may have set it
         skipped: list[str] = []
         ready = []
         for path, thing in model.walk():
             if not isinstance(thing, Parameter):
                 if thing.skipped:
                     skipped.append(path + "." if path else "")
+            elif path.startswith(tuple(skipped)):
+                thing.grad = None
             elif thing.grad is not None:
+                if thing.grad.shape != thing.data.shape:
+                    raise ValueError(f"the gradient of {path} must have shape {thing.data.shape}, "
+                                     f"got {thing.grad.shape}")
                 ready.append((path, thing))
-            elif thing.requires_grad and not path.startswith(tuple(skipped)):
+            elif thing.requires_grad:
                 raise ValueError(f"{path} received no gradient in this step; use it in the loss, "
                                  "or freeze it: requires_grad = False")
         for path, parameter in ready:

@@ -50,7 +50,7 @@ class Tensor(Operators):
 
     def __init__(self, data, requires_grad=False):
         data = asarray(data.data if isinstance(data, Tensor) else data)
-        if data.dtype.kind not in "biuf":
+        if getattr(data.dtype, "kind", "O") not in "biuf":
             raise TypeError(f"data must hold real numbers, got {data.dtype}")
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"requires_grad needs floats, got {data.dtype}")
@@ -144,7 +144,7 @@ def primitive(forward=None, **options):
     return Primitive(forward) if forward else lambda forward: Primitive(forward, **options)
 
 
-def grad(y, xs, g=None, create_graph=False):
+def grad(y, xs, create_graph=False, g=None):
     """The gradient of `y` (contracted with the cotangent `g`) with respect to the Tensors `xs`.
 
     One Tensor gives one gradient, a list or tuple gives a list.  The graph is kept.  With

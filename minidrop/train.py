@@ -48,8 +48,13 @@ def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=N
         value = value + penalty(net, step)
     if not isinstance(value, Tensor) or value.size != 1:
         raise ValueError(f"loss must give a Tensor with one number, got {describe(value)}")
-    value.backward()
-    optimizer.step(net)
+    try:
+        value.backward()
+        optimizer.step(net)
+    except BaseException:
+        for w in net.parameters():                # else they would be added to the next step's
+            w.grad = None
+        raise
     if project is not None:
         project(net)
     return value.data

@@ -4,6 +4,7 @@ import functools
 import importlib
 import os
 import sys
+import threading
 
 import numpy
 
@@ -92,7 +93,10 @@ def threads():
     """Cores this process may use, or MINIDROP_THREADS."""
     asked = os.environ.get("MINIDROP_THREADS")
     if asked:
-        return max(1, int(asked))
+        if not asked.isdecimal() or not int(asked):
+            raise ValueError("MINIDROP_THREADS must be a whole number of at least 1, got "
+                             f"{asked!r}")
+        return int(asked)
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -113,13 +117,34 @@ def par(part, n, each=1):
 
     The results must not depend on how the range is cut.
     """
-    workers = max(1, min(threads(), n * each // LEAST))
+    from concurrent.futures import wait
+
+    workers = 1 if _within.part else max(1, min(threads(), n * each // LEAST))
     align = max(1, ALIGN // max(1, each))
     step = max(1, -(-n // (workers * align))) * align
-    others = [_pool().submit(part, lo, min(lo + step, n)) for lo in range(step, n, step)]
-    part(0, min(step, n))
+    others = [_pool().submit(_alone, part, lo, min(lo + step, n)) for lo in range(step, n, step)]
+    try:
+        _alone(part, 0, min(step, n))
+    finally:                                      # nothing goes on writing behind an error
+        wait(others)
     for other in others:
         other.result()
+
+
+class _Within(threading.local):
+    part = False
+
+
+_within = _Within()
+
+
+def _alone(part, lo, hi):
+    """part(lo, hi), within which a further `par` uses no threads: they could all be waiting."""
+    before, _within.part = _within.part, True
+    try:
+        part(lo, hi)
+    finally:
+        _within.part = before
 
 
 def chunks(lo, hi, each=1):

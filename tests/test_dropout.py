@@ -80,9 +80,10 @@ def test_dropout_2_at_p_0_is_the_identity(xp):
 
 def test_dropout_2_at_p_1_gives_zeros_and_a_zero_gradient(xp):
     x = md.Tensor(xp.asarray(X), requires_grad=True)
-    y = md.dropout(x, xp.zeros(4, bool), 1.0)
-    y.sum().backward()
-    assert not host(y.data).any() and not host(x.grad).any()
+    for mask in (xp.zeros(4, bool), xp.ones(4, bool)):
+        y = md.dropout(x, mask, 1.0)
+        y.sum().backward()
+        assert not host(y.data).any() and not host(x.grad).any()
 
 
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.5])
@@ -243,7 +244,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
     x, mask = xp.ones((2, 3)), xp.ones((2, 3), bool)
     for error, words, use in [
             (TypeError, "x must hold floats", lambda: md.dropout(x.astype(int), mask, 0.5)),
-            (TypeError, "x must be an array", lambda: md.dropout([1.0, 2.0], mask, 0.5)),
+            (TypeError, "x must be a NumPy", lambda: md.dropout([1.0, 2.0], mask, 0.5)),
             (ValueError, "mask has shape", lambda: md.dropout(x, mask[:, :2], 0.5)),
             (ValueError, "mask has shape", lambda: md.dropout(x[0], mask, 0.5)),
             (TypeError, "mask must be boolean", lambda: md.dropout(x, x * 0.5, 0.5)),

@@ -94,7 +94,7 @@ def assert_agree(xp, name, *args):
         leaves = {i: Tensor(args[i], requires_grad=True) for i in free}
         y = f(*(leaves.get(i, arg) for i, arg in enumerate(args)))
         u = Tensor(xp.asarray(np.random.default_rng(2).standard_normal(y.shape)), True)
-        first = grad(y, list(leaves.values()), u, create_graph=True)
+        first = grad(y, list(leaves.values()), create_graph=True, g=u)
         slope = sum((g * v).sum() for g, v in zip(first, directions, strict=True))
         second = grad(slope, [u, *leaves.values()])
         found.append([host(t) for t in (y.data, *(g.data for g in first), *second)])

@@ -89,7 +89,7 @@ def test_changing_a_gradient_in_place_changes_nothing_else(f, functional, xp):
         out = f(x, y)
         g = xp.ones(out.shape)
         if functional:
-            gradients = grad(out, [x, y], kind(g))
+            gradients = grad(out, [x, y], g=kind(g))
         else:
             out.backward(kind(g))
             gradients = [t.grad for t in (x, y) if t.grad is not None]

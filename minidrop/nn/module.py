@@ -106,7 +106,7 @@ class Module:
                 if getattr(value, "shape", None) != thing.shape:
                     raise ValueError(f"rule of {path} must give an array of shape {thing.shape}, "
                                      f"got {describe(value)}")
-                thing.data, thing.grad = value.astype("float32", copy=False), None
+                thing.data, thing.grad = value.astype("float32"), None
             elif isinstance(thing, Noise):
                 thing.rng, thing.noise = Stream(seed, path), None
         self._births += 1
@@ -165,22 +165,24 @@ class Module:
             raise TypeError(f"state must map paths to arrays, got {describe(state)}")
         places: dict[str, tuple] = {}
         for path, thing in self.walk():
-            names = [(path, "data")] if isinstance(thing, Parameter) else [
-                (_join(path, name), name) for name in thing.buffers]
-            places |= {path: (thing, name) for path, name in names}
+            if isinstance(thing, Parameter):
+                places[path] = thing, "data", thing.shape
+            else:
+                places |= {_join(path, name): (thing, name, getattr(thing, name).shape)
+                           for name in thing.buffers}
         if places.keys() != state.keys():
             odd = sorted(places.keys() ^ state.keys())
             raise ValueError("state must have the paths of this model; these differ: "
                              f"{', '.join(odd)}")
-        for path, (thing, name) in places.items():
-            due = thing.shape if name == "data" else getattr(thing, name).shape
-            if state[path].shape != due:
-                raise ValueError(f"state[{path!r}] must have shape {due}, got {state[path].shape}")
-        for path, (thing, name) in places.items():
-            value, due = data_of(state[path]), getattr(thing, name, None)
-            if due is not None:
-                value = to_backend(value, backend_of(due)).astype(due.dtype)
-            setattr(thing, name, value.copy())
+        for path, (_, _, shape) in places.items():
+            if floating(state[path], f"state[{path!r}]").shape != shape:
+                raise ValueError(f"state[{path!r}] must have shape {shape}, got "
+                                 f"{state[path].shape}")
+        for path, (thing, name, _) in places.items():
+            value, now = data_of(state[path]), getattr(thing, name, None)
+            if now is not None:
+                value = to_backend(value, backend_of(now))
+            setattr(thing, name, value.astype("float32" if now is None else now.dtype))
         return self
 
     def __repr__(self):
@@ -202,9 +204,12 @@ def _walk(path, thing, seen):
             return
         thing = {name: child for name, child in vars(thing).items() if name[0] != "_"}
     for name, child in thing.items() if isinstance(thing, dict) else enumerate(thing):
-        if isinstance(child, Module | Parameter | list | tuple | dict):
+        if isinstance(child, Module | Parameter):
             yield from _walk(_join(path, name), child, seen)
-        elif isinstance(child, Tensor) and child.requires_grad:
+        elif isinstance(child, list | tuple | dict) and id(child) not in seen:
+            seen.add(id(child))
+            yield from _walk(_join(path, name), child, seen)
+        elif isinstance(child, Tensor) and child.requires_grad and not child.age:    # a leaf
             raise TypeError(f"{_join(path, name)} is a Tensor that needs a gradient and would not "
                             "be trained: make it a Parameter, or let its name start with '_'")
 
@@ -242,6 +247,9 @@ class Noise(Module):
 
     def expect(self, x):
         return x
+
+    def __getstate__(self):
+        return vars(self) | {"noise": None}       # the last noise is no part of a saved layer
 
     def noise_shape(self, x):
         """What to ask `sample` for, given the input."""
