@@ -117,9 +117,12 @@ def par(part, n, each=1):
 
     The results must not depend on how the range is cut.
     """
+    workers = 1 if _within.part else min(threads(), n * each // LEAST)
+    if workers < 2:
+        part(0, n)
+        return
     from concurrent.futures import wait
 
-    workers = 1 if _within.part else max(1, min(threads(), n * each // LEAST))
     align = max(1, ALIGN // max(1, each))
     step = max(1, -(-n // (workers * align))) * align
     others = [_pool().submit(_alone, part, lo, min(lo + step, n)) for lo in range(step, n, step)]
