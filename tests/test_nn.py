@@ -208,6 +208,18 @@ def test_evaluation_never_draws_and_training_does(build, xp, backend):
         layer(x)
 
 
+def test_a_planted_draw_in_evaluation_is_found(monkeypatch):
+    def drawing(layer, x):
+        layer.sample(x.shape)                     # the fault: a draw that nothing comes of
+        return x
+
+    monkeypatch.setattr(md.Dropout, "expect", drawing)
+    layer = md.Dropout(0.5).eval()
+    layer.rng = Forbid()
+    with pytest.raises(AssertionError, match="was drawn where no noise is allowed"):
+        layer(np.ones(3))
+
+
 def test_a_module_keeps_its_last_noise(xp, backend):
     layer, x = md.Dropout(0.5).init(0).to(backend), xp.ones((3, 4))
     assert layer.noise is None
