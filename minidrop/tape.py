@@ -92,8 +92,11 @@ class Primitive:
 
     Plain arrays give a plain array.  `keeps` says that the forward returns (y, kept) and that the
     adjoints take `kept` as a further parameter; such an adjoint, or one that is not made of
-    primitives, has no second order (`twice` is False).
+    primitives, has no second order of its own (`twice` is False).  It may name a `twin`: the same
+    function of the same arguments composed of other primitives, through which the tape then goes.
     """
+
+    twin = None
 
     def __init__(self, forward, twice=True, keeps=False):
         self.name, self.forward, self.adjoints = forward.__name__.rstrip("_"), forward, ()
@@ -106,9 +109,9 @@ class Primitive:
     def __repr__(self):
         return f"<primitive {self.name}>"
 
-    def vjps(self, *adjoints):
+    def vjps(self, *adjoints, twin=None):
         """State the adjoints, one per argument, in order; None for an argument without one."""
-        self.adjoints = adjoints
+        self.adjoints, self.twin = adjoints, twin
 
     def adjoint(self, i):
         """The adjoint of argument `i`; ValueError where there is none, never a missing gradient."""
@@ -188,9 +191,9 @@ def no_grad():
         _recording.on = before
 
 
-def _walk(y, g, wanted, create_graph, free):
+def _walk(y, g, wanted, create_graph, free, ends=()):
     """Yield (tensor, gradient) for the leaves, or for the `wanted`, from the youngest on."""
-    order = _by_age(y)
+    order = _by_age(y, ends)
     useful = None if wanted is None else _between(wanted, order)
     cotangents = {y: _seed(y, g, create_graph)}
     while order:
@@ -200,11 +203,15 @@ def _walk(y, g, wanted, create_graph, free):
             continue
         if t in wanted if wanted is not None else t.node is None:
             yield t, g
-        if t.node is None:
+        if t.node is None or t in ends:
             continue
         primitive, args, arrays, params = t.node
         value = t.data
         if create_graph:
+            if primitive.twin:
+                for arg, part in _through_twin(t, g, useful):
+                    cotangents[arg] = cotangents[arg] + part if arg in cotangents else part
+                continue
             if not primitive.twice:
                 raise ValueError(f"{primitive.name} has no second derivative; use the composite of "
                                  "primitives that it fuses")
@@ -217,14 +224,25 @@ def _walk(y, g, wanted, create_graph, free):
                 cotangents[arg] = cotangents[arg] + part if arg in cotangents else part
 
 
-def _by_age(y):
-    """Everything y was made from that needs a gradient, the oldest first."""
+def _through_twin(t, g, useful):
+    """(argument, its part of the gradient) by way of the composite that t's primitive names."""
+    primitive, args, _, params = t.node
+    y = primitive.twin(*args, **{name: v for name, v in params.items() if name != "kept"})
+    inputs = {arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad}
+    wanted = inputs if useful is None else inputs & useful
+    return list(_walk(y, g, wanted, create_graph=True, free=False, ends=inputs))
+
+
+def _by_age(y, ends=()):
+    """Everything y was made from that needs a gradient, the oldest first, no further than `ends`.
+    """
     if not isinstance(y, Tensor) or not y.requires_grad:
         raise ValueError("y depends on nothing that needs a gradient (was it made under no_grad, "
                          "or from plain arrays?)")
     found, stack = {y}, [y]
     while stack:
-        node = stack.pop().node
+        t = stack.pop()
+        node = None if t in ends else t.node
         if node is USED:
             raise ValueError("a part of this graph was used up by an earlier backward(); add the "
                              "losses before it, or use minidrop.grad, which keeps the graph")

@@ -128,7 +128,7 @@ def index_on(xp, value):
 
 @EACH
 def test_the_gradient_is_what_differences_say_and_so_is_its_own_gradient(name, xp):
-    order = 2 if REGISTRY[name].twice else 1
+    order = 2 if REGISTRY[name].twice or REGISTRY[name].twin else 1
     for args, params in samples(name):
         f, xs = split(xp, name, args, params)
         gradcheck(f, *xs, order=order)

@@ -11,7 +11,7 @@ import pytest
 import minidrop as md
 from minidrop import allocator
 from minidrop import xp as xp_file
-from minidrop.check import Record, Replay
+from minidrop.check import Record, Replay, gradcheck
 from minidrop.ops.elementwise import sigmoid
 from minidrop.tape import REGISTRY, Primitive
 from minidrop.xp import host
@@ -179,6 +179,27 @@ def test_a_primitive_may_keep_a_value_for_its_adjoint(xp):
             md.grad(keeping(x).sum(), x, create_graph=True)
     finally:
         del REGISTRY["square_root"]
+
+
+def test_the_second_order_goes_through_the_twin(xp):
+    """Also where an argument occurs twice, is no leaf, or needs no gradient."""
+    def product(x, y):
+        return x * y * y, 0.0
+
+    try:
+        fused = Primitive(product, twice=False, keeps=True)
+        fused.vjps(lambda g, z, x, y, kept: g * y * y, lambda g, z, x, y, kept: 2 * g * x * y,
+                   twin=lambda x, y: x * y * y)
+        x, y = (md.Tensor(xp.asarray([v]), requires_grad=True) for v in (3.0, 5.0))
+        gradcheck(fused, x.data, y.data, order=2)
+        t = x * x                                            # d/dx of t t^2 = x^6 is 6 x^5
+        first = md.grad(fused(t, t), x, create_graph=True)
+        assert float(first.data[0]) == 6 * 3**5
+        assert float(md.grad(first, x)[0]) == 30 * 3**4
+        first = md.grad(fused(x, y), y, create_graph=True)   # one argument alone
+        assert [float(g[0]) for g in md.grad(first, [x, y])] == [10, 6]
+    finally:
+        del REGISTRY["product"]
 
 
 def test_a_parallel_pass_within_another_ends(monkeypatch):
