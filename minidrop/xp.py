@@ -80,6 +80,16 @@ def scatter_add(out, index, values):
     array_module(out).add.at(out, index, values)
 
 
+def erf(x):
+    """The error function entry by entry, from SciPy or, beside CuPy arrays, CuPy's copy of it."""
+    try:
+        special = importlib.import_module(f"{'' if on_host(x) else 'cupyx.'}scipy.special")
+    except ImportError:
+        raise ValueError("the error function needs the package SciPy, which is not installed: "
+                         "pip install scipy, or take approximate='tanh' for GELU") from None
+    return special.erf(x)
+
+
 # --- many cores under NumPy, which releases the GIL; a GPU gets everything in one piece ----------
 
 CHUNK = 1 << 17             # elements in a pass: 512 kB of float32 stay in a core's L2, yet threads

@@ -80,7 +80,8 @@ WRONG = {
              {"rng": NO_RNG, "a": NO_SIZE | values(0), "b": NO_SIZE | values(0)}),
     "cross_entropy": ({"logits": X, "target": LABELS},
                       {"logits": NO_FLOATS | values(EMPTY, X[0], X[None], X[:, :0]),
-                       "target": NO_LABELS | values(LABELS + 1, LABELS - 1, LABELS > 0)}),
+                       "target": NO_LABELS | values(LABELS + 1, LABELS - 1, LABELS > 0),
+                       "label_smoothing": NO_RATE}),
     "dropout": ({"x": X, "mask": MASK, "p": 0.5}, {"x": NO_FLOATS, "mask": NO_MASK, "p": NO_RATE}),
     "dropout_mask": ({"rng": 0, "shape": 3, "p": 0.5},
                      {"rng": NO_RNG, "shape": NO_SHAPE, "p": NO_RATE}),
@@ -106,6 +107,7 @@ WRONG = {
     "gradcheck": ({"f": md.tanh, "inputs": X},
                   {"f": NO_FUNCTION, "inputs": NO_FLOATS, "order": THINGS | values(0, 3, 1.5),
                    "step": NO_SIZE | values(0), "tolerance": NO_SIZE, "seed": NO_RNG}),
+    "gelu": ({"x": X}, {"x": NO_FLOATS, "approximate": THINGS | values("exact", "", True)}),
     "integers": ({"rng": 0, "high": 10, "shape": 3},
                  {"rng": NO_RNG, "high": NO_COUNT | values(2**32 + 1), "shape": NO_SHAPE}),
     "linear": ({"x": X, "weight": X, "bias": X[:, 0]},
@@ -119,6 +121,7 @@ WRONG = {
     "noise_on": ({"model": net()}, {"model": NO_MODEL}),
     "permutation": ({"rng": 0, "n": 3}, {"rng": NO_RNG, "n": THINGS | values(-1, 1.5, math.nan)}),
     "relu": ({"x": X}, {"x": values(None, "three", {}, [None])}),
+    "selu": ({"x": X}, {"x": NO_FLOATS}),
     "sigmoid": ({"x": X}, {"x": values(None, "three", {}, [None])}),
     "softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
     "exp": ({"x": X}, {"x": values(None, "three", {}, [None])}),
@@ -126,6 +129,7 @@ WRONG = {
     "sqrt": ({"x": X * X + 1}, {"x": values(None, "three", {}, [None])}),
     "tanh": ({"x": X}, {"x": values(None, "three", {}, [None])}),
     "uniform": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
+    "nn.GELU": ({}, {"approximate": THINGS | values("exact", "", True)}),
     "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
     "nn.fan_in_uniform": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
     "optim.SGD": ({"lr": 0.1}, {"lr": NO_SIZE, "momentum": NO_RATE, "nesterov": FREE,
@@ -137,7 +141,8 @@ ELSEWHERE = {
     "scaled": "read by fit's schedules", "train_step": "one step of a loop, checked by fit",
     "nn.Sequential": "in test_nn.py", "nn.NotInitialised": "an error",
     "optim.Optimizer": "abstract", "nn.Flatten": "takes nothing", "nn.ReLU": "takes nothing",
-    "nn.Sigmoid": "takes nothing", "nn.Tanh": "takes nothing",
+    "nn.Sigmoid": "takes nothing", "nn.Tanh": "takes nothing", "nn.SELU": "takes nothing",
+    "nn.Softmax": "takes nothing", "nn.LogSoftmax": "takes nothing", "nn.Identity": "takes nothing",
 }
 UNNAMED = {"exp", "log", "relu", "sigmoid", "sqrt", "tanh"}   # one argument, NumPy's own TypeError
 

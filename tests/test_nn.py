@@ -279,7 +279,8 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, messag
     same_values(net, before)
 
 
-LAYERS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, lambda: nn.Linear(6, 6), *NOISES[md.Dropout]]
+LAYERS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("none"), nn.SELU,
+          nn.Softmax, nn.LogSoftmax, nn.Identity, lambda: nn.Linear(6, 6), *NOISES[md.Dropout]]
 
 
 def test_every_layer_takes_part_in_the_dtype_test():

@@ -72,6 +72,7 @@ SAMPLES = {
     "mean": reduced,
     "max": reduced,
     "logsumexp": [case(numbers(*shape)) for shape in [(3,), (2, 3), (2, 1), (2, 2, 3), (0, 3)]],
+    "softmax": [case(numbers(*shape)) for shape in [(3,), (2, 3), (2, 1), (2, 2, 3), (0, 3)]],
     "reshape": [case(numbers(2, 3), shape=shape) for shape in [(3, 2), (-1,), (6, 1), (2, 3)]] + [
         case(numbers(1), shape=()), case(numbers(), shape=(1, 1))],
     "transpose": [case(numbers(2, 3, 4), axes=axes) for axes in [None, (1, 0, 2), (-1, 0, 1)]] + [

@@ -3,8 +3,8 @@
 import math
 from functools import partial
 
-from ..arguments import count, describe
-from ..functional import linear, relu, sigmoid, tanh
+from ..arguments import count, describe, option
+from ..functional import gelu, linear, log_softmax, relu, selu, sigmoid, softmax, tanh
 from ..noise import uniform
 from .module import Module, Parameter
 
@@ -54,6 +54,49 @@ class Sigmoid(Module):
 
     def forward(self, x):
         return sigmoid(x)
+
+
+class GELU(Module):
+    """x times the chance that a standard normal is below x; in the tanh form, or exactly ("none").
+
+    >>> import numpy as np
+    >>> GELU()(np.array([-1.0, 1.0])).round(4)
+    array([-0.1588,  0.8412])
+    """
+
+    def __init__(self, approximate="tanh"):
+        self.approximate = option(approximate, "approximate", ("tanh", "none"))
+
+    def forward(self, x):
+        return gelu(x, self.approximate)
+
+
+class SELU(Module):
+    """lambda x above 0, lambda alpha (e^x - 1) below."""
+
+    def forward(self, x):
+        return selu(x)
+
+
+class Softmax(Module):
+    """e^x_k / sum_j e^x_j over the last axis."""
+
+    def forward(self, x):
+        return softmax(x)
+
+
+class LogSoftmax(Module):
+    """x - ln sum_k e^x_k over the last axis."""
+
+    def forward(self, x):
+        return log_softmax(x)
+
+
+class Identity(Module):
+    """x itself: the place of a layer that is left out."""
+
+    def forward(self, x):
+        return x
 
 
 class Flatten(Module):

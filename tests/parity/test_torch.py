@@ -4,7 +4,6 @@ Where both compute by different orders of summation they agree to `CLOSE` of the
 where the same products are formed, bit for bit.
 """
 
-import importlib
 import math
 
 import numpy as np
@@ -23,17 +22,6 @@ ORDERS = {
 }
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 orders = pytest.mark.parametrize("order", ORDERS)
-
-
-@pytest.fixture(scope="session")
-def torch():
-    """The module torch; without it these tests fail, since --reference asked for them."""
-    return importlib.import_module("torch")
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
 
 
 def both(torch, array):

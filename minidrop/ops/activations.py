@@ -1,0 +1,145 @@
+r"""Activations that are more than one call of the array module, in cache-sized passes.
+
+Symbols  $x$ input, $\Phi$ the distribution function of the standard normal, $\alpha$ and $\lambda$
+         the constants of SELU, $z$ a standard normal number.
+
+Hendrycks & Gimpel 2016 (arXiv:1606.08415), section 2: GELU, x times the chance that z < x
+$$ \mathrm{gelu}(x) = x \, \Phi(x) = \tfrac{x}{2} \, (1 + \mathrm{erf}(x / \sqrt 2))
+                                                                          \tag{activations.1} $$
+Hendrycks & Gimpel 2016, section 2: its tanh form
+$$ \mathrm{gelu}(x) \approx \tfrac{x}{2} \,
+   (1 + \tanh(\sqrt{2 / \pi} \, (x + 0.044715 \, x^3)))                   \tag{activations.2} $$
+Klambauer et al. 2017 (arXiv:1706.02515), section 2: SELU
+$$ \mathrm{selu}(x) = \lambda x \ \ (x > 0), \qquad
+   \mathrm{selu}(x) = \lambda \alpha (e^x - 1) \ \ (x \le 0)              \tag{activations.3} $$
+Klambauer et al. 2017, section 2: alpha keeps the mean of a standard normal at 0
+$$ \mathbb{E}[\mathrm{selu}(z)] = \lambda \left( \tfrac{1}{\sqrt{2 \pi}}
+   + \alpha (e^{1/2} \, \Phi(-1) - \tfrac12) \right) = 0                  \tag{activations.4} $$
+Klambauer et al. 2017, section 2: and lambda keeps its variance at 1
+$$ \mathbb{E}[\mathrm{selu}(z)^2] = \lambda^2 \left( \tfrac12
+   + \alpha^2 (e^2 \, \Phi(-2) - 2 e^{1/2} \, \Phi(-1) + \tfrac12) \right) = 1
+                                                                          \tag{activations.5} $$
+"""
+
+import math
+
+from ..tape import primitive
+from ..xp import array_module, chunks, on_host, par
+from ..xp import erf as _erf
+from .elementwise import exp, maximum, relu, tanh
+
+SELU_ALPHA, SELU_LAMBDA = 1.6732632423543772, 1.0507009873554805
+SLOPE, CUBE = math.sqrt(2 / math.pi), 0.044715
+BEYOND = 20.0                                     # from here on tanh is 1 in float64 too
+
+
+def in_passes(fill, *arrays):
+    """A new array that fill(out, *arrays) fills entry by entry, on pieces that stay in cache."""
+    first = arrays[0]
+    y = array_module(*arrays).empty_like(first)
+    if first.ndim == 0 or not on_host(first):
+        fill(y, *arrays)
+        return y
+    row = first.size // max(1, len(first))
+
+    def part(lo, hi):
+        for s in chunks(lo, hi, each=row):
+            fill(y[s], *(array[s] for array in arrays))
+
+    par(part, len(first), each=row)
+    return y
+
+
+@primitive
+def gelu_tanh(x):
+    """GELU in its tanh form; the adjoint finds tanh again, so that nothing large is kept."""
+    return in_passes(_gelu, x)
+
+
+def _gelu(y, x):
+    _tanh_of_cubic(x, y)
+    y += 1
+    y *= x
+    y *= 0.5                                                              # Eq. (activations.2)
+
+
+def _gelu_slope(slope, x, g):                     # (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh(u(x))
+    t = array_module(x).empty_like(x)
+    near = _tanh_of_cubic(x, t)
+    slope[...] = near
+    slope *= near
+    slope *= 3 * CUBE * SLOPE
+    slope += SLOPE                                # u'
+    slope *= near
+    slope *= 1 - t
+    slope += 1
+    t += 1
+    slope *= t
+    slope *= 0.5
+    slope *= g
+
+
+def _tanh_of_cubic(x, out):
+    """out = tanh(sqrt(2 / pi) (x + 0.044715 x^3)); returns x, cut where its cube might overflow."""
+    xp = array_module(x)
+    near = xp.clip(x, -BEYOND, BEYOND)
+    xp.multiply(near, near, out=out)
+    out *= CUBE * SLOPE
+    out += SLOPE
+    out *= near
+    xp.tanh(out, out=out)
+    return near
+
+
+def _gelu_composite(x):
+    return 0.5 * x * (1 + tanh(SLOPE * (x + CUBE * x * x * x)))
+
+
+gelu_tanh.vjps(lambda g, y, x: in_passes(_gelu_slope, x, g), twin=_gelu_composite)
+
+
+@primitive
+def erf(x):
+    """The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x."""
+    return _erf(x)
+
+
+def _erf_slope(x):
+    near = maximum(-abs(x), -30.0)                # e^(-900) is 0, and the square stays finite
+    return 2 / math.sqrt(math.pi) * exp(-near * near)
+
+
+erf.vjps(lambda g, y, x: g * _erf_slope(x))
+
+
+@primitive
+def selu(x):
+    """lambda x above 0, lambda alpha (e^x - 1) below, with the slope of below at 0."""
+    return in_passes(_selu, x)
+
+
+def _selu(y, x):
+    xp = array_module(x)
+    xp.expm1(xp.minimum(x, 0, out=y), out=y)
+    y *= SELU_ALPHA
+    y += xp.maximum(x, 0)
+    y *= SELU_LAMBDA                                                      # Eq. (activations.3)
+
+
+SATURATED = SELU_LAMBDA * SELU_ALPHA              # below 0 the slope is y + lambda alpha
+selu.vjps(lambda g, y, x: g * (SATURATED - relu(-y)) - g * (x > 0) * (SATURATED - SELU_LAMBDA))
+
+
+@primitive
+def softmax(x):
+    """e^x_k / sum_j e^x_j over the last axis; the largest x is taken out first."""
+    return in_passes(_softmax, x) if x.ndim > 1 else in_passes(_softmax, x[None])[0]
+
+
+def _softmax(y, x):
+    xp = array_module(x)
+    xp.exp(xp.subtract(x, x.max(-1, keepdims=True), out=y), out=y)
+    y /= y.sum(-1, keepdims=True)
+
+
+softmax.vjps(lambda g, y, x: y * (g - (y * g).sum(-1, keepdims=True)))
