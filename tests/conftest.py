@@ -23,6 +23,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_catalog.py": "reads source text",
     "test_cli.py": "the command line prints text",
     "test_data.py": "files and their splits live on the host",
+    "test_data_files.py": "files and their splits live on the host",
+    "test_data_real.py": "files and their splits live on the host",
     "test_house.py": "reads source text",
     "test_import.py": "times imports in a Python of its own",
     "test_lessons.py": "runs the lessons as a user does",

@@ -1,6 +1,21 @@
-"""Data sets as splits: `data.train`, `data.validation` and `data.test` are pairs (x, y)."""
+"""Data sets as splits: `data.train`, `data.validation` and `data.test` are pairs (x, y).
+
+x is float32, y int64.  How each set is cut never changes:
+
+| set | train | validation | test |
+|---|---|---|---|
+| `digits` | the first 1,197, in the order of Stream(0, "digits") | the next 300 | the last 300 |
+| `mnist`, `fashion` | the first 50,000 of the training files | their last 10,000 | t10k, 10,000 |
+| `cifar10` | data_batch_1 to 4, 40,000 | data_batch_5, 10,000 | test_batch, 10,000 |
+
+`digits` travels in the package.  The others are found in the folder MINIDROP_DATA or in the user's
+cache folder, as the published archive or unpacked, and are otherwise downloaded (which needs
+`pip install "minidrop[data]"`).  Every file is held against its published checksum before it is
+read, and nothing is ever unpickled.
+"""
 
 from .digits import digits
+from .images import cifar10, fashion, mnist
 from .splits import Splits
 
-__all__ = ["Splits", "digits"]
+__all__ = ["Splits", "cifar10", "digits", "fashion", "mnist"]

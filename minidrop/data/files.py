@@ -1,0 +1,169 @@
+"""Where published files lie, whether they are right, and what is in them.
+
+A file is looked for in the folder MINIDROP_DATA, where that is set, and then in the user's cache
+folder: unpacked, or as the published archive.  Its size and its checksum are verified before
+anything else is read.  What is nowhere is downloaded into the cache folder, under another name
+until its checksum is right; a loader does so only where MINIDROP_DATA is not set.
+"""
+
+import contextlib
+import hashlib
+import os
+import tarfile
+import zlib
+from pathlib import Path
+
+BROKEN = (OSError, EOFError, zlib.error, tarfile.TarError)       # what a damaged archive raises
+
+
+def folders():
+    """The folders to look in, in order: MINIDROP_DATA where it is set, and the cache folder."""
+    named = os.environ.get("MINIDROP_DATA")
+    if named:
+        if not Path(named).is_dir():
+            raise ValueError(f"MINIDROP_DATA must name a folder, and {named} is none")
+        yield Path(named)
+    with contextlib.suppress(ImportError):        # without pooch nothing has been downloaded
+        yield cache()
+
+
+def cache():
+    """The folder for downloads, as is usual on this system; ImportError without pooch."""
+    import pooch  # here, so that importing minidrop stays cheap
+
+    return Path(pooch.os_cache("minidrop"))
+
+
+def find(piece):
+    """The path of a piece, unpacked or in its archive; None where it is in no folder."""
+    for folder in folders():
+        for path in (piece.path if piece.checksum else None, piece.archive.path):
+            if path and os.path.lexists(folder / path):
+                return folder / path
+    return None
+
+
+def locate(published, pieces, download=None):
+    """{path: the pieces in it}, downloading what is missing or, in one sentence, saying so.
+
+    `download` is by default whether MINIDROP_DATA is not set.
+    """
+    if download is None:
+        download = not os.environ.get("MINIDROP_DATA")
+    found: dict[Path, list] = {}
+    for piece in pieces:
+        path = find(piece)
+        if path is None:
+            path = fetch(published, piece.archive) if download else _missing(published, piece)
+        found.setdefault(path, []).append(piece)
+    return found
+
+
+def contents(published, pieces):
+    """{piece: its bytes}, every file verified before it is read, and whole or an error.
+
+    ValueError, in one sentence, for a file that is missing, of another size or checksum, damaged,
+    or no file at all.
+    """
+    read: dict = {}
+    for path, within in locate(published, pieces).items():
+        with verified(path, within[0]) as file:
+            read |= _unpacked(file, path, within)
+    return read
+
+
+@contextlib.contextmanager
+def verified(path, piece):
+    """The open file of a piece or of its archive, at its start, with the size and checksum due."""
+    known = piece.archive if path.name == Path(piece.archive.path).name else piece
+    if not path.is_file():                        # a named pipe would wait for ever
+        what = "a folder" if path.is_dir() else "no file"
+        raise ValueError(f"{path} must be a file, and it is {what}")
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if known.size not in (None, size):
+                raise ValueError(f"{path} has {size:,} bytes, and the published file has "
+                                 f"{known.size:,}; replace it by the published one")
+            algorithm, due = known.checksum.split(":")
+            found = hashlib.file_digest(file, lambda: hashlib.new(algorithm)).hexdigest()
+            if found != due:
+                raise ValueError(f"{path} has the {algorithm} {found}, and the published file "
+                                 f"has {due}; replace it by the published one")
+            file.seek(0)
+            yield file
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _unpacked(file, path, pieces):
+    """{piece: bytes} out of a verified file."""
+    try:
+        if path.name.endswith(".tar.gz"):
+            return _members(file, path, pieces)
+        (piece,) = pieces
+        if path.suffix == ".gz":
+            import gzip
+
+            file = gzip.GzipFile(fileobj=file)
+        return {piece: exactly(file, piece.size, path)}
+    except BROKEN as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def exactly(stream, size, name):
+    """The `size` bytes that are all of `stream`; no more than one byte beyond them is unpacked."""
+    data = stream.read() if size is None else stream.read(size + 1)
+    if size not in (None, len(data)):
+        more = "more than " if len(data) > size else ""
+        raise ValueError(f"{name} holds {more}{min(len(data), size):,} bytes, and {size:,} are due")
+    return data
+
+
+def _members(file, path, pieces):
+    """{piece: bytes} out of a tar archive, in one pass; nothing is written."""
+    wanted, read = {piece.path: piece for piece in pieces}, {}
+    with tarfile.open(fileobj=file, mode="r|gz") as archive:
+        for member in archive:
+            piece = wanted.pop(member.name.removeprefix("./"), None)
+            if piece is None:
+                continue
+            stream = archive.extractfile(member) if member.isreg() else None
+            if stream is None or member.size != piece.size:
+                raise ValueError(f"{path} says that {piece.path} is a file of {member.size:,} "
+                                 f"bytes, and a file of {piece.size:,} is due")
+            read[piece] = exactly(stream, piece.size, f"{piece.path} in {path}")
+            if not wanted:
+                return read
+    raise ValueError(f"{path} lacks {', '.join(sorted(wanted))}")
+
+
+def _missing(published, piece):
+    names = (piece.archive.path, piece.path) if piece.checksum else (piece.archive.path,)
+    hint = f", and {published.name}(test=False) does without the test part" if piece.test else ""
+    raise ValueError(f"{published.title} needs {' or '.join(dict.fromkeys(names))}, found neither "
+                     f"in {' nor in '.join(map(str, folders()))}; `minidrop data fetch "
+                     f"{published.name}` downloads it{hint}")
+
+
+def fetch(published, archive):
+    """Download an archive into the cache folder, with a progress bar; its path there.
+
+    It is written under another name and takes its own only when the checksum is right.  ValueError,
+    in one sentence, where pooch is missing or no address answers with the published file.
+    """
+    try:
+        import pooch
+    except ImportError:
+        raise ValueError(f"downloading {published.title} needs the package pooch, which is not "
+                         "installed: pip install 'minidrop[data]'") from None
+    target, failures = cache() / archive.path, []
+    download = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16)
+    for url in archive.urls:
+        try:
+            pooch.retrieve(url, archive.checksum, target.name, target.parent, downloader=download)
+            return target
+        except (OSError, ValueError) as error:    # requests' errors are OSErrors
+            failures.append(f"{url}: {' '.join(str(error).split())[:200]}")
+    raise ValueError(f"{archive.path} of {published.title} could not be downloaded "
+                     f"({'; '.join(failures)})")
