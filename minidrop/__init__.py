@@ -6,12 +6,16 @@ from .binding import scaled
 from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
 from .functional import (
     accuracy,
+    avg_pool2d,
+    conv2d,
     cross_entropy,
     exp,
     gelu,
+    global_avg_pool2d,
     linear,
     log,
     log_softmax,
+    max_pool2d,
     mse_loss,
     relu,
     selu,
@@ -19,6 +23,7 @@ from .functional import (
     softmax,
     sqrt,
     tanh,
+    unfold,
 )
 from .nn import Module, Noise, Parameter, noise_on
 from .noise import Stream, bernoulli, beta, gaussian, integers, permutation, uniform

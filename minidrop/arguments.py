@@ -47,6 +47,18 @@ def shape_of(shape, name="shape"):
     return tuple(count(size, name, least=0) for size in sizes)
 
 
+def pair(value, name, least=1):
+    """`value` as two ints, rows and columns, each at least `least`; one int n means (n, n).
+
+    >>> pair(3, "size")
+    (3, 3)
+    """
+    both = value if isinstance(value, tuple | list) else (value, value)
+    if len(both) != 2:
+        raise ValueError(f"{name} must be one whole number or two, got {describe(value)}")
+    return tuple(count(part, name, least) for part in both)
+
+
 def option(value, name, allowed):
     """`value` itself, if it is one of `allowed`."""
     if value not in allowed:

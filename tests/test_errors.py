@@ -60,6 +60,15 @@ NO_FUNCTION = values(None, "loss", 3.0, X)
 NO_DATA = THINGS | values(X, (X,), (X, LABELS, X), (X, LABELS[:3]), (X[:0], LABELS[:0]), (X, None),
                           (LABELS, LABELS), (X.tolist(), LABELS), (X, LABELS.tolist()))
 EMPTY = X[:0]
+IMAGES = np.ones((2, 4, 5, 5), "float32")
+FILTERS = np.ones((6, 2, 3, 3), "float32")
+NO_IMAGES = NO_FLOATS | values(X, IMAGES[0], IMAGES[:, :0], IMAGES[..., :0])
+NO_PAIR = NO_COUNT | values((2, 0), (1, 2, 3), (1.5, 1), ("a", "b"))
+NO_PADDING = THINGS | values(-1, 1.5, (1, -1), (0, 0, 0), math.nan)
+NO_STRIDE = values("three", b"3", 1j, [None], {"a": 1}, 0, -1, 1.5, (1, 0), (1, 2, 3))
+LAYER_POOLS = {"size": NO_PAIR, "padding": NO_PADDING, "stride": NO_STRIDE}
+POOLS = {"x": NO_IMAGES, "size": NO_PAIR | values(6, (1, 9)), "padding": NO_PADDING | values(2),
+         "stride": NO_STRIDE}
 
 FREE = "any value is right"
 WRONG = {
@@ -76,8 +85,15 @@ WRONG = {
     "all_masks": ({"n": 2}, {"n": (THINGS | values(-1, 21, 2.0, math.nan))}),
     "bernoulli": ({"rng": 0, "q": 0.5, "shape": 3},
                   {"rng": NO_RNG, "q": NO_RATE, "shape": NO_SHAPE}),
+    "avg_pool2d": ({"x": IMAGES, "size": 2}, POOLS),
     "beta": ({"rng": 0, "a": 1.0, "b": 1.0},
              {"rng": NO_RNG, "a": NO_SIZE | values(0), "b": NO_SIZE | values(0)}),
+    "conv2d": ({"x": IMAGES, "weight": FILTERS, "bias": FILTERS[:, 0, 0, 0], "groups": 2},
+               {"x": NO_IMAGES, "groups": NO_COUNT | values(3, 4),
+                "weight": THINGS | values(1.0, X, FILTERS[0], FILTERS[:, :1], FILTERS[:5],
+                                          FILTERS.repeat(2, -1), FILTERS.tolist()),
+                "bias": values("b", 1.0, X, X[0], FILTERS[:1, 0, 0, 0]),
+                "stride": NO_PAIR, "padding": NO_PADDING}),
     "cross_entropy": ({"logits": X, "target": LABELS},
                       {"logits": NO_FLOATS | values(EMPTY, X[0], X[None], X[:, :0]),
                        "target": NO_LABELS | values(LABELS + 1, LABELS - 1, LABELS > 0),
@@ -100,6 +116,7 @@ WRONG = {
                                  {"lr": [0.1, 0.1]}, {"lr": [math.nan]}, {"momentun": [0.1]}),
              "checkpoint": values(3, 2.5, [], {}), "seed": NO_RNG, "progress": FREE}),
     "gaussian": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
+    "global_avg_pool2d": ({"x": IMAGES}, {"x": NO_IMAGES}),
     "grad": ({"y": example()[1], "xs": example()[0]},
              {"y": THINGS | values(X, 1.0, md.Tensor([1.0])),
               "xs": THINGS | values(X, 1.0, [X], md.Tensor([1.0])),
@@ -115,6 +132,7 @@ WRONG = {
                 "weight": THINGS | values(1.0, X[0], X[:, :2], X[None], X.tolist()),
                 "bias": values("b", 1.0, X, X[0], X[:1, 0], X[:, 0].tolist())}),
     "log_softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
+    "max_pool2d": ({"x": IMAGES, "size": 2}, POOLS),
     "mse_loss": ({"y": X, "target": X},
                  {"y": NO_FLOATS | values(X[0], EMPTY),
                   "target": THINGS | values(1.0, X[0], X[:, :1])}),
@@ -128,8 +146,15 @@ WRONG = {
     "log": ({"x": X * X + 1}, {"x": values(None, "three", {}, [None])}),
     "sqrt": ({"x": X * X + 1}, {"x": values(None, "three", {}, [None])}),
     "tanh": ({"x": X}, {"x": values(None, "three", {}, [None])}),
+    "unfold": ({"x": IMAGES, "size": 2}, POOLS | {"padding": NO_PADDING}),
     "uniform": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
     "nn.GELU": ({}, {"approximate": THINGS | values("exact", "", True)}),
+    "nn.AvgPool2d": ({"size": 2}, LAYER_POOLS),
+    "nn.Conv2d": ({"n_in": 4, "n_out": 6, "size": 3, "groups": 2},
+                  {"n_in": NO_COUNT | values(3), "n_out": NO_COUNT | values(5), "size": NO_PAIR,
+                   "stride": NO_PAIR, "padding": NO_PADDING, "groups": NO_COUNT | values(3),
+                   "bias": FREE}),
+    "nn.MaxPool2d": ({"size": 2}, LAYER_POOLS),
     "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
     "nn.fan_in_uniform": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
     "optim.SGD": ({"lr": 0.1}, {"lr": NO_SIZE, "momentum": NO_RATE, "nesterov": FREE,
@@ -141,6 +166,7 @@ ELSEWHERE = {
     "scaled": "read by fit's schedules", "train_step": "one step of a loop, checked by fit",
     "nn.Sequential": "in test_nn.py", "nn.NotInitialised": "an error",
     "optim.Optimizer": "abstract", "nn.Flatten": "takes nothing", "nn.ReLU": "takes nothing",
+    "nn.GlobalAvgPool2d": "takes nothing",
     "nn.Sigmoid": "takes nothing", "nn.Tanh": "takes nothing", "nn.SELU": "takes nothing",
     "nn.Softmax": "takes nothing", "nn.LogSoftmax": "takes nothing", "nn.Identity": "takes nothing",
 }
@@ -217,6 +243,7 @@ def test_an_uninitialised_model_is_named_and_not_its_insides(xp):
 
 
 MIXED = {
+    "conv2d": lambda a, b: md.conv2d(a.reshape(1, 1, 4, 3), b.reshape(1, 1, 4, 3)),
     "linear": lambda a, b: md.linear(a, b[:, :3]),
     "linear with bias": lambda a, b: md.linear(a, a, b[:, 0]),
     "cross_entropy": lambda a, b: md.cross_entropy(a, b),

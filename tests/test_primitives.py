@@ -54,6 +54,30 @@ pairs = [case(numbers(*a), numbers(*b, seed=1)) for a, b in PAIRS]
 targets = [case(numbers(4, 3), np.array([0, 2, 2, 1])), case(numbers(1, 1), np.array([0])),
            case(numbers(4, 3), positive(4, 3))]
 
+def window(size, stride=(1, 1), padding=(0, 0), **more):
+    return {"size": size, "stride": stride, "padding": padding, **more}
+
+
+def convolution(stride=(1, 1), padding=(0, 0), groups=1, **more):
+    return {"stride": stride, "padding": padding, "groups": groups, **more}
+
+
+def places(size, stride, padding):
+    """(OH, OW) of images of 4 x 5."""
+    return [(n + 2 * p - k) // s + 1
+            for n, k, s, p in zip((4, 5), size, stride, padding, strict=True)]
+
+
+WINDOWS = [window((2, 2)), window((2, 3), (2, 1), (1, 0)), window((3, 1), (1, 2), (1, 0)),
+           window((1, 1), (3, 2))]                # of images (2, 3, 4, 5)
+CONVOLUTIONS = [                                  # shapes of images, filters, result; the rest
+    ((2, 3, 4, 5), (2, 3, 2, 3), (2, 2, 3, 3), convolution()),
+    ((2, 3, 4, 5), (2, 3, 3, 3), (2, 2, 4, 5), convolution(padding=(1, 1))),
+    ((2, 4, 5, 4), (2, 2, 3, 2), (2, 2, 3, 5), convolution((2, 1), (1, 1), 2)),
+    ((1, 2, 3, 3), (4, 1, 1, 2), (1, 4, 2, 3), convolution((2, 2), (0, 2), 2)),
+    ((2, 1, 5, 5), (3, 1, 3, 3), (2, 3, 2, 2), convolution((2, 2))),
+    ((0, 1, 3, 3), (2, 1, 2, 2), (0, 2, 2, 2), convolution())]
+
 SAMPLES = {
     "add": pairs,
     "sub": pairs,
@@ -89,6 +113,20 @@ SAMPLES = {
     "matmul": [case(numbers(*a), numbers(*b)) for a, b in PRODUCTS],
     "linear": [case(numbers(*a), numbers(*b), numbers(*b[:1])) for a, b in
                [((2, 3), (4, 3)), ((2, 5, 3), (4, 3)), ((2, 1), (1, 1)), ((0, 3), (2, 3))]],
+    "unfold": [case(numbers(2, 3, 4, 5), **where) for where in WINDOWS],
+    "fold": [case(numbers(2, 3, *places(k, s, p), *k), shape=(2, 3, 4, 5), stride=s, padding=p)
+             for k, s, p in map(dict.values, WINDOWS)],
+    "conv2d": [case(numbers(*x), numbers(*w), numbers(*w[:1]), **where)
+               for x, w, _, where in CONVOLUTIONS] + [
+               case(numbers(1, 2, 3, 3), numbers(2, 2, 2, 2), None, **convolution())],
+    "conv2d_dx": [case(numbers(*y), numbers(*w), shape=x, **where)
+                  for x, w, y, where in CONVOLUTIONS],
+    "conv2d_dw": [case(numbers(*y), numbers(*x), size=w[2:], **where)
+                  for x, w, y, where in CONVOLUTIONS],
+    "max_pool2d": [case(numbers(2, 3, 4, 5), **where) for where in WINDOWS],
+    "avg_pool2d": [case(numbers(2, 3, 4, 5), **where) for where in WINDOWS],
+    "avg_pool2d_dx": [case(numbers(2, 3, *places(k, s, p)), shape=(2, 3, 4, 5), size=k, stride=s,
+                           padding=p) for k, s, p in map(dict.values, WINDOWS)],
     "softmax_cross_entropy": targets,
     "softmax_residual": targets,
     "masked": [case(numbers(*a), mask(*b), scale) for a, b, scale in [

@@ -1,5 +1,6 @@
-"""Networks: `Module` and its parameters in `module`, the layers in `layers`."""
+"""Networks: `Module` and its parameters in `module`, the layers in `layers` and `conv`."""
 
+from .conv import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import (
     GELU,
     SELU,
@@ -16,6 +17,6 @@ from .layers import (
 )
 from .module import Module, Noise, NotInitialised, Parameter, noise_on
 
-__all__ = ["GELU", "SELU", "Flatten", "Identity", "Linear", "LogSoftmax", "Module", "Noise",
-           "NotInitialised", "Parameter", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh",
-           "fan_in_uniform", "noise_on"]
+__all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Identity",
+           "Linear", "LogSoftmax", "MaxPool2d", "Module", "Noise", "NotInitialised", "Parameter",
+           "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "fan_in_uniform", "noise_on"]

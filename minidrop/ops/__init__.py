@@ -5,6 +5,6 @@ It is written with operators and primitives only, so it also runs on Tensors and
 differentiated.  `minidrop.tape.REGISTRY` lists them all.
 """
 
-from . import activations, elementwise, fused, linalg, reduce, shape
+from . import activations, elementwise, fused, linalg, pool, reduce, shape, window
 
-__all__ = ["activations", "elementwise", "fused", "linalg", "reduce", "shape"]
+__all__ = ["activations", "elementwise", "fused", "linalg", "pool", "reduce", "shape", "window"]

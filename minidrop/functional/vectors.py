@@ -1,17 +1,17 @@
-"""Functions that networks are made of; arrays give arrays, Tensors give Tensors."""
+"""Functions of rows of numbers: the linear map, activations, losses."""
 
 import math
 
-from .arguments import describe, floating, option, probability
-from .ops.activations import erf, gelu_tanh
-from .ops.activations import selu as _selu
-from .ops.activations import softmax as _softmax
-from .ops.elementwise import exp, log, maximum, relu, sigmoid, sqrt, tanh, where
-from .ops.fused import linear as _linear
-from .ops.fused import masked, softmax_cross_entropy
-from .ops.reduce import logsumexp
-from .tape import data_of
-from .xp import array_module
+from ..arguments import describe, floating, option, probability
+from ..ops.activations import erf, gelu_tanh
+from ..ops.activations import selu as _selu
+from ..ops.activations import softmax as _softmax
+from ..ops.elementwise import exp, log, maximum, relu, sigmoid, sqrt, tanh, where
+from ..ops.fused import linear as _linear
+from ..ops.fused import masked, softmax_cross_entropy
+from ..ops.reduce import logsumexp
+from ..tape import data_of
+from ..xp import array_module
 
 __all__ = ["accuracy", "cross_entropy", "exp", "gelu", "linear", "log", "log_softmax", "masked",
            "maximum", "mse_loss", "relu", "selu", "sigmoid", "softmax", "sqrt", "tanh", "where"]

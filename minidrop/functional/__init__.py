@@ -1,0 +1,26 @@
+"""Functions that networks are made of; arrays give arrays, Tensors give Tensors."""
+
+from .images import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d, unfold
+from .vectors import (
+    accuracy,
+    cross_entropy,
+    exp,
+    gelu,
+    linear,
+    log,
+    log_softmax,
+    masked,
+    maximum,
+    mse_loss,
+    relu,
+    selu,
+    sigmoid,
+    softmax,
+    sqrt,
+    tanh,
+    where,
+)
+
+__all__ = ["accuracy", "avg_pool2d", "conv2d", "cross_entropy", "exp", "gelu", "global_avg_pool2d",
+           "linear", "log", "log_softmax", "masked", "max_pool2d", "maximum", "mse_loss", "relu",
+           "selu", "sigmoid", "softmax", "sqrt", "tanh", "unfold", "where"]

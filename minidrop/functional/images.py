@@ -1,0 +1,106 @@
+"""Functions of images (N, C, H, W): convolution and pooling."""
+
+from ..arguments import count, describe, floating, pair
+from ..ops.pool import avg_pool2d as _avg_pool2d
+from ..ops.pool import max_pool2d as _max_pool2d
+from ..ops.window import conv2d as _conv2d
+from ..ops.window import unfold as _unfold
+
+
+def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1):
+    """y_o = b_o + sum_c w_oc * x_c, where * slides the filter over the image without turning it.
+
+    x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O,) or None; y (N, O, OH, OW) with
+    OH = (H + 2 padding - kh) // stride + 1, and OW likewise.  `stride` and `padding` are whole
+    numbers or pairs (rows, columns).  Each of `groups` equal parts of the channels meets its own
+    filters; groups = C is a depthwise convolution.
+
+    >>> import numpy as np
+    >>> conv2d(np.ones((2, 3, 8, 8)), np.ones((5, 3, 3, 3)), padding=1, stride=2).shape
+    (2, 5, 4, 4)
+    """
+    _images(x)
+    if len(getattr(weight, "shape", ())) != 4:
+        raise ValueError(f"weight must be an array of shape (O, C / groups, kh, kw), got "
+                         f"{describe(weight)}")
+    stride, padding = pair(stride, "stride"), pair(padding, "padding", least=0)
+    filters, per_group, *size = weight.shape
+    channels, groups = x.shape[1], count(groups, "groups")
+    if channels % groups or filters % groups:
+        raise ValueError(f"groups must divide the {channels} channels of x and the {filters} "
+                         f"filters of weight, got {groups}")
+    if per_group * groups != channels:
+        raise ValueError(f"weight must have {channels // groups} channels to meet x of shape "
+                         f"{x.shape} in groups of {groups}, got shape {weight.shape}")
+    if bias is not None and getattr(bias, "shape", None) != (filters,):
+        raise ValueError(f"bias must be an array of shape ({filters},), got {describe(bias)}")
+    _fits("the size of weight", size, x, padding)
+    return _conv2d(x, weight, bias, stride=stride, padding=padding, groups=groups)
+
+
+def unfold(x, size, stride=1, padding=0):
+    """The windows (N, C, OH, OW, kh, kw) of images (N, C, H, W); conv2d sums them over C, kh, kw.
+
+    >>> import numpy as np
+    >>> unfold(np.arange(9.0).reshape(1, 1, 3, 3), size=2)[0, 0, 1, 1]
+    array([[4., 5.],
+           [7., 8.]])
+    """
+    return _unfold(_images(x), **_window(x, size, 1 if stride is None else stride, padding))
+
+
+def max_pool2d(x, size, stride=None, padding=0):
+    """The largest entry of each window of `size`, every `stride` (by default the size).
+
+    (N, C, H, W) to (N, C, OH, OW).  Of equal largest entries the first takes the gradient.
+    `padding` is at most half the size.
+
+    >>> import numpy as np
+    >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    """
+    return _max_pool2d(_images(x), **_window(x, size, stride, padding, pools=True))
+
+
+def avg_pool2d(x, size, stride=None, padding=0):
+    """The mean of each window of `size`, every `stride` (by default the size); padded zeros count.
+
+    >>> import numpy as np
+    >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
+    return _avg_pool2d(_images(x), **_window(x, size, stride, padding, pools=True))
+
+
+def global_avg_pool2d(x):
+    """The mean over all places of each channel: (N, C, H, W) to (N, C).
+
+    >>> import numpy as np
+    >>> global_avg_pool2d(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[1.5, 5.5]])
+    """
+    return _images(x).mean((2, 3))
+
+
+def _images(x):
+    if floating(x).ndim != 4 or 0 in x.shape[1:]:
+        raise ValueError(f"x must be images of shape (N, C, H, W), got {x.shape}")
+    return x
+
+
+def _window(x, size, stride, padding, pools=False):
+    size, padding = pair(size, "size"), pair(padding, "padding", least=0)
+    if pools and any(2 * p > s for p, s in zip(padding, size, strict=True)):
+        raise ValueError(f"padding must be at most half of the size {size}, got {padding}")
+    _fits("size", size, x, padding)
+    stride = size if stride is None else pair(stride, "stride")
+    return {"size": size, "stride": stride, "padding": padding}
+
+
+def _fits(name, size, x, padding):
+    whole = tuple(n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True))
+    if any(not 0 < k <= n for k, n in zip(size, whole, strict=True)):
+        raise ValueError(f"{name} must be at least 1 and fit into images of {whole}, padding "
+                         f"included, got {tuple(size)}")

@@ -1,0 +1,111 @@
+"""Windows that slide over images (N, C, H, W): unfold and fold, and the convolution made of them.
+
+A window is kh rows by kw columns, and there are OH by OW of them, where
+
+    OH = (H + 2 padding - kh) // stride + 1        and OW likewise
+
+`size`, `stride` and `padding` are pairs (rows, columns).  The convolution is bilinear in images and
+filters, so that it, its gradient in the images and its gradient in the filters are each other's
+adjoints.  Each is a matrix product with the unfolded windows; on the host `blocked` does the same a
+few images at a time.
+"""
+
+from ..tape import primitive
+from ..xp import array_module, on_host
+from . import blocked
+
+
+@primitive
+def unfold(x, size, stride, padding):
+    """The windows (N, C, OH, OW, kh, kw) of x (N, C, H, W), a read-only view of the padded x."""
+    xp, (sh, sw) = array_module(x), stride
+    if any(padding):
+        x = xp.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
+    return xp.lib.stride_tricks.sliding_window_view(x, size, axis=(2, 3))[:, :, ::sh, ::sw]
+
+
+@primitive
+def fold(u, shape, stride, padding):
+    """Windows (N, C, OH, OW, kh, kw) added up where they lie in images of `shape`."""
+    (n, c, h, w), (sh, sw), (ph, pw) = shape, stride, padding
+    oh, ow, kh, kw = u.shape[2:]
+    x = array_module(u).zeros((n, c, h + 2 * ph, w + 2 * pw), u.dtype)
+    for i in range(kh):                           # place (i, j) of all windows at once: no two meet
+        for j in range(kw):
+            x[:, :, i:i + oh * sh:sh, j:j + ow * sw:sw] += u[..., i, j]
+    return x[:, :, ph:ph + h, pw:pw + w]
+
+
+unfold.vjps(lambda g, y, x, size, **where: fold(g, shape=x.shape, **where))
+fold.vjps(lambda g, y, u, shape, **where: unfold(g, size=u.shape[4:], **where))
+
+
+@primitive
+def conv2d(x, w, b, stride, padding, groups):
+    """y_o = b_o + sum over channels c of a group of the correlation of x_c with w_oc.
+
+    x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; y (N, O, OH, OW).
+    """
+    if groups == 1 and on_host(x):
+        return blocked.conv2d(x, w, b, stride, padding)
+    rows, (oh, ow) = _rows(x, w.shape[2:], stride, padding, groups)
+    y = rows @ _filters(w, groups)                # (G, N OH OW, O / G)
+    if b is not None:
+        y = y + b.reshape(groups, 1, -1)
+    return _images(y.reshape(groups, len(x), oh, ow, w.shape[0] // groups))
+
+
+@primitive
+def conv2d_dx(g, w, shape, stride, padding, groups):
+    """The gradient of conv2d in its images of `shape`, for a cotangent g (N, O, OH, OW)."""
+    if groups == 1 and on_host(g):
+        return blocked.conv2d_dx(g, w, shape, stride, padding)
+    n, (_, per_group, kh, kw), (oh, ow) = len(g), w.shape, g.shape[2:]
+    u = _cotangents(g, groups) @ _filters(w, groups).swapaxes(1, 2)
+    u = u.reshape(groups, n, oh, ow, per_group, kh, kw).transpose(1, 0, 4, 2, 3, 5, 6)
+    return fold(u.reshape(n, shape[1], oh, ow, kh, kw), shape=shape, stride=stride, padding=padding)
+
+
+@primitive
+def conv2d_dw(g, x, size, stride, padding, groups):
+    """The gradient of conv2d in its filters of `size` (kh, kw), for a cotangent g."""
+    if groups == 1 and on_host(g):
+        return blocked.conv2d_dw(g, x, size, stride, padding)
+    rows, _ = _rows(x, size, stride, padding, groups)
+    w = rows.swapaxes(1, 2) @ _cotangents(g, groups)          # (G, C / G kh kw, O / G)
+    return w.swapaxes(1, 2).reshape(g.shape[1], x.shape[1] // groups, *size)
+
+
+conv2d.vjps(lambda g, y, x, w, b, **where: conv2d_dx(g, w, shape=x.shape, **where),
+            lambda g, y, x, w, b, **where: conv2d_dw(g, x, size=w.shape[2:], **where),
+            lambda g, y, x, w, b, **where: g.sum((0, 2, 3)))
+conv2d_dx.vjps(lambda h, y, g, w, shape, **where: conv2d(h, w, None, **where),
+               lambda h, y, g, w, shape, **where: conv2d_dw(g, h, size=w.shape[2:], **where))
+conv2d_dw.vjps(lambda h, y, g, x, size, **where: conv2d(x, h, None, **where),
+               lambda h, y, g, x, size, **where: conv2d_dx(g, h, shape=x.shape, **where))
+
+
+def _rows(x, size, stride, padding, groups):
+    """The windows as rows of a matrix for each group: (G, N OH OW, C / G kh kw), and (OH, OW)."""
+    u = unfold(x, size=size, stride=stride, padding=padding)
+    n, c, oh, ow, kh, kw = u.shape
+    u = u.reshape(n, groups, c // groups, oh, ow, kh, kw).transpose(1, 0, 3, 4, 2, 5, 6)
+    return u.reshape(groups, n * oh * ow, c // groups * kh * kw), (oh, ow)
+
+
+def _filters(w, groups):
+    """Filters (O, C / G, kh, kw) as columns: (G, C / G kh kw, O / G)."""
+    return w.reshape(groups, w.shape[0] // groups, -1).swapaxes(1, 2)
+
+
+def _cotangents(g, groups):
+    """(N, O, OH, OW) as rows: (G, N OH OW, O / G)."""
+    n, o, oh, ow = g.shape
+    g = g.reshape(n, groups, o // groups, oh, ow).transpose(1, 0, 3, 4, 2)
+    return g.reshape(groups, n * oh * ow, o // groups)
+
+
+def _images(y):
+    """(G, N, OH, OW, O / G) as (N, O, OH, OW)."""
+    groups, n, oh, ow, per_group = y.shape
+    return y.transpose(1, 0, 4, 2, 3).reshape(n, groups * per_group, oh, ow)

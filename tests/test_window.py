@@ -1,0 +1,148 @@
+"""Unfolding, convolution and pooling: against loops, and every fast way against the plain one."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import minidrop as md
+from minidrop import Tensor, nn
+from minidrop.ops import blocked, window
+from minidrop.xp import host
+
+PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+                    suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def by_loops(x, w, b, stride, padding, groups):
+    """The convolution as its definition reads."""
+    x = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
+    (filters, per_group, kh, kw), (n, _, height, width) = w.shape, x.shape
+    places = [range(0, s - k + 1, step) for s, k, step in
+              zip((height, width), (kh, kw), stride, strict=True)]
+    y = np.empty((n, filters, *map(len, places)))
+    for o in range(filters):
+        first = o // (filters // groups) * per_group
+        for (i, top), (j, left) in itertools.product(*map(enumerate, places)):
+            part = x[:, first:first + per_group, top:top + kh, left:left + kw]
+            y[:, o, i, j] = (part * w[o]).sum((1, 2, 3)) + b[o]
+    return y
+
+
+@st.composite
+def convolutions(draw):
+    """Small images, filters and how they meet, all drawn."""
+    size, stride = (draw(st.tuples(*[st.integers(1, 3)] * 2)) for _ in range(2))
+    padding = draw(st.tuples(*[st.integers(0, 3)] * 2))
+    height, width = (draw(st.integers(max(1, k - 2 * p), 6))
+                     for k, p in zip(size, padding, strict=True))
+    groups, n = draw(st.integers(1, 3)), draw(st.integers(0, 3))
+    channels, filters = (groups * draw(st.integers(1, 2)) for _ in range(2))
+    return ((n, channels, height, width), (filters, channels // groups, *size),
+            {"stride": stride, "padding": padding, "groups": groups})
+
+
+def images(xp, rng, shape, last=False):
+    """Random float64 images, with `last` in channels-last memory."""
+    if last:
+        n, c, h, w = shape
+        return xp.asarray(rng.standard_normal((n, h, w, c))).transpose(0, 3, 1, 2)
+    return xp.asarray(rng.standard_normal(shape))
+
+
+@PROPERTY
+@given(shapes=convolutions(), last=st.booleans(), seed=st.integers(0, 2**32))
+def test_conv2d_is_its_definition(xp, shapes, last, seed):
+    shape, filters, how = shapes
+    rng = np.random.default_rng(seed)
+    x, w = images(xp, rng, shape, last), xp.asarray(rng.standard_normal(filters))
+    b = xp.asarray(rng.standard_normal(filters[:1]))
+    due = by_loops(host(x), host(w), host(b), **how)
+    np.testing.assert_allclose(host(md.conv2d(x, w, b, **how)), due, rtol=1e-12, atol=1e-12)
+
+
+@PROPERTY
+@given(shapes=convolutions(), last=st.booleans(), seed=st.integers(0, 2**32))
+def test_the_blocked_convolution_is_the_plain_one(shapes, last, seed):
+    """Images, filters and both gradients; the plain code runs where the host's is out of reach."""
+    shape, filters, how = shapes
+    how["groups"], filters = 1, (filters[0], shape[1], *filters[2:])
+    rng = np.random.default_rng(seed)
+    x, w, b = images(np, rng, shape, last), rng.standard_normal(filters), np.ones(filters[0])
+    g = images(np, rng, md.conv2d(x, w, **how).shape, not last)
+
+    def all_three():
+        return (window.conv2d(x, w, b, **how), window.conv2d_dx(g, w, shape=x.shape, **how),
+                window.conv2d_dw(g, x, size=w.shape[2:], **how))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocked, "CACHED", 40)      # many blocks
+        fast = all_three()
+        patch.setattr(window, "on_host", lambda array: False)
+        plain = all_three()
+    for ours, due in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(ours, due, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("stride, padding", [(1, 1), (2, 0)])
+def test_the_bits_do_not_depend_on_the_number_of_threads(stride, padding, monkeypatch):
+    x, w = md.gaussian(0, (19, 8, 20, 20)), md.gaussian(1, (16, 8, 3, 3))
+    how, found = {"stride": (stride,) * 2, "padding": (padding,) * 2, "groups": 1}, []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
+        y = window.conv2d(x, w, None, **how)
+        found.append([a.tobytes() for a in (
+            y, window.conv2d_dx(y, w, shape=x.shape, **how),
+            window.conv2d_dw(y, x, size=(3, 3), **how), md.max_pool2d(x, 2))])
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_block_of_images_is_the_same_alone_and_in_a_batch():
+    x, layer = md.gaussian(0, (40, 8, 12, 12)), nn.Conv2d(8, 4, 3).init(0)
+    np.testing.assert_array_equal(layer(x).data[:8], layer(x[:8]).data)
+
+
+def test_unfold_and_fold_are_adjoint_and_fold_counts_the_windows(xp):
+    where = {"size": (3, 2), "stride": (2, 1), "padding": (1, 0)}
+    x, ones = xp.asarray(np.random.default_rng(0).standard_normal((2, 3, 5, 4))), xp.ones
+    u = window.unfold(x, **where)
+    v = xp.asarray(np.random.default_rng(1).standard_normal(u.shape))
+    folded = window.fold(v, shape=x.shape, stride=(2, 1), padding=(1, 0))
+    assert float((u * v).sum()) == pytest.approx(float((x * folded).sum()), rel=1e-12)
+    counts = window.fold(ones(u.shape), shape=x.shape, stride=(2, 1), padding=(1, 0))
+    assert host(counts)[0, 0].tolist() == [[1, 2, 2, 1], [2, 4, 4, 2], [1, 2, 2, 1],
+                                           [2, 4, 4, 2], [1, 2, 2, 1]]
+
+
+def test_one_group_a_channel_is_a_depthwise_convolution(xp):
+    rng = np.random.default_rng(0)
+    x, w = images(xp, rng, (2, 3, 5, 5)), xp.asarray(rng.standard_normal((3, 1, 3, 3)))
+    whole = md.conv2d(x, w, groups=3)
+    for c in range(3):
+        np.testing.assert_allclose(host(whole[:, c:c + 1]),
+                                   host(md.conv2d(x[:, c:c + 1], w[c:c + 1])), rtol=1e-12)
+
+
+def test_the_first_of_equal_largest_entries_takes_the_gradient(xp):
+    x = Tensor(xp.asarray([[[[1.0, 7.0, 7.0], [7.0, 7.0, 7.0]]]]), requires_grad=True)
+    md.max_pool2d(x, 2, stride=1).backward(xp.asarray([[[[1.0, 10.0]]]]))
+    assert host(x.grad).tolist() == [[[[0, 11, 0], [0, 0, 0]]]]
+    first = md.grad(md.max_pool2d(x, 2, stride=1).sum(), x, create_graph=True)       # by the twin
+    assert host(first.data).tolist() == [[[[0, 2, 0], [0, 0, 0]]]]
+
+
+def test_a_window_beyond_the_border_never_wins_with_its_padding(xp):
+    x = xp.asarray([[[[-5.0, -6.0], [-7.0, -8.0]]]])
+    assert host(md.max_pool2d(x, 2, padding=1))[0, 0].tolist() == [[-5, -6], [-7, -8]]
+    assert host(md.avg_pool2d(x, 2, padding=1))[0, 0].tolist() == [[-1.25, -1.5], [-1.75, -2]]
+
+
+def test_results_lie_channels_last_and_stay_float32(xp):
+    x = xp.asarray(md.gaussian(0, (2, 3, 8, 8)))
+    y = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2)).init(0).to(
+        "numpy" if xp is np else "cupy")(x)
+    assert y.dtype == "float32" and y.shape == (2, 4, 3, 3)
+    if xp is np:
+        assert y.data.transpose(0, 2, 3, 1).flags.c_contiguous
