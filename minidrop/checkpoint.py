@@ -1,49 +1,127 @@
 """A run on disk: what a later process needs to end in the same bits as an undisturbed run.
 
-One safetensors file holds the arrays of the model and the optimizer, the losses and the scores; its
-header holds, as JSON, the position of every stream and the settings of the run.  Nothing is ever
-unpickled, and a file takes the place of the last one only when it is whole.
+Kept are the parameters and buffers of the model, the state of the optimizer, the position of every
+stream, the losses and scores so far, and with them the place within the epoch; schedules follow
+from the step.  Kept too is what must be the same for a run to go on: its settings.  Not kept is
+what a module holds in plain attributes and changes while it trains: make that a buffer.
+
+When: at the start, after every epoch, and within an epoch after the step in which Ctrl-C came or
+SECONDS had gone since the last time.  Saving within epochs takes at most one part in SHARE of the
+time.  A disk that is full stops the run, and the last good file stays.
 """
 
-import json
+import hashlib
 import os
+import time
+from numbers import Real
 from pathlib import Path
 
+from . import files
 from .arguments import describe
-from .nn import Noise
+from .interrupt import Interrupt
+from .nn import Module, Noise, Parameter
 from .noise import Stream
 from .xp import array_module, host
 
-FORMAT = 1
+FORMAT = 2
+SECONDS = 30.0
+SHARE = 20
+ROWS = 256                  # about so many examples, evenly spaced, tell one data set from another
 
 
 class Checkpoint:
     """The file `path` of a run of `net` and `optimizer` that also draws from `streams` (by name).
 
-    `settings` are what must be the same for a run to go on: plain numbers and strings by name.
-    Without a path (None) nothing is read or written.
+    `settings` must be the same for a run to go on: numbers, strings, functions and pairs (x, y), by
+    name.  `steps` is how many there are in all.  Without a path (None) nothing is read or written.
+    Within it, Ctrl-C waits for the end of a step, where the state is whole.
     """
 
-    def __init__(self, path, net, optimizer, streams, settings):
-        if not isinstance(path, str | os.PathLike | None):
+    def __init__(self, path, net, optimizer, streams, settings, steps):
+        if not isinstance(path, str | os.PathLike | None) or path == "":
             raise TypeError(f"checkpoint must be the path of a file, got {describe(path)}")
-        self.path, self.net, self.optimizer = path and Path(path), net, optimizer
-        self.streams, self.settings = streams, {"format": FORMAT} | settings
+        self.path = None if path is None else Path(path).resolve()
+        if self.path and self.path.is_dir():
+            raise ValueError(f"checkpoint must be the path of a file, got the folder {path}")
+        self.name, self.net, self.optimizer, self.streams = str(path), net, optimizer, streams
+        self.settings = {}
+        if self.path:
+            self.settings = {name: _plain(value) for name, value in settings.items()}
+            self.settings |= {"optimizer": repr(optimizer), **_model(net)}
+        self.steps, self.step, self.due = steps, None, 0.0
+        self.interrupt = Interrupt()
 
     def __enter__(self):
+        if self.path:
+            self.interrupt.__enter__()
         return self
 
     def __exit__(self, kind, error, trace):
-        if self.path and isinstance(error, KeyboardInterrupt):
-            error.add_note("to go on after the last whole epoch, call fit again with "
-                           f"checkpoint={str(self.path)!r}")
+        if isinstance(error, KeyboardInterrupt) and self.step is not None:
+            error.add_note(f"the run is saved as it was after step {self.step} of {self.steps}; "
+                           f"to go on, call fit again with checkpoint={self.name!r}")
+        self.interrupt.__exit__(kind, error, trace)
 
     def resume(self):
         """(epochs done, losses, scores) of the file, all put in its place; else (0, [], [])."""
-        if not self.path or not self.path.exists():
+        if not self.path:
             return 0, [], []
-        arrays, facts = _read(self.path)
-        _same_run(self.path, facts.get("settings"), self.settings)
+        files.clear(self.path)
+        if self.path.exists():
+            arrays, facts = files.read(self.path)
+            if self._is_of_this_run(facts):
+                return self._load(arrays, facts)
+        self.save(0, [], [])
+        return 0, [], []
+
+    def after_step(self, epochs, losses, scores):
+        """Save within an epoch, where Ctrl-C asked for it or the last time is long ago."""
+        if self.path and (self.interrupt.asked or time.monotonic() >= self.due):
+            self.save(epochs, losses, scores)
+
+    def save(self, epochs, losses, scores):
+        """Write the state after so many whole epochs and losses; then answer Ctrl-C, if it came."""
+        if not self.path:
+            return
+        losses[:] = map(float, losses)            # those of a GPU come to the host once
+        xp, start, self.interrupt.busy = array_module(), time.monotonic(), True
+        arrays = {f"model/{path}": array for path, array in self.net.state_dict().items()}
+        arrays |= {f"optimizer/{key}": a for key, a in self.optimizer.state_dict().items()}
+        arrays["history/losses"] = xp.array(losses, dtype="float64")
+        arrays["history/scores"] = xp.array(scores, dtype="float64")
+        facts = {"format": FORMAT, "settings": self.settings, "epochs": epochs,
+                 "step": len(losses), "streams": {
+                     name: stream.state for name, stream in self._all_streams().items()}}
+        try:
+            files.write(self.path, arrays, facts)
+        except OSError as error:
+            last = "none was written before" if self.step is None else \
+                f"the last good one, after step {self.step}, stays"
+            raise OSError(error.errno, f"{error.strerror}: the checkpoint {self.name} after step "
+                          f"{len(losses)} could not be written; {last}") from None
+        finally:
+            self.interrupt.busy = False
+        self.step, now = len(losses), time.monotonic()
+        self.due = now + max(SECONDS, SHARE * (now - start))
+        if self.interrupt.asked:
+            raise KeyboardInterrupt
+
+    def _is_of_this_run(self, facts):
+        """Whether to go on from a file; ValueError where it holds steps of another run."""
+        if facts.get("format") != FORMAT:
+            raise ValueError(f"checkpoint {self.name} is of format {facts.get('format', 1)}, and "
+                             f"this minidrop reads format {FORMAT}; remove it to start anew, or go "
+                             "on with the minidrop that wrote it")
+        there, here = facts["settings"], self.settings
+        odd = [f"{name} {there.get(name)!r} there and {here.get(name)!r} here"
+               for name in sorted(there.keys() | here.keys()) if there.get(name) != here.get(name)]
+        if odd and facts["step"]:
+            more = f", and {len(odd) - 3} more" if len(odd) > 3 else ""
+            raise ValueError(f"checkpoint {self.name} is of another run: {', '.join(odd[:3])}"
+                             f"{more}; remove it to start anew")
+        return not odd
+
+    def _load(self, arrays, facts):
         parts: dict[str, dict] = {"model": {}, "optimizer": {}, "history": {}}
         for name, array in arrays.items():
             part, _, rest = name.partition("/")
@@ -52,25 +130,8 @@ class Checkpoint:
         self.optimizer.load_state_dict(parts["optimizer"], self.net)
         for name, stream in self._all_streams(make=True).items():
             stream.state = facts["streams"][name]
-        history = parts["history"]
-        return facts["epochs_done"], list(history["losses"]), history["scores"].tolist()
-
-    def save(self, epochs_done, losses, scores):
-        """Write the state after `epochs_done` epochs; the old file stays until this is whole."""
-        if not self.path:
-            return
-        from safetensors.numpy import save  # here, so that importing minidrop stays cheap
-
-        arrays = {f"model/{path}": array for path, array in self.net.state_dict().items()}
-        arrays |= {f"optimizer/{key}": a for key, a in self.optimizer.state_dict().items()}
-        xp = array_module()
-        arrays["history/losses"] = xp.array([float(loss) for loss in losses])
-        arrays["history/scores"] = xp.array(scores, dtype="float64").reshape(len(scores), -1)
-        facts = {"settings": self.settings, "epochs_done": epochs_done, "streams": {
-            name: stream.state for name, stream in self._all_streams().items()}}
-        whole = save({name: host(array).copy() for name, array in arrays.items()},
-                     metadata={"minidrop": json.dumps(facts)})
-        _replace(self.path, whole)
+        self.step, self.due = facts["step"], time.monotonic() + SECONDS
+        return facts["epochs"], *(parts["history"][name].tolist() for name in ("losses", "scores"))
 
     def _all_streams(self, make=False):
         found = {f"fit/{name}": stream for name, stream in self.streams.items()}
@@ -78,39 +139,35 @@ class Checkpoint:
             if isinstance(module, Noise):
                 if make and not isinstance(module.rng, Stream):
                     module.rng = Stream(0, path)
-                found[f"net/{path}"] = module.rng
+                if isinstance(module.rng, Stream):
+                    found[f"net/{path}"] = module.rng
         return found
 
 
-def _read(path):
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            facts = json.loads((file.metadata() or {})["minidrop"])
-            return {name: file.get_tensor(name) for name in file.keys()}, facts    # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise ValueError(f"checkpoint {path} is not a whole checkpoint of minidrop ({error}); "
-                         "remove it to start anew") from None
-
-
-def _same_run(path, saved, settings):
-    if saved != settings:
-        odd = [f"{name} {(saved or {}).get(name)!r} there and {settings.get(name)!r} here"
-               for name in sorted((saved or {}).keys() | settings.keys())
-               if (saved or {}).get(name) != settings.get(name)]
-        raise ValueError(f"checkpoint {path} is of another run: {', '.join(odd)}; remove it to "
-                         "start anew")
+def _model(net):
+    """What the modules are, and the numbers and words they hold, by path; and the dtypes."""
+    found, dtypes = {}, set()
+    for path, thing in net.walk():
+        if isinstance(thing, Parameter):
+            dtypes.add(str(getattr(thing, "dtype", "float32")))     # float32 is what init makes
+        elif isinstance(thing, Module):
+            found[f"net {path}".rstrip()] = type(thing).__name__
+            found |= {f"net {path}.{name}": _plain(value) for name, value in vars(thing).items()
+                      if isinstance(value, Real | str) and name not in ("training", "skipped")
+                      and name[0] != "_"}
+    return found | {"dtype": " and ".join(sorted(dtypes))}
 
 
-def _replace(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+def _plain(value):
+    """A setting as JSON can hold it: functions by name, data by shape, dtype and some rows."""
+    if isinstance(value, tuple | list):
+        digest = hashlib.sha256()
+        for array in value:
+            digest.update(host(array[::max(1, len(array) // ROWS)]).tobytes())
+        parts = [f"{array.dtype} {array.shape}" for array in value]
+        return f"{', '.join(parts)}, digest {digest.hexdigest()[:8]}"
+    if isinstance(value, Real) and not isinstance(value, int):
+        return float(value)
+    if isinstance(value, int | str | None):
+        return value
+    return getattr(value, "__name__", type(value).__name__)

@@ -12,7 +12,7 @@ from .nn import Module
 from .noise import Stream, permutation
 from .optim import Optimizer
 from .tape import Tensor, data_of, no_grad
-from .xp import array_module
+from .xp import array_module, backend_of
 
 
 class History(NamedTuple):
@@ -71,8 +71,11 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     step.  `progress` is True, False, or the label of a bar that disappears when it is done.
     Scheduled numbers and the modes of the modules are afterwards what they were before.
 
-    `checkpoint` is the path of a file that is written after every epoch.  Where it is there, the
-    run goes on from it, to the bits of an undisturbed run: call fit again with the same arguments.
+    `checkpoint` is the path of a file that keeps the run: it is written after every epoch, within
+    long epochs every half minute, and when Ctrl-C comes, which then waits for the end of the step
+    (a second Ctrl-C does not).  Where the file is there, the run goes on from it, to the bits of an
+    undisturbed run: call fit again with the same arguments.  `recorder` sees each step that is
+    taken, so those that were taken after the last save it sees again.
 
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
     an epoch is not finite.
@@ -94,22 +97,26 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     epochs, batch_size = count(epochs, "epochs"), count(batch_size, "batch_size")
     steps = -(-len(x) // batch_size)              # in an epoch
     binding = Binding(net, optimizer, schedules, epochs * steps)
-    streams = {name: Stream(seed, f"fit/{name}") for name in ("order", "batch")}
+    streams = {"order": Stream(seed, "fit/order"),
+               "batch": Stream(seed, "fit/batch", backend_of(x))}
     saved = Checkpoint(checkpoint, net, optimizer, streams, {
         "epochs": epochs, "batch_size": batch_size, "seed": streams["order"].key[0],
-        "examples": len(x), "optimizer": repr(optimizer), "schedules": binding.digest()})
+        "schedules": binding.digest(), "data": (x, y), "validation": validation, "loss": loss,
+        "batch": batch, "penalty": penalty, "project": project}, epochs * steps)
     with _modes_kept(net), binding, saved, _bar(epochs * steps, progress) as bar:
         done, losses, scores = saved.resume()
-        bar.update(done * steps)
+        bar.initial = bar.n = len(losses)
         net.train()
         for epoch in range(done, epochs):
-            batches = _batches(x, y, batch_size, batch, **streams)
-            for step, (xb, yb) in enumerate(batches, epoch * steps):
+            first = len(losses) - epoch * steps   # where the epoch goes on
+            batches = _batches(x, y, batch_size, batch, first, **streams)
+            for step, (xb, yb) in enumerate(batches, len(losses)):
                 binding.set(step)
                 losses.append(train_step(net, optimizer, xb, yb, loss, penalty, project, step))
                 if recorder is not None:
                     recorder(step, net, losses[-1])
                 bar.update()
+                saved.after_step(epoch, losses, scores)
             mean = sum(map(float, losses[-steps:])) / steps
             if not math.isfinite(mean):
                 raise ValueError(f"the loss is {mean} after epoch {epoch + 1}; lower the learning "
@@ -123,11 +130,19 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     return History(xp.array([float(v) for v in losses]), *validated.T)
 
 
-def _batches(x, y, batch_size, transform, order, batch):
-    """The mini-batches of one epoch, in an order drawn from the stream `order`."""
+def _batches(x, y, batch_size, transform, first, order, batch):
+    """The mini-batches of one epoch from `first` on, in an order drawn from the stream `order`.
+
+    Until the last of them the stream stays where it was, so that the order can be drawn again.
+    """
+    start = order.state
     rows = array_module(x).asarray(permutation(order, len(x)))
-    for i in range(0, len(x), batch_size):
-        xb, yb = x[rows[i:i + batch_size]], y[rows[i:i + batch_size]]
+    end, order.state = order.state, start
+    for i in range(first * batch_size, len(x), batch_size):
+        part = rows[i:i + batch_size]
+        xb, yb = x[part], y[part]
+        if i + batch_size >= len(x):
+            order.state = end
         yield (xb, yb) if transform is None else transform(batch, xb, yb)
 
 

@@ -1,12 +1,13 @@
-"""A run that is broken off and taken up again ends in the bits of an undisturbed run."""
-
 import errno
 import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import minidrop as md
+from minidrop import checkpoint, files
 from minidrop.xp import host
 
 EPOCHS, STEPS = 4, 3
@@ -22,114 +23,283 @@ def data(xp):
     return md.data.Splits((x, y), (x, y), (x, y))
 
 
-def run(xp, backend, path=None, net=None, break_at=None, **changes):
-    """(net, history) of a run that may break off after a step."""
-    def recorder(step, net, loss):
-        if step == break_at:
-            raise KeyboardInterrupt
+def jitter(rng, x, y):
+    return x + md.uniform(rng, x.shape), y
 
+
+def nothing(step, net, loss):
+    pass
+
+
+def run(xp=np, backend="numpy", path=None, net=None, recorder=nothing, **changes):
+    """(net, history) of a run of twelve steps."""
     net = network().init(7).to(backend) if net is None else net
-    options = {"epochs": EPOCHS, "batch_size": 4, "seed": 3, "checkpoint": path, "progress": False,
+    options = {"optimizer": md.optim.SGD(lr=0.2, momentum=0.9), "data": data(xp), "epochs": EPOCHS,
+               "batch_size": 4, "seed": 3, "checkpoint": path, "progress": False, "batch": jitter,
                "recorder": recorder,
                "schedules": {"dropout1.p": np.linspace(0.1, 0.5, EPOCHS * STEPS)}} | changes
-    return net, md.fit(net, md.optim.SGD(lr=0.2, momentum=0.9), data(xp), **options)
+    return net, md.fit(net, **options)
 
 
-def bits(net):
-    return {path: host(array).tobytes() for path, array in net.state_dict().items()}
+def stop_at(*steps, stop=None):
+    """A recorder that breaks off after the given steps."""
+    def recorder(step, net, loss):
+        if step in steps:
+            (stop or error)()
+
+    def error():
+        raise KeyboardInterrupt
+    return recorder
 
 
-@pytest.mark.parametrize("break_at", [2, 3, 7, 10, 11])
-def test_a_broken_run_ends_in_the_bits_of_an_undisturbed_one(xp, backend, tmp_path, break_at):
-    whole, history = run(xp, backend)
+def ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+def bits(net, history=()):
+    """All there is to compare of a run, as bytes."""
+    return ({path: host(array).tobytes() for path, array in net.state_dict().items()},
+            [(part.shape, part.tobytes()) for part in history])
+
+
+def step_of(path):
+    return files.read(path)[1]["step"]
+
+
+# --- the bits of an undisturbed run --------------------------------------------------------------
+
+@pytest.mark.parametrize("seconds", [0, 30])
+@pytest.mark.parametrize("break_at", [0, 2, 3, 7, 10, 11])
+def test_a_broken_run_ends_in_the_bits_of_an_undisturbed_one(xp, backend, tmp_path, monkeypatch,
+                                                             break_at, seconds):
+    whole = run(xp, backend)
+    monkeypatch.setattr(checkpoint, "SECONDS", seconds)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
     with pytest.raises(KeyboardInterrupt) as stop:
-        run(xp, backend, tmp_path / "run", break_at=break_at)
+        run(xp, backend, tmp_path / "run", recorder=stop_at(break_at))
     assert "call fit again with checkpoint=" in stop.value.__notes__[0]
-    net, resumed = run(xp, backend, tmp_path / "run")
-    assert bits(net) == bits(whole)
-    for ours, theirs in zip(resumed, history, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    assert step_of(tmp_path / "run") == (break_at // STEPS * STEPS if seconds else break_at)
+    assert bits(*run(xp, backend, tmp_path / "run")) == bits(*whole)
+
+
+def test_a_run_may_be_broken_after_every_step(xp, backend, tmp_path):
+    seen = []
+
+    def recorder(step, net, loss):
+        seen.append(step)
+        ctrl_c()
+
+    for step in range(EPOCHS * STEPS):
+        with pytest.raises(KeyboardInterrupt) as stop:
+            run(xp, backend, tmp_path / "run", recorder=recorder)
+        assert f"is saved as it was after step {step + 1} of 12;" in stop.value.__notes__[0]
+    assert bits(*run(xp, backend, tmp_path / "run", recorder=recorder)) == bits(*run(xp, backend))
+    assert seen == list(range(EPOCHS * STEPS))    # none is taken twice
+
+
+def test_the_same_objects_may_go_on(tmp_path):
+    net, sgd = network().init(7), md.optim.SGD(lr=0.2, momentum=0.9)
+    with pytest.raises(KeyboardInterrupt):
+        run(path=tmp_path / "run", net=net, optimizer=sgd, recorder=stop_at(1))
+    assert step_of(tmp_path / "run") == 0         # the start is saved too
+    assert bits(*run(path=tmp_path / "run", net=net, optimizer=sgd)) == bits(*run())
+
+
+@pytest.mark.parametrize("epochs", [True, False])
+def test_long_epochs_are_saved_within_and_at_little_cost(tmp_path, monkeypatch, epochs):
+    now, saved, write = [0.0], [], files.write
+
+    def slow(path, arrays, facts):
+        saved.append(facts["step"])
+        now[0] += 1.0                             # a save takes a second
+        write(path, arrays, facts)
+
+    def tick(step, net, loss):
+        now[0] += 12.0
+
+    monkeypatch.setattr(files, "write", slow)
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoint, "SHARE", 20 if epochs else 40)
+    run(path=tmp_path / "run", recorder=tick, batch_size=1, epochs=2, schedules=None)
+    assert saved == ([0, 3, 6, 9, 11, 14, 17, 20, 22] if epochs else [0, 4, 8, 11, 15, 19, 22])
 
 
 def test_a_new_process_may_bring_a_model_without_values(tmp_path):
-    whole, _ = run(np, "numpy")
+    whole = run()
     with pytest.raises(KeyboardInterrupt):
-        run(np, "numpy", tmp_path / "run", break_at=8)
-    assert bits(run(np, "numpy", tmp_path / "run", net=network())[0]) == bits(whole)
-    assert bits(run(np, "numpy", tmp_path / "run", net=network().init(99))[0]) == bits(whole)
+        run(path=tmp_path / "run", recorder=stop_at(8, stop=ctrl_c))
+    text = (tmp_path / "run").read_bytes()
+    for net in (network(), network().init(99)):
+        (tmp_path / "run").write_bytes(text)
+        assert bits(*run(path=tmp_path / "run", net=net)) == bits(*whole)
 
 
 def test_a_run_that_is_done_is_not_repeated(tmp_path):
-    net, history = run(np, "numpy", tmp_path / "run")
-    again, same = run(np, "numpy", tmp_path / "run", break_at=0)      # no step is taken
-    assert bits(again) == bits(net)
-    np.testing.assert_array_equal(same.validation_accuracy, history.validation_accuracy)
+    whole = run(path=tmp_path / "run")
+    assert bits(*run(path=tmp_path / "run", recorder=stop_at(*range(12)))) == bits(*whole)
 
 
-def test_the_noise_of_a_batch_transform_goes_on_too(tmp_path):
-    def jitter(rng, x, y):
-        return x + md.uniform(rng, x.shape), y
+def test_validation_waits_for_nobody_and_is_not_forgotten(tmp_path):
+    class Counting:
+        looks = 0
 
-    whole, _ = run(np, "numpy", batch=jitter)
+        def __call__(self, z, y):
+            self.looks += not z.requires_grad
+            return md.cross_entropy(z, y)
+
+    loss = Counting()
     with pytest.raises(KeyboardInterrupt):
-        run(np, "numpy", tmp_path / "run", break_at=5, batch=jitter)
-    assert bits(run(np, "numpy", tmp_path / "run", batch=jitter)[0]) == bits(whole)
+        run(path=tmp_path / "run", loss=loss, recorder=stop_at(2, stop=ctrl_c))
+    assert loss.looks == 0 and step_of(tmp_path / "run") == 3
+    assert bits(*run(path=tmp_path / "run", loss=loss)) == bits(*run())
+    assert loss.looks == EPOCHS
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+X, Y = data(np).train
+
+
+def other_loss(z, y):
+    return md.cross_entropy(z, y)
 
 
 @pytest.mark.parametrize("changes, words", [
     ({"seed": 4}, "seed 3 there and 4 here"), ({"schedules": None}, "schedules"),
     ({"batch_size": 5, "schedules": None}, "batch_size 4 there and 5 here"),
-    ({"epochs": 5, "schedules": None}, "epochs 4 there and 5")])
+    ({"epochs": 5, "schedules": None}, "epochs 4 there and 5"),
+    ({"optimizer": md.optim.SGD(lr=0.1, momentum=0.9)},
+     r"optimizer 'SGD\(lr=0.2, .*' there and 'SGD\(lr=0.1"),
+    ({"loss": other_loss}, "loss 'cross_entropy' there and 'other_loss' here"),
+    ({"batch": None}, "batch 'jitter' there and None here"),
+    ({"penalty": lambda net, step: 0.0}, "penalty None there and '<lambda>' here"),
+    ({"project": print}, "project None there and 'print' here"),
+    ({"data": (X, Y)}, "validation 'float32 .* there and None here"),
+    ({"data": md.data.Splits((X[1:], Y[1:]), (X, Y), None)}, "data 'float32 .11, 5.* 'float32 .10"),
+    ({"data": md.data.Splits((2 * X, Y), (X, Y), None)}, "data 'float32 .11, 5.*, digest"),
+    ({"net": network().init(7).astype("float64")}, "dtype 'float32' there and 'float64' here"),
+    ({"net": md.nn.Sequential(md.nn.Linear(5, 8), tanh1=md.nn.ReLU(), dropout1=md.Dropout(0.4),
+                              linear2=md.nn.Linear(8, 2)).init(7)},
+     "net dropout1.p 0.3 there and 0.4 here, net tanh1 'Tanh' there and 'ReLU' here; remove"),
+    ({"net": md.nn.Sequential(md.nn.Linear(5, 2), dropout1=md.Dropout(0.3)).init(7)},
+     "net linear1.n_out 8 there and 2 here, .*linear2 'Linear' there and None.*, and 2 more"),
+])
 def test_another_run_is_refused(tmp_path, changes, words):
-    run(np, "numpy", tmp_path / "run")
+    run(path=tmp_path / "run")
     with pytest.raises(ValueError, match=f"is of another run: .*{words}"):
-        run(np, "numpy", tmp_path / "run", **changes)
+        run(path=tmp_path / "run", **changes)
 
 
-def test_another_learning_rate_is_refused(tmp_path):
-    run(np, "numpy", tmp_path / "run")
-    with pytest.raises(ValueError, match=r"optimizer 'SGD\(lr=0.2, .*' there and 'SGD\(lr=0.1"):
-        md.fit(network().init(7), md.optim.SGD(lr=0.1, momentum=0.9), data(np), EPOCHS,
-               batch_size=4, checkpoint=tmp_path / "run", seed=3, progress=False)
+def test_a_model_of_other_sizes_is_refused(tmp_path):
+    run(path=tmp_path / "run")
+    net = network().init(7)
+    net.linear2 = md.nn.Linear(8, 3).init(0)
+    with pytest.raises(ValueError, match="another run: net linear2.n_out 2 there and 3 here"):
+        run(path=tmp_path / "run", net=net)
+    net.linear2.n_out = 2
+    with pytest.raises(ValueError, match=r"state\['linear2.weight'\] must have shape \(3, 8\)"):
+        run(path=tmp_path / "run", net=net)
 
 
-def test_another_model_is_refused(tmp_path):
-    run(np, "numpy", tmp_path / "run")
-    other = md.nn.Sequential(md.nn.Linear(5, 2), drop=md.Dropout(0.5), dropout1=md.Dropout(0.1))
-    with pytest.raises(ValueError, match="state must have the paths of this model"):
-        run(np, "numpy", tmp_path / "run", net=other.init(0))
+def test_another_run_may_take_the_place_of_one_that_never_took_a_step(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        run(path=tmp_path / "run", loss=lambda z, y: 1 / 0)
+    assert step_of(tmp_path / "run") == 0
+    assert bits(*run(path=tmp_path / "run")) == bits(*run())
+
+
+def test_a_file_of_another_format_is_refused(tmp_path, monkeypatch):
+    for form, words in ((1, "format 1, and this minidrop reads format 2"), (3, "format 3")):
+        monkeypatch.setattr(checkpoint, "FORMAT", form)
+        run(path=tmp_path / "run")
+        monkeypatch.undo()
+        with pytest.raises(ValueError, match=words):
+            run(path=tmp_path / "run")
+        (tmp_path / "run").unlink()
 
 
 @pytest.mark.parametrize("spoil", [
     lambda whole: whole[:-1], lambda whole: whole[: len(whole) // 2], lambda whole: b"",
     lambda whole: b"\xff" * 100, lambda whole: whole.replace(b"minidrop", b"somebody", 1),
-    lambda whole: (2**62).to_bytes(8, "little") + whole[8:]])
+    lambda whole: (2**62).to_bytes(8, "little") + whole[8:], lambda whole: whole + b"more",
+    *(lambda whole, k=k: whole[:k * len(whole) // 20] + bytes([whole[k * len(whole) // 20] ^ 1])
+      + whole[k * len(whole) // 20 + 1:] for k in range(20))])
 def test_a_spoilt_file_is_refused_in_one_sentence_and_changes_nothing(tmp_path, spoil):
     path = tmp_path / "run"
-    run(np, "numpy", path)
+    run(path=path)
     path.write_bytes(spoil(path.read_bytes()))
     net = network().init(1)
     before = bits(net)
-    with pytest.raises(ValueError, match="is not a whole checkpoint of minidrop"):
-        run(np, "numpy", path, net=net)
-    assert bits(net) == before
+    with pytest.raises(ValueError, match="is not a whole checkpoint of minidrop") as error:
+        run(path=path, net=net)
+    assert bits(net) == before and "\n" not in str(error.value)
 
 
-def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
+def test_the_path_must_be_a_path(tmp_path):
+    for wrong in (3, ""):
+        with pytest.raises(TypeError, match="checkpoint must be the path of a file, got"):
+            run(path=wrong)
+    with pytest.raises(ValueError, match="path of a file, got the folder"):
+        run(path=tmp_path)
+
+
+# --- a disk that is full, and what is left on it -------------------------------------------------
+
+def full(descriptor):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_stops_the_run_and_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
-        run(np, "numpy", tmp_path / "run", break_at=4)                # one epoch is saved
+        run(path=tmp_path / "run", recorder=stop_at(4))
     good = (tmp_path / "run").read_bytes()
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        run(np, "numpy", tmp_path / "run")
+    with pytest.raises(OSError, match="No space left on device: the checkpoint .*run after step 6 "
+                                      "could not be written; the last good one, after step 3, st"):
+        run(path=tmp_path / "run")
     assert (tmp_path / "run").read_bytes() == good
-    assert os.listdir(tmp_path) == ["run"]                            # nothing half-written stays
+    assert os.listdir(tmp_path) == ["run"]        # nothing half-written stays
+    monkeypatch.undo()
+    assert bits(*run(path=tmp_path / "run")) == bits(*run())
 
 
-def test_the_path_must_be_a_path():
-    with pytest.raises(TypeError, match="checkpoint must be the path of a file, got int 3"):
-        run(np, "numpy", 3)
+def test_a_disk_that_is_full_at_the_start_stops_before_the_first_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="after step 0 could not be written; none was written before"):
+        run(path=tmp_path / "run", recorder=stop_at(0))
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_killed_writers_left_is_removed_and_what_is_being_written_stays(tmp_path):
+    path = tmp_path / "run"
+    mine = [tmp_path / f".run.{n}{files.PART}" for n in (1, 2)]
+    others = [tmp_path / name for name in ("run.part", ".other.1.part", ".run.swp")]
+    for left in mine + others:
+        left.write_bytes(b"half a checkp")
+    being_written = files._begin(path)
+    run(path=path)
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others, Path(being_written.name)])
+    being_written.close()
+    run(path=path)
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+
+
+def test_a_new_part_that_was_cleared_before_its_lock_is_made_again(tmp_path, monkeypatch):
+    lock, cleared = files._lock, []
+
+    def late(file, wait=True):
+        if wait and not cleared:
+            cleared.append(file.name)
+            files.clear(tmp_path / "run")
+        return lock(file, wait)
+
+    monkeypatch.setattr(files, "_lock", late)
+    files.write(tmp_path / "run", {"x": X}, {})
+    assert cleared and os.listdir(tmp_path) == ["run"]
+
+
+def test_the_path_holds_when_the_run_changes_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    run(path="run", recorder=lambda *_: os.chdir(tmp_path / "elsewhere"))
+    assert step_of(tmp_path / "run") == 12 and os.listdir(tmp_path / "elsewhere") == []

@@ -28,8 +28,8 @@ FLOORS = (
     ("ops/activations.py", 3.4), ("ops/fused.py", 3.4), ("ops/linalg.py", 3.3),
     ("ops/reduce.py", 3.2), ("ops/blocked.py", 2.9),
     ("ops/elementwise.py", 3.1), ("ops/shape.py", 3),
-    ("tape.py", 2), ("noise.py", 2), ("operators.py", 1.5),
-    ("xp.py", 1), ("arguments.py", 1), ("allocator.py", 1),
+    ("files.py", 2), ("tape.py", 2), ("noise.py", 2), ("operators.py", 1.5),
+    ("xp.py", 1), ("arguments.py", 1), ("allocator.py", 1), ("interrupt.py", 1),
 )
 TECHNIQUE, BASES = 6, {"units.dropout", "units.spatial", "norms.normalise"}
 MAY_USE = {"arguments", "xp", "noise", "nn", "functional", *BASES}

@@ -1,0 +1,105 @@
+"""Files that are whole or not there: written beside their place, then moved into it.
+
+One safetensors file holds arrays; its header holds facts, as JSON, and a digest of everything.
+Nothing is ever unpickled, and nothing is believed before the digest is found to be right.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+from .xp import host
+
+try:
+    import fcntl
+except ImportError:                               # Windows: it does not delete a file that is open
+    fcntl = None  # type: ignore[assignment]
+
+PART = ".part"                                    # the end of the name of a file being written
+
+
+def write(path, arrays, facts):
+    """Put {name: array} and `facts` (what JSON can hold) into the file `path`.
+
+    The old file stays until the new one is whole, whatever happens meanwhile.
+    """
+    from safetensors.numpy import save  # here, so that importing minidrop stays cheap
+
+    arrays = {name: host(array).copy() for name, array in arrays.items()}     # in C order
+    text = json.dumps(facts)
+    whole = save(arrays, metadata={"minidrop": text, "digest": _digest(arrays, text)})
+    file = _begin(path)
+    try:
+        with file:
+            file.write(whole)
+            file.flush()
+            os.fsync(file.fileno())
+            if fcntl:                             # moved while it is locked: see `clear`
+                os.replace(file.name, path)
+        if not fcntl:
+            os.replace(file.name, path)
+    except BaseException:
+        Path(file.name).unlink(missing_ok=True)
+        raise
+
+
+def read(path):
+    """({name: array}, facts) of the file `path`; ValueError where it is not what `write` wrote."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}    # noqa: SIM118
+        facts = json.loads(header["minidrop"])
+        if "digest" in header and header["digest"] != _digest(arrays, header["minidrop"]):
+            raise ValueError("its digest is another")
+        return arrays, facts
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is not a whole checkpoint of minidrop ({error}); remove it to "
+                         "start anew") from None
+
+
+def clear(path):
+    """Remove what killed writers of `path` left beside it; what is being written stays."""
+    for left in path.parent.glob("*" + PART) if path.parent.is_dir() else ():
+        if left.name.startswith(f".{path.name}."):
+            with contextlib.suppress(OSError), left.open("r+b") as file:
+                if _lock(file, wait=False):
+                    left.unlink()
+
+
+def _begin(path):
+    """A new file beside `path`, locked: the lock ends with the process, however that ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        name = f".{path.name}.{os.getpid()}-{time.monotonic_ns()}{PART}"
+        file = path.with_name(name).open("xb")
+        _lock(file)
+        if os.fstat(file.fileno()).st_nlink:      # else `clear` was faster than the lock
+            return file
+        file.close()
+
+
+def _lock(file, wait=True):
+    """Whether the file is now ours alone; a file system without locks counts as ours."""
+    if not fcntl:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return wait
+    return True
+
+
+def _digest(arrays, text):
+    found = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
