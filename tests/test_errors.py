@@ -59,6 +59,7 @@ NO_MODEL = THINGS | values(X, net, [nn.ReLU()], nn.Linear)
 NO_FUNCTION = values(None, "loss", 3.0, X)
 NO_DATA = THINGS | values(X, (X,), (X, LABELS, X), (X, LABELS[:3]), (X[:0], LABELS[:0]), (X, None),
                           (LABELS, LABELS), (X.tolist(), LABELS), (X, LABELS.tolist()))
+NO_BETAS = NO_RATE | values(0.9, (0.9,), (0.9, 1.0), (-0.1, 0.9), (0.9, "b"), (0.9, math.nan))
 EMPTY = X[:0]
 IMAGES = np.ones((2, 4, 5, 5), "float32")
 FILTERS = np.ones((6, 2, 3, 3), "float32")
@@ -157,6 +158,18 @@ WRONG = {
     "nn.MaxPool2d": ({"size": 2}, LAYER_POOLS),
     "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
     "nn.fan_in_uniform": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
+    "optim.Adam": ({}, {"lr": NO_SIZE, "betas": NO_BETAS, "eps": NO_SIZE | values(0, 1e-300),
+                        "weight_decay": NO_SIZE}),
+    "optim.AdamW": ({}, {"lr": NO_SIZE, "betas": NO_BETAS, "eps": NO_SIZE | values(0, 1e-300),
+                         "weight_decay": NO_SIZE}),
+    "optim.cosine": ({"lr": 0.1, "total": 5},
+                     {"lr": NO_SIZE, "total": NO_COUNT, "floor": NO_SIZE | values(0.2)}),
+    "optim.step_decay": ({"lr": 0.1, "total": 5, "milestones": [2]},
+                         {"lr": NO_SIZE, "total": NO_COUNT, "factor": NO_SIZE,
+                          "milestones": values(None, "3", 3, 2.5, [1.5], [-1], [2, 2], [6])}),
+    "optim.warmup": ({"schedule": [0.1, 0.1], "steps": 2},
+                     {"schedule": values(None, "3", 0.1, [math.nan], ["a"], [-0.1], {}, [[0.1]]),
+                      "steps": THINGS | values(1.5, -1, 3), "start": NO_RATE}),
     "optim.SGD": ({"lr": 0.1}, {"lr": NO_SIZE, "momentum": NO_RATE, "nesterov": FREE,
                                 "weight_decay": NO_SIZE}),
 }

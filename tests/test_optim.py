@@ -1,14 +1,18 @@
-"""SGD, held against its four equations in Python floats; and what every optimizer owes."""
+"""What every optimizer owes: in-place updates of any array, whom it leaves alone, its state."""
 
 import numpy as np
 import pytest
 
 import minidrop as md
 from minidrop import Module, Parameter, nn
-from minidrop.optim import SGD
+from minidrop.optim import SGD, Adam, AdamW
 from minidrop.xp import CHUNK, LEAST, host
 
 LR, MU, DECAY = 0.1, 0.9, 0.01
+EACH = pytest.mark.parametrize("build", [
+    lambda: SGD(LR), lambda: SGD(LR, MU, nesterov=True, weight_decay=DECAY),
+    lambda: Adam(LR, weight_decay=DECAY), lambda: AdamW(LR)],
+    ids=["sgd", "sgd with all", "adam", "adamw"])
 
 
 class Weights(Module):
@@ -16,72 +20,14 @@ class Weights(Module):
         self.w = [Parameter(a.shape, lambda rng, shape, a=a: a.copy()) for a in arrays]
 
 
-def run(xp, optimizer, start, gradients):
+def run(xp, optimizer, start, gradients, dtype="float64"):
     """The number w after a step on each of the gradients."""
-    net, path = Weights(xp.asarray([start])).init(0).astype("float64"), []
+    net, path = Weights(xp.asarray([start])).init(0).astype(dtype), []
     for g in gradients:
-        net.w[0].grad = xp.asarray([g])
+        net.w[0].grad = xp.asarray([g], dtype=dtype)
         optimizer.step(net)
         path.append(float(net.w[0].data[0]))
     return path
-
-
-# --- the equations -------------------------------------------------------------------------------
-
-GRADIENTS = [1.0, -0.5, 2.0, 0.25]
-
-
-def by_hand(w, lr=LR, momentum=0.0, nesterov=False, weight_decay=0.0):
-    v, path = 0.0, []
-    for g in GRADIENTS:
-        g = g + weight_decay * w
-        v = momentum * v + g
-        w = w - lr * (g + momentum * v if nesterov else v)
-        path.append(w)
-    return path
-
-
-def test_sgd_3_without_momentum_is_the_plain_step(xp):
-    assert run(xp, SGD(lr=0.5), 1.0, GRADIENTS) == [0.5, 0.75, -0.25, -0.375]
-
-
-def test_sgd_2_velocity_is_a_decaying_sum_of_the_gradients(xp):
-    path = run(xp, SGD(lr=1.0, momentum=0.5), 0.0, GRADIENTS)
-    velocities = [1.0, 0.5 - 0.5, 2.0, 1.0 + 0.25]
-    assert path == (-np.cumsum(velocities)).tolist()
-
-
-def test_sgd_1_weight_decay_is_the_gradient_of_half_the_square(xp):
-    decayed, penalised = (Weights(xp.asarray([1.0, -2.0])).init(0).astype("float64")
-                          for _ in range(2))
-    for net, weight_decay in ((decayed, DECAY), (penalised, 0.0)):
-        optimizer, w = SGD(LR, MU, weight_decay=weight_decay), net.w[0]
-        for _ in range(3):
-            loss = (w * w * w).sum()
-            (loss if weight_decay else loss + 0.5 * DECAY * (w * w).sum()).backward()
-            optimizer.step(net)
-    np.testing.assert_allclose(host(decayed.w[0].data), host(penalised.w[0].data), rtol=1e-14)
-
-
-def test_sgd_4_nesterov_looks_ahead_along_the_velocity(xp):
-    path = run(xp, SGD(lr=1.0, momentum=0.5, nesterov=True), 0.0, GRADIENTS)
-    velocities = np.array([1.0, 0.0, 2.0, 1.25])
-    assert path == (-np.cumsum(GRADIENTS + 0.5 * velocities)).tolist()
-
-
-@pytest.mark.parametrize("momentum, nesterov", [(0, False), (MU, False), (MU, True), (1.0, False)])
-@pytest.mark.parametrize("weight_decay", [0.0, DECAY])
-def test_all_together(momentum, nesterov, weight_decay, xp):
-    options = {"momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
-    np.testing.assert_allclose(run(xp, SGD(LR, **options), 3.0, GRADIENTS), by_hand(3.0, **options),
-                               rtol=1e-14)
-
-
-def test_the_state_lies_under_the_path_of_its_parameter(xp):
-    optimizer = SGD(LR, momentum=MU)
-    run(xp, optimizer, 0.0, [2.0, 1.0])
-    assert list(optimizer.state_dict()) == ["velocity.w.0"]
-    assert float(optimizer.state_dict()["velocity.w.0"][0]) == MU * 2.0 + 1.0
 
 
 # --- size, dtype and memory order do not matter --------------------------------------------------
@@ -92,46 +38,51 @@ SHAPES = [(), (1,), (CHUNK,), (CHUNK + 1,), (3, CHUNK // 2), (CHUNK // 2 + 1, 3)
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_blocks_and_threads_do_not_change_the_bits(shape, threads, monkeypatch):
+@EACH
+def test_blocks_and_threads_do_not_change_the_bits(build, shape, threads, monkeypatch):
     monkeypatch.setattr("minidrop.xp.threads", lambda: threads)
     rng = np.random.default_rng(0)
     start, *gradients = (rng.standard_normal(shape).astype("float32") for _ in range(3))
-    options = {"lr": LR, "momentum": MU, "nesterov": True, "weight_decay": DECAY}
-    optimizer, rule, net = SGD(**options), SGD(**options), Weights(np.asarray(start)).init(0)
-    w, v = np.array(start), np.zeros(shape, "float32")
-    for g in gradients:
+    optimizer, rule, net = build(), build(), Weights(np.asarray(start)).init(0)
+    w, state = np.array(start), [np.zeros(shape, "float32") for _ in rule.slots]
+    for t, g in enumerate(gradients, 1):
         net.w[0].grad = np.array(g)
-        optimizer.step(net)
-        rule.update(w, np.array(g), v)            # the rule on the whole array at once
+        optimizer.step(net)                       # and the rule on the whole array at once:
+        rule.update(w, np.array(g), *state, **({"t": t} if rule.counts else {}))
     np.testing.assert_array_equal(net.w[0].data, w)
-    np.testing.assert_array_equal(optimizer.state_dict()["velocity.w.0"], v)
+    for slot, array in zip(rule.slots, state, strict=True):
+        np.testing.assert_array_equal(optimizer.state_dict()[f"{slot}.w.0"], array)
 
 
 @pytest.mark.parametrize("view", [lambda a: a.T, lambda a: a[::-1], lambda a: a[:, ::2]])
-def test_weights_in_any_memory_order_are_updated_in_place(view, xp):
+@EACH
+def test_weights_in_any_memory_order_are_updated_in_place(build, view, xp):
     base = xp.asarray(np.random.default_rng(0).standard_normal((300, 400)))
-    net = Weights(base).init(0)
-    due = host(view(base)) - LR
+    net, plain = Weights(base).init(0), Weights(view(base)).init(0).astype("float64")
+    plain.w[0].data = view(base).copy()
     net.w[0].data = held = view(base)
-    net.w[0].grad = xp.ones(held.shape)
-    SGD(LR).step(net)
+    for model in (net, plain):
+        model.w[0].grad = xp.ones(held.shape)
+        build().step(model)
     assert net.w[0].data is held
-    np.testing.assert_array_equal(host(held), due)
+    np.testing.assert_array_equal(host(held), host(plain.w[0].data))
 
 
-def test_float32_stays_float32(xp):
-    net = Weights(xp.ones(3, "float32")).init(0)
-    optimizer = SGD(LR, MU, nesterov=True, weight_decay=DECAY)
+@EACH
+def test_float32_stays_float32(build, xp):
+    net, optimizer = Weights(xp.ones(3, "float32")).init(0), build()
     for _ in range(2):
         net.w[0].grad = xp.ones(3, "float32")
         optimizer.step(net)
-    assert net.w[0].data.dtype == optimizer.state_dict()["velocity.w.0"].dtype == "float32"
+    arrays = [net.w[0].data, *(array for part in optimizer.state.values() for array in part)]
+    assert {str(array.dtype) for array in arrays} == {"float32"}
 
 
-def test_the_gradient_array_itself_is_not_written_to(xp):
+@EACH
+def test_the_gradient_array_itself_is_not_written_to(build, xp):
     g, net = xp.ones(3), Weights(xp.ones(3)).init(0)
     net.w[0].grad = g
-    SGD(LR, MU, weight_decay=DECAY).step(net)
+    build().step(net)
     assert host(g).tolist() == [1.0, 1.0, 1.0] and net.w[0].grad is None
 
 
@@ -199,6 +150,61 @@ def test_a_second_model_is_refused_even_when_the_first_is_gone(xp):
 
 # --- bad settings --------------------------------------------------------------------------------
 
+def steps(optimizer, net, n, seed):
+    for g in np.random.default_rng(seed).standard_normal((n, 4, 3)).astype("float32"):
+        net.weight.grad, net.bias.grad = g.copy(), g[:, 0].copy()
+        optimizer.step(net)
+
+
+@EACH
+def test_saved_halfway_and_restored_it_ends_in_the_same_bits(build):
+    net, optimizer = nn.Linear(3, 4).init(0), build()
+    steps(optimizer, net, 3, seed=0)
+    saved, weights = ({key: np.array(array) for key, array in thing.state_dict().items()}
+                      for thing in (optimizer, net))
+    steps(optimizer, net, 3, seed=1)
+    twin, again = nn.Linear(3, 4).init(5).load_state_dict(weights), build()
+    again.load_state_dict(saved, twin)
+    steps(again, twin, 3, seed=1)
+    for thing, other in ((net, twin), (optimizer, again)):
+        assert thing.state_dict().keys() == other.state_dict().keys()
+        for key, array in thing.state_dict().items():
+            np.testing.assert_array_equal(array, other.state_dict()[key])
+
+
+@EACH
+def test_loaded_arrays_are_copies_beside_the_weights(build, xp, backend):
+    net, optimizer = nn.Linear(3, 4).init(0), build()
+    steps(optimizer, net, 1, seed=0)
+    saved = optimizer.state_dict()
+    moved = build()
+    moved.load_state_dict(saved, nn.Linear(3, 4).init(0).to(backend).astype("float64"))
+    for path, arrays in moved.state.items():
+        for array, source in zip(arrays, optimizer.state[path], strict=True):
+            assert type(array) is xp.ndarray and array.dtype == "float64"
+            np.testing.assert_array_equal(host(array), source)
+            array += 1
+            assert not np.array_equal(host(array), source)
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda s: s.update({"mean.w": s["mean.weight"]}), r"state\['mean.w'\], ndarray of shape"),
+    (lambda s: s.update({"speed.weight": s["mean.weight"]}), r"state\['speed.weight'\]"),
+    (lambda s: s.update({"mean.weight": s["mean.bias"]}), r"state\['mean.weight'\]"),
+    (lambda s: s.update({"step.weight": s["mean.bias"]}), r"state\['step.weight'\]"),
+    (lambda s: s.update({"mean.weight": 3}), r"state\['mean.weight'\], int 3"),
+    (lambda s: s.pop("step.weight"), "mean and square and step of weight, got mean and square"),
+])
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, message):
+    net, optimizer = nn.Linear(3, 4).init(0), Adam()
+    steps(optimizer, net, 1, seed=0)
+    state, other = optimizer.state_dict(), Adam()
+    change(state)
+    with pytest.raises(ValueError, match=message):
+        other.load_state_dict(state, net)
+    assert other.state_dict() == {}
+
+
 @pytest.mark.parametrize("build, kind, message", [
     (lambda: SGD(lr=-0.1), ValueError, "lr must be finite and at least 0"),
     (lambda: SGD(lr=float("nan")), ValueError, "lr must be finite"),
@@ -206,6 +212,11 @@ def test_a_second_model_is_refused_even_when_the_first_is_gone(xp):
     (lambda: SGD(0.1, momentum=1.5), ValueError, r"momentum must be finite and in \[0, 1\]"),
     (lambda: SGD(0.1, weight_decay=-1), ValueError, "weight_decay must be finite and at least 0"),
     (lambda: SGD(0.1, nesterov=True), ValueError, "nesterov needs a momentum"),
+    (lambda: Adam(betas=0.9), TypeError, "betas must be a pair of numbers"),
+    (lambda: Adam(betas=(0.9, 1.0)), ValueError, "betas must be below 1"),
+    (lambda: Adam(betas=(-0.1, 0.9)), ValueError, "betas must be finite and in"),
+    (lambda: Adam(eps=0), ValueError, "eps must be finite and at least 1e-30"),
+    (lambda: AdamW(weight_decay=-1), ValueError, "weight_decay must be finite and at least 0"),
 ])
 def test_a_mistake_is_named(build, kind, message):
     with pytest.raises(kind, match=message):

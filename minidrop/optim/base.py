@@ -1,23 +1,11 @@
-r"""Optimizers: one rule on arrays, applied to every parameter after `loss.backward()`.
-
-Symbols  $w$ a parameter, $g$ its gradient, $v$ its velocity (zero at the start), $\eta$ the
-         learning rate, $\mu$ the momentum, $\lambda$ the weight decay.
-
-PyTorch's SGD: weight decay is the gradient of an L2 penalty
-$$ g \leftarrow g + \lambda w                                                  \tag{sgd.1} $$
-PyTorch's SGD: momentum, without a factor before g
-$$ v \leftarrow \mu v + g                                                      \tag{sgd.2} $$
-PyTorch's SGD: the step
-$$ w \leftarrow w - \eta v                                                     \tag{sgd.3} $$
-PyTorch's SGD: the step in Nesterov's form
-$$ w \leftarrow w - \eta (g + \mu v)                                           \tag{sgd.4} $$
-"""
+"""What optimizers share: one rule on arrays, applied to every parameter after `loss.backward()`."""
 
 import weakref
+from functools import partial
 
-from .arguments import number
-from .nn import Parameter
-from .xp import CHUNK, array_module, backend_of, chunks, on_host, par, to_backend
+from ..arguments import describe, number
+from ..nn import Parameter
+from ..xp import CHUNK, array_module, backend_of, chunks, on_host, par, to_backend
 
 
 class Optimizer:
@@ -29,9 +17,11 @@ class Optimizer:
 
     lr = 0.0
     slots: tuple[str, ...] = ()                   # names of the arrays kept for every parameter
+    counts = False                                # whether `update` takes t as well
 
     def __init__(self):
         self.state = {}                           # path -> list of arrays, as `slots` names them
+        self.steps = {}                           # path -> how many steps this parameter has made
         self._model = None                        # a weak reference, from the first step on
         self._births = 0                          # how often that model had been initialised
 
@@ -44,7 +34,10 @@ class Optimizer:
         return f"{type(self).__name__}({', '.join(numbers)})"
 
     def update(self, w, g, *state):
-        """Change w and its state in place; the arrays may be any rows of a parameter."""
+        """Change w and its state in place; the arrays may be any rows of a parameter.
+
+        Where `counts` is set, `t` says which step of this parameter it is, from 1.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define update")
 
     def step(self, model):
@@ -85,67 +78,50 @@ class Optimizer:
         state = self.state.get(path)
         if state is None:
             state = self.state[path] = [array_module(w).zeros_like(w) for _ in self.slots]
-        arrays = (w, g, *state)
+        arrays, counted = (w, g, *state), {}
+        if self.counts:
+            counted["t"] = self.steps[path] = self.steps.get(path, 0) + 1
+        update = partial(self.update, **counted)
         if w.size <= CHUNK or not on_host(w):
-            return self.update(*arrays)
+            return update(*arrays)
         row = w.size // len(w)
 
         def part(lo, hi):
             for s in chunks(lo, hi, each=row):
-                self.update(*(array[s] for array in arrays))
+                update(*(array[s] for array in arrays))
 
         par(part, len(w), each=row)
 
     def state_dict(self):
-        """{"velocity.linear1.weight": array, ...}: the arrays themselves, not copies."""
-        return {f"{slot}.{path}": array for path, arrays in self.state.items()
-                for slot, array in zip(self.slots, arrays, strict=True)}
+        """{"velocity.linear1.weight": array, ...}: the arrays themselves, not copies.
+
+        An optimizer that counts has "step.linear1.weight" too, a whole number as an array ().
+        """
+        state = {f"{slot}.{path}": array for path, arrays in self.state.items()
+                 for slot, array in zip(self.slots, arrays, strict=True)}
+        return state | {f"step.{path}": array_module().asarray(t) for path, t in self.steps.items()}
 
     def load_state_dict(self, state, model):
         """Take over copies of the arrays of `state`, saved for the parameters of `model`."""
-        shapes = {path: w.shape for path, w in model.named_parameters()}
+        weights, names = dict(model.named_parameters()), {*self.slots, *["step"][:self.counts]}
         loaded: dict[str, dict] = {}
         for key, array in state.items():
             slot, _, path = key.partition(".")
-            if slot not in self.slots or shapes.get(path) != array.shape:
-                raise ValueError(f"state[{key!r}] of shape {array.shape} belongs to no parameter "
-                                 "of this model and optimizer")
+            shape = () if slot == "step" else getattr(weights.get(path), "shape", None)
+            if slot not in names or path not in weights or getattr(array, "shape", None) != shape:
+                raise ValueError(f"state[{key!r}], {describe(array)}, belongs to no parameter of "
+                                 "this model and optimizer")
             loaded.setdefault(path, {})[slot] = array
-        weights = dict(model.named_parameters())
-        self.state = {path: [to_backend(slots[slot], backend_of(weights[path].data)).copy()
-                             for slot in self.slots] for path, slots in loaded.items()}
+        for path, slots in loaded.items():
+            if slots.keys() != names:
+                raise ValueError(f"state must hold {' and '.join(sorted(names))} of {path}, got "
+                                 f"{' and '.join(sorted(slots))} alone")
+        self.state = {path: [_beside(slots[slot], weights[path].data) for slot in self.slots]
+                      for path, slots in loaded.items()}
+        self.steps = {path: int(slots["step"]) for path, slots in loaded.items() if self.counts}
         self._model, self._births = weakref.ref(model), model._births
 
 
-class SGD(Optimizer):
-    """Stochastic gradient descent with momentum, Nesterov's form and weight decay, as in PyTorch.
-
-    `lr` is finite and at least 0, `momentum` lies in [0, 1].
-
-    >>> from minidrop.nn import Linear
-    >>> net, sgd = Linear(1, 1).init(0), SGD(lr=0.1)
-    >>> before = net.bias.item()
-    >>> net.bias.grad, net.weight.grad = net.bias.data * 0 + 2, net.weight.data * 0
-    >>> sgd.step(net)
-    >>> round(before - net.bias.item(), 6)
-    0.2
-    """
-
-    slots = ("velocity",)
-
-    def __init__(self, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
-        super().__init__()
-        self.lr, self.momentum = number(lr, "lr"), number(momentum, "momentum", most=1.0)
-        self.nesterov, self.weight_decay = bool(nesterov), number(weight_decay, "weight_decay")
-        if nesterov and not momentum:
-            raise ValueError("nesterov needs a momentum above 0")
-
-    def update(self, w, g, v):
-        if self.weight_decay:
-            g = g + self.weight_decay * w                               # Eq. (sgd.1)
-        v *= self.momentum
-        v += g                                                          # Eq. (sgd.2)
-        if self.nesterov:
-            w -= self.lr * (g + self.momentum * v)                      # Eq. (sgd.4)
-        else:
-            w -= self.lr * v                                            # Eq. (sgd.3)
+def _beside(array, w):
+    """A copy of `array` on the backend of `w`, in its dtype."""
+    return to_backend(array, backend_of(w)).astype(w.dtype)

@@ -1,0 +1,8 @@
+"""Optimizers, one rule a file, and learning-rate schedules as arrays."""
+
+from .adam import Adam, AdamW
+from .base import Optimizer
+from .schedules import cosine, step_decay, warmup
+from .sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "cosine", "step_decay", "warmup"]
