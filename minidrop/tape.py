@@ -94,9 +94,11 @@ class Primitive:
     adjoints take `kept` as a further parameter; such an adjoint, or one that is not made of
     primitives, has no second order of its own (`twice` is False).  It may name a `twin`: the same
     function of the same arguments composed of other primitives, through which the tape then goes.
+    Where the gradients share much of their work, `joint` (wanted, g, y, *args, **params) makes
+    those of the arguments numbered in `wanted` at once, {number: gradient}, for the first order.
     """
 
-    twin = None
+    twin = joint = None
 
     def __init__(self, forward, twice=True, keeps=False):
         self.name, self.forward, self.adjoints = forward.__name__.rstrip("_"), forward, ()
@@ -109,9 +111,9 @@ class Primitive:
     def __repr__(self):
         return f"<primitive {self.name}>"
 
-    def vjps(self, *adjoints, twin=None):
+    def vjps(self, *adjoints, twin=None, joint=None):
         """State the adjoints, one per argument, in order; None for an argument without one."""
-        self.adjoints, self.twin = adjoints, twin
+        self.adjoints, self.twin, self.joint = adjoints, twin, joint
 
     def adjoint(self, i):
         """The adjoint of argument `i`; ValueError where there is none, never a missing gradient."""
@@ -218,10 +220,14 @@ def _walk(y, g, wanted, create_graph, free, ends=()):
             arrays, value = args, t
         if free:
             t.node = USED
-        for i, arg in enumerate(args):
-            if isinstance(arg, Tensor) and arg.requires_grad and (useful is None or arg in useful):
-                part = primitive.adjoint(i)(g, value, *arrays, **params)
-                cotangents[arg] = cotangents[arg] + part if arg in cotangents else part
+        wanted_here = [i for i, arg in enumerate(args) if isinstance(arg, Tensor)
+                       and arg.requires_grad and (useful is None or arg in useful)]
+        joint = None if create_graph else primitive.joint
+        parts = joint and joint(wanted_here, g, value, *arrays, **params)
+        for i in wanted_here:
+            arg = args[i]
+            part = parts[i] if joint else primitive.adjoint(i)(g, value, *arrays, **params)
+            cotangents[arg] = cotangents[arg] + part if arg in cotangents else part
 
 
 def _through_twin(t, g, useful):

@@ -202,6 +202,29 @@ def test_the_second_order_goes_through_the_twin(xp):
         del REGISTRY["product"]
 
 
+def test_a_joint_adjoint_makes_the_wanted_gradients_at_once(xp):
+    asked = []
+
+    def quotient(x, y):
+        return x / y
+
+    def joint(wanted, g, z, x, y):
+        asked.append(list(wanted))
+        return {0: g / y, 1: -g * z / y}
+
+    try:
+        both = Primitive(quotient)
+        both.vjps(lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y, joint=joint)
+        x, y = (md.Tensor(xp.asarray([v]), requires_grad=True) for v in (3.0, 2.0))
+        assert [float(g[0]) for g in md.grad(both(x, y), [x, y])] == [0.5, -0.75]
+        md.grad(both(x, y), y), md.grad(both(x.data, y), y)
+        both(x, y).backward()
+        assert float(x.grad[0]) == 0.5 and asked == [[0, 1], [1], [1], [0, 1]]
+        gradcheck(both, x.data, y.data, order=2)             # the second by each one's own
+    finally:
+        del REGISTRY["quotient"]
+
+
 def test_a_parallel_pass_within_another_ends(monkeypatch):
     monkeypatch.setattr(xp_file, "threads", lambda: 2)
     x, done = np.ones((2, 2 * xp_file.LEAST), "float32"), []
