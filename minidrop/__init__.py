@@ -1,6 +1,6 @@
 """minidrop: the dropout family, written out.  This file holds names only."""
 
-from . import check, data, functional, nn, optim, units
+from . import check, data, functional, nn, optim, penalties, units, weights
 from .allocator import tune
 from .binding import scaled
 from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
@@ -27,6 +27,8 @@ from .functional import (
 )
 from .nn import Module, Noise, Parameter, noise_on
 from .noise import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
+from .penalties.l1 import l1
+from .penalties.l2 import l2
 from .tape import Tensor, grad, no_grad
 from .train import evaluate, fit, train_step
 from .units.dropout import (
@@ -36,5 +38,6 @@ from .units.dropout import (
     dropout_original,
     dropout_original_expect,
 )
+from .weights.max_norm import apply_max_norm, max_norm
 
 __version__ = "0.1.0"

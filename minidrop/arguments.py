@@ -68,12 +68,24 @@ def option(value, name, allowed):
 
 def floating(x, name="x"):
     """`x` itself, if it is an array or Tensor of a floating dtype."""
-    dtype: Any = getattr(x, "dtype", None)
+    dtype: Any = x.dtype if hasattr(type(x), "dtype") else None
     if not hasattr(dtype, "kind") or not hasattr(x, "ndim"):
         raise TypeError(f"{name} must be a NumPy or CuPy array or a Tensor, got {describe(x)}")
     if dtype.kind != "f":
         raise TypeError(f"{name} must hold floats, got {dtype}; convert it with .astype('float32')")
     return x
+
+
+def several(things, name="params"):
+    """`things` as a list of floating arrays or Tensors, not empty; one alone is a list of one."""
+    if hasattr(type(things), "dtype"):
+        things = [things]
+    if isinstance(things, str | bytes | dict) or not hasattr(things, "__iter__"):
+        raise TypeError(f"{name} must be a list of arrays or Tensors, got {describe(things)}")
+    found = [floating(thing, f"{name}[{i}]") for i, thing in enumerate(things)]
+    if not found:
+        raise ValueError(f"{name} must hold at least one array")
+    return found
 
 
 def keep_mask(mask, shape, name="mask"):

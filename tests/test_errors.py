@@ -59,6 +59,7 @@ NO_MODEL = THINGS | values(X, net, [nn.ReLU()], nn.Linear)
 NO_FUNCTION = values(None, "loss", 3.0, X)
 NO_DATA = THINGS | values(X, (X,), (X, LABELS, X), (X, LABELS[:3]), (X[:0], LABELS[:0]), (X, None),
                           (LABELS, LABELS), (X.tolist(), LABELS), (X, LABELS.tolist()))
+NO_PARAMS = THINGS | values(1.0, [], [1.0], [X, LABELS], [X, "w"], LABELS, net())
 NO_BETAS = NO_RATE | values(0.9, (0.9,), (0.9, 1.0), (-0.1, 0.9), (0.9, "b"), (0.9, math.nan))
 EMPTY = X[:0]
 IMAGES = np.ones((2, 4, 5, 5), "float32")
@@ -128,6 +129,13 @@ WRONG = {
     "gelu": ({"x": X}, {"x": NO_FLOATS, "approximate": THINGS | values("exact", "", True)}),
     "integers": ({"rng": 0, "high": 10, "shape": 3},
                  {"rng": NO_RNG, "high": NO_COUNT | values(2**32 + 1), "shape": NO_SHAPE}),
+    "apply_max_norm": ({"net": net(), "limit": 1.0},
+                       {"net": NO_MODEL, "limit": NO_SIZE | values(0, math.inf),
+                        "pattern": values(None, 3, b"*", ["*"], "nothing", "*.bias")}),
+    "l1": ({"params": [X]}, {"params": NO_PARAMS}),
+    "l2": ({"params": [X]}, {"params": NO_PARAMS}),
+    "max_norm": ({"w": X, "limit": 1.0}, {"w": NO_FLOATS | values(X[0], EMPTY, np.float32(1)),
+                                          "limit": NO_SIZE | values(0, math.inf)}),
     "linear": ({"x": X, "weight": X, "bias": X[:, 0]},
                {"x": NO_FLOATS | values(X[0], X[:, :2], EMPTY.T),
                 "weight": THINGS | values(1.0, X[0], X[:, :2], X[None], X.tolist()),

@@ -108,3 +108,10 @@ def test_huge_and_tiny_gradients(torch):
     for w, leaf in zip(model.parameters(), leaves, strict=True):
         assert math.isfinite(abs(w.data).max())
         assert_close(w.data, leaf, 1e-5)
+
+
+@pytest.mark.parametrize("limit", [0.5, 2.0, 100.0])
+def test_max_norm_is_renorm(torch, rng, limit):
+    """Which divides by the length plus 1e-7: the same to six digits."""
+    w = rng.standard_normal((30, 4, 3, 3)).astype("float32")
+    assert_close(md.max_norm(w, limit), torch.renorm(torch.from_numpy(w), 2, 0, limit), 1e-6)
