@@ -1,5 +1,6 @@
 """Small data sets in the true formats, and tables that call them published."""
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -7,6 +8,7 @@ import struct
 import tarfile
 
 import numpy as np
+import scipy.io
 
 from minidrop.data import published
 
@@ -37,6 +39,21 @@ def tar_gz(files, **changes):
     return target.getvalue()
 
 
+def mat(x, y):
+    """A MATLAB file as SVHN's: X (32, 32, 3, N), y (N, 1) from 1 to 10."""
+    target = io.BytesIO()
+    scipy.io.savemat(target, {"X": x.transpose(2, 3, 1, 0), "y": np.where(y, y, 10)[:, None]},
+                     do_compression=True)
+    return target.getvalue()
+
+
+def libsvm(x, y):
+    """The lines of LIBSVM for bytes x, as values from -1 to 1; a zero is left out."""
+    rows = (x.reshape(len(x), -1) / 127.5 - 1).round(4)
+    return "".join(f"{label + 1} " + " ".join(f"{i}:{v}" for i, v in enumerate(row, 1) if v) + "\n"
+                   for row, label in zip(rows, y, strict=True)).encode()
+
+
 def checksum(data, algorithm="sha256"):
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
@@ -55,7 +72,8 @@ class Tiny:
         archives = {path: published.Archive(path, len(data), checksum(data), ())
                     for path, data in self.packed.items()}
         self.table = one._replace(counts=counts, pieces=tuple(piece._replace(
-            size=len(self.unpacked[piece.path]), archive=archives[piece.archive.path],
+            size=piece.size and len(self.unpacked[piece.path]),
+            archive=archives[piece.archive.path],
             checksum=piece.checksum and checksum(self.unpacked[piece.path], "md5"))
             for piece in one.pieces))
 
@@ -65,6 +83,16 @@ class Tiny:
             data = [idx(a) for x, y in parts for a in (x[:, 0], y)]
             self.unpacked = dict(zip(paths, data, strict=True))
             self.packed = {f"{path}.gz": gzip.compress(d) for path, d in self.unpacked.items()}
+        elif self.name == "svhn":
+            self.unpacked = {path: mat(*part) for path, part in zip(paths, parts, strict=True)}
+            self.packed = self.unpacked
+        elif self.name == "usps":
+            self.unpacked = {path: libsvm(*part) for path, part in zip(paths, parts, strict=True)}
+            self.packed = {f"{path}.bz2": bz2.compress(d) for path, d in self.unpacked.items()}
+        elif self.name == "cifar100":
+            data = [records(x, 19 - y, y) for x, y in parts]
+            self.unpacked = dict(zip(paths, data, strict=True))
+            self.packed = {one.pieces[0].archive.path: tar_gz(self.unpacked)}
         else:
             data = [records(xs, ys) for (x, y), n in zip(parts, (len(paths) - 1, 1), strict=True)
                     for xs, ys in zip(np.split(x, n), np.split(y, n), strict=True)]

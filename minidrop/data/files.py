@@ -8,11 +8,13 @@ until its checksum is right; a loader does so only where MINIDROP_DATA is not se
 
 import contextlib
 import hashlib
+import importlib
 import os
 import tarfile
 import zlib
 from pathlib import Path
 
+MOST = 1 << 27                  # bytes that a file of unknown size may unpack to
 BROKEN = (OSError, EOFError, zlib.error, tarfile.TarError)       # what a damaged archive raises
 
 
@@ -102,10 +104,8 @@ def _unpacked(file, path, pieces):
         if path.name.endswith(".tar.gz"):
             return _members(file, path, pieces)
         (piece,) = pieces
-        if path.suffix == ".gz":
-            import gzip
-
-            file = gzip.GzipFile(fileobj=file)
+        if path.suffix in (".gz", ".bz2"):        # both modules are seldom needed
+            file = importlib.import_module({".gz": "gzip", ".bz2": "bz2"}[path.suffix]).open(file)
         return {piece: exactly(file, piece.size, path)}
     except BROKEN as error:
         raise ValueError(f"{path} is damaged: {error}") from None
@@ -113,10 +113,12 @@ def _unpacked(file, path, pieces):
 
 def exactly(stream, size, name):
     """The `size` bytes that are all of `stream`; no more than one byte beyond them is unpacked."""
-    data = stream.read() if size is None else stream.read(size + 1)
-    if size not in (None, len(data)):
-        more = "more than " if len(data) > size else ""
-        raise ValueError(f"{name} holds {more}{min(len(data), size):,} bytes, and {size:,} are due")
+    most = MOST if size is None else size
+    data = stream.read(most + 1)
+    if len(data) > most or size not in (None, len(data)):
+        found = f"more than {most:,}" if len(data) > most else f"{len(data):,}"
+        due = f"at most {most:,}" if size is None else f"{size:,}"
+        raise ValueError(f"{name} holds {found} bytes, and {due} are due")
     return data
 
 

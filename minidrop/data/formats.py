@@ -4,6 +4,8 @@ Nothing is believed about itself: a header must say what the set is known to hol
 fit, and no array is made before.  `name` is how errors call the file.
 """
 
+import io
+import math
 import struct
 
 import numpy
@@ -50,6 +52,72 @@ def cifar(data, count, name, labels=1):
                          "are due")
     records = numpy.frombuffer(data, numpy.uint8).reshape(count, record)
     return records[:, labels:].reshape(count, 3, 32, 32), records[:, :labels]
+
+
+def svhn(data, count, name):
+    """(images (count, 3, 32, 32), labels (count,)) of a MATLAB file of SVHN, both uint8; 10 is 0.
+
+    The file holds X (32, 32, 3, count) and y (count, 1).  ValueError where SciPy is missing.
+    """
+    loadmat = matlab().loadmat
+    try:
+        arrays = loadmat(io.BytesIO(data), variable_names=["X", "y"])
+    except Exception as error:                    # SciPy has no one error for a broken file
+        raise ValueError(f"{name} is no MATLAB file that SciPy can read: "
+                         f"{' '.join(str(error).split())[:200]}") from None
+    for key, shape in (("X", (32, 32, 3, count)), ("y", (count, 1))):
+        array = arrays.get(key)
+        if getattr(array, "shape", None) != shape or array.dtype != numpy.uint8:
+            found = "nothing" if array is None else f"{_times(array.shape)} of {array.dtype}"
+            raise ValueError(f"{name} holds {found} under {key}, and {_times(shape)} of uint8 is "
+                             "due")
+    x, y = arrays["X"].transpose(3, 2, 0, 1), arrays["y"][:, 0]
+    if y.min() < 1:
+        raise ValueError(f"{name} holds the label {y.min()}, and 1 to 10 are due")
+    return x, numpy.where(y == 10, 0, y)
+
+
+def matlab():
+    """The module scipy.io; ValueError, in one sentence, where SciPy is missing."""
+    try:
+        import scipy.io  # here, so that importing minidrop stays cheap
+    except ImportError:
+        raise ValueError("reading SVHN needs the package SciPy, which is not installed: "
+                         "pip install 'minidrop[data]'") from None
+    return scipy.io
+
+
+def libsvm(data, count, features, classes, name):
+    """(values float32 (count, features) in [-1, 1], labels 0..classes-1) of LIBSVM's text format.
+
+    A line is `label index:value index:value ...` with labels and indices from 1; what it leaves out
+    is 0.
+
+    >>> libsvm(b"2 1:-1 3:0.5", 1, 3, 10, "one example")
+    (array([[-1. ,  0. ,  0.5]], dtype=float32), array([1]))
+    """
+    lines = data.splitlines()
+    if len(lines) != count:
+        raise ValueError(f"{name} holds {len(lines):,} lines, and {count:,} are due")
+    values, labels = numpy.zeros((count, features), "float32"), numpy.zeros(count, "int64")
+    for row, line in enumerate(lines):
+        try:
+            label, *pairs = line.split()
+            cells = [pair.split(b":") for pair in pairs]
+            index = [int(i) for i, _ in cells]
+            value = [float(v) for _, v in cells]
+            labels[row] = int(label) - 1
+            values[row, [i - 1 for i in index]] = value
+            right = (0 <= labels[row] < classes and len(set(index)) == len(index)
+                     and all(0 < i <= features for i in index)
+                     and all(math.isfinite(v) and -1 <= v <= 1 for v in value))
+        except (ValueError, IndexError, OverflowError):
+            right = False
+        if not right:
+            raise ValueError(f"{name}, line {row + 1}, must be a label in 1..{classes} and values "
+                             f"index:value in [-1, 1] of {features} features, and it starts with "
+                             f"{line[:40]!r}")
+    return values, labels
 
 
 def _times(sizes):

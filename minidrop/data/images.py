@@ -7,10 +7,11 @@ are for validation.
 
 import numpy
 
-from ..xp import chunks, par
+from ..arguments import option
+from . import formats
 from .files import contents
-from .formats import cifar, idx
-from .published import CIFAR10, FASHION, MNIST
+from .normalise import scaling
+from .published import CIFAR10, CIFAR100, FASHION, MNIST, SVHN, USPS
 from .splits import Splits
 
 
@@ -52,21 +53,75 @@ def cifar10(normalise=True, test=True):
     return _splits(CIFAR10, _read_cifar, False, normalise, test)
 
 
+def cifar100(labels="fine", normalise=True, test=True):
+    """`Splits` of 40,000, 10,000 and 10,000 colour photographs; else as `cifar10`.
+
+    y is 0..99 with `labels` "fine" and 0..19, the groups of five, with "coarse".  Validation is the
+    last 10,000 of train.bin.
+
+    Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+    """
+    coarse = option(labels, "labels", ("fine", "coarse")) == "coarse"
+    one = CIFAR100._replace(classes=20) if coarse else CIFAR100
+    return _splits(one, _read_coarse if coarse else _read_fine, False, normalise, test)
+
+
+def svhn(normalise=True, test=True):
+    """`Splits` of 63,257, 10,000 and 26,032 house numbers, cropped: x (N, 3, 32, 32), y 0..9.
+
+    Validation is the last 10,000 of train_32x32.mat; else as `cifar10`.  Reading it needs SciPy.
+
+    Source: Netzer et al., "Reading digits in natural images with unsupervised feature learning",
+    NIPS workshop, 2011.
+    """
+    formats.matlab()                              # before anything is downloaded
+    return _splits(SVHN, _read_svhn, False, normalise, test)
+
+
+def usps(flat=False, normalise=True, test=True):
+    """`Splits` of 6,291, 1,000 and 2,007 digits from envelopes: x (N, 1, 16, 16), y 0..9.
+
+    Validation is the last 1,000 of the training file; else as `mnist`.  Without `normalise` the
+    published values, -1 for paper to 1 for ink, are mapped to [0, 1].
+
+    Source: Hull, "A database for handwritten text recognition research", IEEE PAMI 16, 1994, as
+    LIBSVM scales it.
+    """
+    return _splits(USPS, _read_usps, flat, normalise, test)
+
+
 def _read_idx(published, read, count):
     (images, x), (labels, y) = read.items()
     _, height, width = published.image
-    x = idx(x, (count, height, width), images.path)
-    return x[:, None], idx(y, (count,), labels.path)
+    x = formats.idx(x, (count, height, width), images.path)
+    return x[:, None], formats.idx(y, (count,), labels.path)
 
 
 def _read_cifar(published, read, count):
-    each = count // len(read)
-    parts = [cifar(data, each, piece.path) for piece, data in read.items()]
-    if len(parts) == 1:
-        ((x, y),) = parts
-    else:
-        x, y = map(numpy.concatenate, zip(*parts, strict=True))
-    return x, y[:, -1]
+    batches = [formats.cifar(data, count // len(read), piece.path) for piece, data in read.items()]
+    x, y = map(numpy.concatenate, zip(*batches, strict=True))
+    return x, y[:, 0]
+
+
+def _read_coarse(published, read, count, label=0):
+    ((piece, data),) = read.items()
+    x, y = formats.cifar(data, count, piece.path, labels=2)
+    return x, y[:, label]
+
+
+def _read_fine(published, read, count):
+    return _read_coarse(published, read, count, label=1)
+
+
+def _read_svhn(published, read, count):
+    ((piece, data),) = read.items()
+    return formats.svhn(data, count, piece.path)
+
+
+def _read_usps(published, read, count):
+    ((piece, data),) = read.items()
+    x, y = formats.libsvm(data, count, 16 * 16, published.classes, piece.path)
+    return ((x + 1) / 2).reshape(count, *published.image), y
 
 
 def _splits(published, read, flat, normalise, test):
@@ -83,39 +138,6 @@ def _splits(published, read, flat, normalise, test):
         parts.append((x, y.astype("int64")))
     (x, y), *rest = parts
     parts = [(x[:train], y[:train]), (x[train:], y[train:]), *rest]
-    table = _table(parts[0][0], normalise)
-    cut = [(_looked_up(table, x, flat), y) for x, y in parts]
+    scaled = scaling(parts[0][0], normalise)
+    cut = [(scaled(x).reshape((len(x), -1) if flat else x.shape), y) for x, y in parts]
     return Splits(*cut, *[None] * (3 - len(cut)))
-
-
-def _table(pixels, normalise):
-    """float32 (channels, 256): what each byte of each channel becomes.
-
-    Mean and deviation are exact, from how often each of the 256 values occurs in `pixels`.
-    """
-    counts = numpy.zeros((pixels.shape[1], 256), "int64")
-    values = numpy.arange(256) / 255
-    if not normalise:
-        return numpy.tile(values.astype("float32"), (len(counts), 1))
-    for s in chunks(0, len(pixels), pixels[0, 0].size):
-        for channel, count in enumerate(counts):
-            count += numpy.bincount(pixels[s, channel].ravel(), minlength=256)
-    share = counts / counts.sum(axis=1, keepdims=True)
-    mean = share @ values
-    deviation = numpy.sqrt((share * (values - mean[:, None]) ** 2).sum(axis=1))
-    return ((values - mean[:, None]) / numpy.where(deviation, deviation, 1)[:, None]).astype(
-        "float32")
-
-
-def _looked_up(table, pixels, flat):
-    """table[channel, byte] for every pixel, in passes that stay in a core's cache."""
-    out = numpy.empty(pixels.shape, "float32")
-    each = pixels[0].size
-
-    def part(lo, hi):
-        for s in chunks(lo, hi, each):
-            for channel, row in enumerate(table):
-                numpy.take(row, pixels[s, channel], out=out[s, channel], mode="clip")
-
-    par(part, len(pixels), each)
-    return out.reshape(len(out), -1) if flat else out

@@ -4,8 +4,8 @@ A `Piece` is a file that is read; an `Archive` is what is published and download
 in it or several.  Sizes are in bytes.  A checksum is "algorithm:digest": SHA-256 where it is known,
 MD5 where only that is published (the two archives of USPS, and the unpacked files of MNIST and of
 CIFAR-10's training part), SHA-1 for the other unpacked files of the CIFAR sets (as Apache MXNet
-lists them).  The unpacked files of Fashion-MNIST have no published checksum, so they are read from
-their archives only.
+lists them).  The unpacked files of Fashion-MNIST and USPS have no published checksum, so they are
+read from their archives only.
 """
 
 from typing import NamedTuple
@@ -64,8 +64,8 @@ def _cifar(folder, archive, rows):
 
 
 def _alone(*archives):
-    """A file for the train and one for the test part, which are read as they are published."""
-    return tuple(Piece(a.path, a.size, a.checksum, a, test)
+    """One file for the training part and one for the test part; a .bz2 is unpacked."""
+    return tuple(Piece(a.path.removesuffix(".bz2"), a.size, None, a, test)
                  for a, test in zip(archives, (False, True), strict=True))
 
 

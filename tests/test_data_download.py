@@ -1,0 +1,142 @@
+"""Downloads: whole and as published, or not there at all, whatever the other side does."""
+
+import http.server
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minidrop.data import files, images
+from tests.tiny_sets import Tiny
+
+pytest.importorskip("pooch")
+
+
+class Site(http.server.ThreadingHTTPServer):
+    """A web site on this machine that serves `files`, and notes in `asked` what it was asked for.
+
+    `manner` is how it answers: "right", "wrong" (a byte changed), "short" (the connection ends
+    early), "slow" (the rest never comes), "none" (404).
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.files, self.asked, self.manner = {}, [], "right"
+        self.end = threading.Event()
+        self.address = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        site, data = self.server, self.server.files.get(self.path[1:])
+        site.asked.append(self.path)
+        if data is None or site.manner == "none":
+            self.send_error(404)
+            return
+        if site.manner == "wrong":
+            data = data[:-1] + bytes([data[-1] ^ 1])
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data if site.manner in ("right", "wrong") else data[: len(data) // 2])
+        self.wfile.flush()
+        if site.manner == "slow":
+            site.end.wait(30)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def site():
+    with Site() as made:
+        thread = threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield made
+        made.end.set()
+        made.shutdown()
+
+
+@pytest.fixture
+def tiny(site, monkeypatch, tmp_path):
+    """A small MNIST that `site` offers under its second address; the first one is dead."""
+    made = Tiny("mnist", (8, 2, 3))
+    site.files = made.packed
+    monkeypatch.setattr(images, "MNIST", made.table._replace(pieces=tuple(
+        piece._replace(archive=piece.archive._replace(urls=(
+            f"{site.address}/dead/{piece.archive.path}", f"{site.address}/{piece.archive.path}")))
+        for piece in made.table.pieces)))
+    monkeypatch.delenv("MINIDROP_DATA", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(files, "cache", lambda: tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(files.__file__).parents[2]))
+    return made
+
+
+def left(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")
+                  if path.is_file())
+
+
+NAMES = sorted(f"mnist/{part}-{what}-ubyte.gz" for part in ("train", "t10k")
+               for what in ("images-idx3", "labels-idx1"))
+
+
+def test_what_is_nowhere_is_downloaded_once(tiny, site, tmp_path, capfd):
+    x, y = images.mnist(normalise=False).train
+    np.testing.assert_array_equal(x, tiny.x[:8] / np.float32(255))
+    assert left(tmp_path) == NAMES and len(site.asked) == 8
+    assert "100%" in capfd.readouterr().err       # the progress bar
+    images.mnist()
+    assert len(site.asked) == 8
+
+
+@pytest.mark.parametrize("manner", ["wrong", "short", "none"])
+def test_what_comes_wrong_is_refused_in_one_sentence_and_leaves_nothing(tiny, site, tmp_path,
+                                                                        manner):
+    site.manner = manner
+    with pytest.raises(ValueError) as caught:
+        images.mnist()
+    text = str(caught.value)
+    assert "mnist/train-images-idx3-ubyte.gz of MNIST could not be downloaded" in text
+    assert f"{site.address}/mnist/train-images" in text and "\n" not in text
+    assert left(tmp_path) == []
+    site.manner = "right"
+    assert len(images.mnist().train[1]) == 8
+
+
+def test_a_download_that_is_killed_leaves_nothing_that_is_trusted(tiny, site, tmp_path):
+    site.manner, site.files = "slow", {tiny.table.pieces[0].archive.path: bytes(1 << 20)}
+    archive = images.MNIST.pieces[0].archive
+    archive = archive._replace(urls=archive.urls[1:])
+    code = ("import pathlib; from minidrop.data import files, published\n"
+            f"files.cache = lambda: pathlib.Path({str(tmp_path)!r})\n"
+            f"files.fetch(published.MNIST, published.{archive!r})")
+    end = time.monotonic() + 30
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as process:
+        while not any(path.stat().st_size for path in tmp_path.glob("mnist/*")) \
+                and time.monotonic() < end:
+            time.sleep(0.02)
+        process.kill()
+    assert len(left(tmp_path)) == 1 and archive.path not in left(tmp_path)
+    site.manner, site.files = "right", tiny.packed
+    assert len(images.mnist().train[1]) == 8
+
+
+def test_nothing_is_downloaded_where_minidrop_data_is_set(tiny, site, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIDROP_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="`minidrop data fetch mnist` downloads it"):
+        images.mnist()
+    assert site.asked == []
+
+
+def test_without_pooch_a_download_says_what_to_install(tiny, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(ValueError, match="needs the package pooch, .* pip install 'minidrop"):
+        images.mnist()
