@@ -6,6 +6,7 @@ from .binding import scaled
 from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
 from .functional import (
     accuracy,
+    attention,
     avg_pool2d,
     conv2d,
     cross_entropy,
@@ -17,6 +18,7 @@ from .functional import (
     log_softmax,
     max_pool2d,
     mse_loss,
+    patches,
     relu,
     selu,
     sigmoid,

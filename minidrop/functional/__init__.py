@@ -1,5 +1,6 @@
 """Functions that networks are made of; arrays give arrays, Tensors give Tensors."""
 
+from .attention import attention, patches
 from .images import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d, unfold
 from .vectors import (
     accuracy,
@@ -21,6 +22,7 @@ from .vectors import (
     where,
 )
 
-__all__ = ["accuracy", "avg_pool2d", "conv2d", "cross_entropy", "exp", "gelu", "global_avg_pool2d",
-           "linear", "log", "log_softmax", "masked", "max_pool2d", "maximum", "mse_loss", "relu",
-           "selu", "sigmoid", "softmax", "sqrt", "tanh", "unfold", "where"]
+__all__ = ["accuracy", "attention", "avg_pool2d", "conv2d", "cross_entropy", "exp", "gelu",
+           "global_avg_pool2d", "linear", "log", "log_softmax", "masked", "max_pool2d", "maximum",
+           "mse_loss", "patches", "relu", "selu", "sigmoid", "softmax", "sqrt", "tanh", "unfold",
+           "where"]

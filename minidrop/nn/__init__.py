@@ -1,5 +1,6 @@
-"""Networks: `Module` and its parameters in `module`, the layers in `layers` and `conv`."""
+"""Networks: `Module` and its parameters in `module`, the layers in the other files."""
 
+from .attention import MultiHeadAttention, PatchEmbedding
 from .conv import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import (
     GELU,
@@ -18,5 +19,6 @@ from .layers import (
 from .module import Module, Noise, NotInitialised, Parameter, noise_on
 
 __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Identity",
-           "Linear", "LogSoftmax", "MaxPool2d", "Module", "Noise", "NotInitialised", "Parameter",
-           "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh", "fan_in_uniform", "noise_on"]
+           "Linear", "LogSoftmax", "MaxPool2d", "Module", "MultiHeadAttention", "Noise",
+           "NotInitialised", "Parameter", "PatchEmbedding", "ReLU", "Sequential", "Sigmoid",
+           "Softmax", "Tanh", "fan_in_uniform", "noise_on"]

@@ -7,7 +7,7 @@ import pytest
 
 import minidrop as md
 
-from .test_torch import ORDERS, assert_agree, dtypes, orders
+from .test_torch import CLOSE, ORDERS, assert_agree, assert_close, dtypes, orders
 
 pytestmark = pytest.mark.reference
 
@@ -47,3 +47,49 @@ def test_cross_entropy_with_label_smoothing(torch, rng, dtype, order, smoothing,
     assert_agree(torch, lambda z: md.cross_entropy(z, y, smoothing),
                  lambda z: torch.nn.functional.cross_entropy(
                      z, torch.from_numpy(y), label_smoothing=smoothing), [z], rng)
+
+
+# --- attention -----------------------------------------------------------------------------------
+
+@dtypes
+@orders
+@pytest.mark.parametrize("lead", [(2,), (3, 2)])
+def test_attention(torch, rng, dtype, order, lead):
+    shapes = [(*lead, 5, 4), (*lead, 6, 4), (*lead, 6, 3)]
+    arrays = [ORDERS[order](rng.standard_normal(shape).astype(dtype)) for shape in shapes]
+    assert_agree(torch, md.attention, torch.nn.functional.scaled_dot_product_attention, arrays, rng)
+
+
+@dtypes
+@orders
+@pytest.mark.parametrize("width, heads", [(6, 1), (6, 2), (8, 8), (12, 3)])
+def test_multi_head_attention(torch, rng, dtype, order, width, heads):
+    """The same weights in the same layout; values, and the gradients of x and of every weight."""
+    ours = md.nn.MultiHeadAttention(width, heads).init(0).astype(dtype)
+    theirs = torch.nn.MultiheadAttention(width, heads, batch_first=True,
+                                         dtype=getattr(torch, dtype))
+    for path, w in ours.named_parameters():
+        w.data = rng.standard_normal(w.shape).astype(dtype) * 0.3
+        theirs.get_parameter(path).data = torch.from_numpy(w.data.copy())
+    x = ORDERS[order](rng.standard_normal((3, 5, width)).astype(dtype))
+    assert_agree(torch, ours, lambda x: theirs(x, x, x, need_weights=False)[0], [x], rng)
+    for path, w in ours.named_parameters():
+        assert_close(w.grad, theirs.get_parameter(path).grad, CLOSE[dtype])
+
+
+def test_heads_start_as_in_torch(torch):
+    ours, theirs = md.nn.MultiHeadAttention(64, 4).init(0), torch.nn.MultiheadAttention(64, 4)
+    for path, w in ours.named_parameters():
+        bounds = [float(abs(a).max()) for a in (w.data, theirs.get_parameter(path).detach())]
+        assert bounds[0] == pytest.approx(bounds[1], rel=0.01)
+
+
+@dtypes
+@orders
+@pytest.mark.parametrize("patch", [2, (2, 3)])
+def test_patch_embedding_is_the_convolution_of_torch(torch, rng, dtype, order, patch):
+    ours = md.nn.PatchEmbedding(3, 5, patch).init(0).astype(dtype)
+    weight, bias = (torch.from_numpy(w.data) for w in ours.parameters())
+    x = ORDERS[order](rng.standard_normal((2, 3, 4, 6)).astype(dtype))
+    assert_agree(torch, ours, lambda x: torch.nn.functional.conv2d(x, weight, bias, stride=patch)
+                 .flatten(2).transpose(1, 2), [x], rng)

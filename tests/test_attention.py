@@ -1,0 +1,152 @@
+"""Attention and patches: by hand, as loops, as a convolution, and in a small transformer."""
+
+import math
+
+import numpy as np
+import pytest
+
+import minidrop as md
+from minidrop import nn
+from minidrop.check import gradcheck
+from minidrop.xp import host
+
+
+def drawn(xp, *shape, seed=0, dtype="float64"):
+    return xp.asarray(np.random.default_rng([seed, *shape]).standard_normal(shape).astype(dtype))
+
+
+def softmax(row):
+    e = [math.exp(v - max(row)) for v in row]
+    return [v / sum(e) for v in e]
+
+
+# --- attention -----------------------------------------------------------------------------------
+
+def test_attention_1_in_loops(xp):
+    q, k, v = drawn(xp, 3, 4), drawn(xp, 5, 4, seed=1), drawn(xp, 5, 2, seed=2)
+    due = []
+    for query in host(q):
+        weights = softmax([float(query @ key) / math.sqrt(4) for key in host(k)])
+        due.append(sum(weight * value for weight, value in zip(weights, host(v), strict=True)))
+    np.testing.assert_allclose(host(md.attention(q, k, v)), due, rtol=1e-12)
+
+
+def test_attention_1_of_one_token_is_its_value_and_of_equal_keys_the_mean(xp):
+    q, v = drawn(xp, 2, 3, 4), drawn(xp, 2, 1, 5, seed=1)
+    one = md.attention(q, drawn(xp, 2, 1, 4, seed=2), v)
+    np.testing.assert_allclose(host(one), np.broadcast_to(host(v), (2, 3, 5)), rtol=1e-15)
+    v = drawn(xp, 2, 6, 5, seed=3)
+    mean = md.attention(q, xp.ones((2, 6, 4)), v)
+    np.testing.assert_allclose(host(mean), np.repeat(host(v).mean(1, keepdims=True), 3, 1),
+                               rtol=1e-12, atol=1e-15)
+
+
+def test_attention_of_huge_scores_picks_the_largest(xp):
+    q, k = xp.asarray([[1e3]], dtype="float32"), xp.asarray([[-1e30], [1e30]], dtype="float32")
+    v = xp.asarray([[1.0], [2.0]], dtype="float32")
+    assert host(md.attention(q, k, v)).tolist() == [[2.0]]
+
+
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+def test_attention_differentiates_twice(lead, xp):
+    gradcheck(md.attention, drawn(xp, *lead, 3, 4), drawn(xp, *lead, 5, 4, seed=1),
+              drawn(xp, *lead, 5, 2, seed=2), order=2)
+
+
+def test_attention_follows_a_permutation_of_the_keys_and_of_the_queries(xp):
+    q, k, v = (drawn(xp, 6, 4, seed=i) for i in range(3))
+    order, y = xp.asarray([3, 1, 5, 0, 4, 2]), md.attention(q, k, v)
+    np.testing.assert_allclose(host(md.attention(q, k[order], v[order])), host(y), rtol=1e-12)
+    np.testing.assert_allclose(host(md.attention(q[order], k, v)), host(y[order]), rtol=1e-12)
+
+
+# --- heads ---------------------------------------------------------------------------------------
+
+def test_attention_2_every_head_attends_on_its_own(xp, backend):
+    layer, x = nn.MultiHeadAttention(6, heads=2).init(0).astype("float64"), drawn(xp, 2, 5, 6)
+    layer.in_proj_bias.data += np.arange(18)
+    maps, shifts = layer.in_proj_weight.data.reshape(3, 2, 3, 6), np.arange(18).reshape(3, 2, 3)
+    heads = [md.attention(*(host(x) @ maps[part, i].T + shifts[part, i] for part in range(3)))
+             for i in range(2)]
+    due = md.linear(np.concatenate(heads, -1), layer.out_proj.weight.data)
+    np.testing.assert_allclose(host(layer.to(backend)(x).data), due, rtol=1e-12)
+
+
+def test_heads_start_as_in_glorot_and_bengio_with_biases_at_zero():
+    layer = nn.MultiHeadAttention(64, 4).init(0)
+    w, bound = layer.in_proj_weight.data, math.sqrt(6 / (64 + 192))
+    assert w.dtype == "float32" and 0.999 * bound < abs(w).max() <= bound
+    assert not layer.in_proj_bias.data.any() and not layer.out_proj.bias.data.any()
+    assert list(layer.state_dict()) == ["in_proj_weight", "in_proj_bias", "out_proj.weight",
+                                        "out_proj.bias"]
+
+
+# --- patches -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("size", [1, 2, (2, 3), (4, 6)])
+def test_attention_3_patches_embedded_are_a_convolution_with_their_stride(size, xp, backend):
+    x = drawn(xp, 2, 3, 4, 6)
+    layer = nn.PatchEmbedding(3, 5, size).init(0).to(backend).astype("float64")
+    due = md.conv2d(x, layer.weight.data, layer.bias.data, stride=size)
+    tokens = host(layer(x).data)
+    np.testing.assert_allclose(tokens, host(due).reshape(2, 5, -1).swapaxes(1, 2), rtol=1e-12,
+                               atol=1e-14)
+
+
+def test_patches_are_the_windows_row_by_row(xp):
+    x = drawn(xp, 2, 3, 4, 6)
+    found = host(md.patches(x, (2, 3)))
+    for t, (i, j) in enumerate([(0, 0), (0, 3), (2, 0), (2, 3)]):
+        np.testing.assert_array_equal(found[:, t], host(x)[:, :, i:i + 2, j:j + 3].reshape(2, -1))
+
+
+class Transformer(md.Module):
+    """One block before the classifier: enough to learn where a bright patch lies."""
+
+    def __init__(self):
+        self.embed = nn.PatchEmbedding(1, 16, 2)
+        self.attend = nn.MultiHeadAttention(16, 4)
+        self.mix = nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 16))
+        self.classify = nn.Linear(4 * 16, 4)
+
+    def forward(self, x):
+        tokens = self.embed(x)
+        tokens = tokens + self.attend(tokens)
+        tokens = tokens + self.mix(tokens)
+        return self.classify(tokens.reshape(x.shape[0], -1))
+
+
+def test_a_small_transformer_learns():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 64)
+    x = 0.5 * rng.standard_normal((64, 1, 4, 4)).astype("float32")
+    x.reshape(64, 2, 2, 2, 2)[np.arange(64), y // 2, :, y % 2] += 1
+    net = Transformer().init(0)
+    before = md.evaluate(net, (x, y)).loss
+    md.fit(net, md.optim.AdamW(3e-3), (x, y), epochs=8, batch_size=16, progress=False)
+    after = md.evaluate(net, (x, y))
+    assert before > 1.2 and after.loss < 0.4 and after.accuracy > 0.95
+
+
+# --- bad input -----------------------------------------------------------------------------------
+
+ONE, TWO = np.ones((1, 3, 4)), np.ones((2, 3, 4))
+
+
+@pytest.mark.parametrize("use, message", [
+    (lambda: md.attention(ONE, TWO, TWO), r"q, k and v must have shapes .*got \(1, 3, 4\)"),
+    (lambda: md.attention(ONE, ONE[..., :2], ONE), "q, k and v must have shapes"),
+    (lambda: md.attention(ONE, ONE[:, :2], ONE), "q, k and v must have shapes"),
+    (lambda: md.attention(ONE[0, 0], ONE, ONE), r"q must have shape \(..., tokens, width\)"),
+    (lambda: md.attention(ONE, ONE[:, :0], ONE[:, :0]), "k must have shape .*not empty"),
+    (lambda: md.patches(np.ones((1, 1, 4, 5)), 2), r"multiples of the size \(2, 2\), got"),
+    (lambda: md.patches(ONE, 2), r"x must have shape \(N, C, H, W\)"),
+    (lambda: nn.MultiHeadAttention(6, 4), "heads must divide the width 6, got 4"),
+    (lambda: nn.MultiHeadAttention(4, 2).init(0)(ONE[0]), r"x must have shape \(N, T, 4\)"),
+    (lambda: nn.PatchEmbedding(3, 4, 2).init(0)(np.ones((1, 1, 4, 4))),
+     r"x must have shape \(N, 3, H, W\)"),
+    (lambda: nn.PatchEmbedding(3, 4, 2).init(0)(ONE), r"x must have shape \(N, C, H, W\)"),
+])
+def test_a_mistake_is_named(use, message):
+    with pytest.raises(ValueError, match=message):
+        use()
