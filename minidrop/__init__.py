@@ -1,6 +1,6 @@
 """minidrop: the dropout family, written out.  This file holds names only."""
 
-from . import check, data, functional, nn, optim, penalties, units, weights
+from . import check, data, functional, models, nn, optim, penalties, units, weights
 from .allocator import tune
 from .binding import scaled
 from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck

@@ -293,7 +293,8 @@ LAYERS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("no
           nn.Softmax, nn.LogSoftmax, nn.Identity, lambda: nn.Linear(6, 6), *NOISES[md.Dropout],
           lambda: nn.Conv2d(1, 1, 3, padding=1), lambda: nn.MaxPool2d(3, 1, 1),
           lambda: nn.AvgPool2d(3, 1, 1), nn.GlobalAvgPool2d,
-          lambda: nn.PatchEmbedding(1, 2, (2, 1)), lambda: nn.MultiHeadAttention(3, 3)]
+          lambda: nn.PatchEmbedding(1, 2, (2, 1)), lambda: nn.MultiHeadAttention(3, 3),
+          lambda: md.models.Residual(nn.ReLU(), nn.Identity())]
 ON_IMAGES = {nn.PatchEmbedding: (1, 2, 3), nn.MultiHeadAttention: (2, 3),
              nn.Conv2d: (1, 2, 3), nn.MaxPool2d: (1, 2, 3), nn.AvgPool2d: (1, 2, 3),
              nn.GlobalAvgPool2d: (6, 1, 1)}

@@ -1,0 +1,139 @@
+"""Places: where a network waits for a technique, and how it gets one.
+
+A place is a child with one of these names, with or without a number behind it, in any network:
+
+| name | what it is for | holds, as long as it is empty |
+|---|---|---|
+| `drop` | dropout of units, and its relatives | `nn.Identity` |
+| `dropblock` | DropBlock, behind a convolution or on a skip connection | `nn.Identity` |
+| `sum` | stochastic depth, which leaves out the branch of a residual sum | `Residual` |
+
+`places` lists them and `place` fills them, before `init`.  Parameters, streams and masks are called
+by their path, so those of all other layers stay what they are, bit for bit.
+"""
+
+import copy
+from fnmatch import fnmatchcase
+
+from ..arguments import describe
+from ..nn import Module
+
+PURPOSES = {"drop": "dropout", "dropblock": "DropBlock", "sum": "stochastic depth"}
+
+
+class Residual(Module):
+    """branch(x) + skip(x), the sum that stochastic depth replaces.
+
+    >>> from minidrop.nn import Identity, ReLU
+    >>> from minidrop.tape import Tensor
+    >>> Residual(branch=ReLU(), skip=Identity())(Tensor([-1.0, 2.0]))
+    Tensor(array([-1.,  4.], dtype=float32))
+    """
+
+    def __init__(self, branch, skip):
+        for name, module in (("branch", branch), ("skip", skip)):
+            if not isinstance(module, Module):
+                raise TypeError(f"{name} must be a Module, got {describe(module)}")
+        self.branch, self.skip = branch, skip
+
+    def forward(self, x):
+        return self.branch(x) + self.skip(x)
+
+
+def purpose(path):
+    """What the place at the end of a path is for; None where it is no place.
+
+    >>> purpose("stage1.block2.sum"), purpose("stage1.dropblock2"), purpose("stage1.conv2")
+    ('stochastic depth', 'DropBlock', None)
+    """
+    return PURPOSES.get(path.rpartition(".")[2].rstrip("0123456789"))
+
+
+def places(net):
+    """{path: what it is for} of all places of a network, empty or not.
+
+    >>> from minidrop.models import lenet
+    >>> for path, use in places(lenet()).items():
+    ...     print(f"{path:17} {use}")
+    input.drop        dropout
+    stage1.dropblock  DropBlock
+    stage1.drop       dropout
+    stage2.dropblock  DropBlock
+    stage2.drop       dropout
+    hidden.drop       dropout
+    """
+    return {path: purpose(path) for path in _places(net)}
+
+
+def place(net, pattern, layer):
+    """Put a layer into every place that `pattern` matches, whole or from a dot on.
+
+    `layer` is a Module, of which each place gets a copy, or a function (old, k) -> Module of what
+    is there now and of the number of the place among those that match, from 1.  What takes the
+    place of a sum must keep its children `branch` and `skip`:
+
+        place(net, "*.sum", lambda old, k: StochasticDepth(old.branch, rates[k - 1], old.skip))
+
+    Returns the network, which now needs `init(seed)`.  ValueError, and nothing is changed, for a
+    pattern that matches no place and for a sum that would lose its branch.
+
+    >>> from minidrop.models import lenet
+    >>> from minidrop.units.dropout import Dropout
+    >>> net = place(lenet(), "hidden.drop", Dropout(0.5)).init(seed=0)
+    >>> net.hidden.drop
+    Dropout(p=0.5, scaling='inverted')
+    """
+    there = _places(net)
+    if not isinstance(pattern, str):
+        raise TypeError(f"pattern must be a string, got {describe(pattern)}")
+    if not isinstance(layer, Module) and not callable(layer):
+        raise TypeError("layer must be a Module or a function (old, k) -> Module, got "
+                        f"{describe(layer)}")
+    paths = [path for path in there
+             if fnmatchcase(path, pattern) or fnmatchcase(path, "*." + pattern)]
+    if not paths:
+        raise ValueError(f"pattern {pattern!r} matches no place; there are "
+                         f"{', '.join(there) or 'none'}")
+    made = []
+    for k, path in enumerate(paths, 1):
+        parent, name = there[path]
+        old = getattr(parent, name)
+        new = _fresh(layer) if isinstance(layer, Module) else layer(old, k)
+        _check(path, old, new)
+        made.append((parent, name, old, new))
+    for parent, name, old, new in made:
+        known = {module for _, module in old.named_modules()}
+        for _, module in new.named_modules():
+            if module not in known:
+                module.training = old.training
+        setattr(parent, name, new)
+    return net
+
+
+def _places(net):
+    """{path: (parent, name)}."""
+    if not isinstance(net, Module):
+        raise TypeError(f"net must be a Module, got {describe(net)}")
+    found, modules = {}, dict(net.named_modules())
+    for path in filter(purpose, modules):
+        above, _, name = path.rpartition(".")
+        if above in modules and name in vars(modules[above]):    # and not in a dict of modules
+            found[path] = modules[above], name
+    return found
+
+
+def _fresh(layer):
+    """A copy that has no stream yet: `init` will name one after its path."""
+    new = copy.deepcopy(layer)
+    for _, module in new.named_modules():
+        vars(module).pop("rng", None)
+    return new
+
+
+def _check(path, old, new):
+    if not isinstance(new, Module):
+        raise TypeError(f"layer must give a Module for {path}, got {describe(new)}")
+    if purpose(path) == PURPOSES["sum"] and any(
+            getattr(new, name, None) is not getattr(old, name) for name in ("branch", "skip")):
+        raise ValueError(f"the layer for {path} must keep its children branch and skip, got "
+                         f"{type(new).__name__}")

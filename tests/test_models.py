@@ -1,0 +1,230 @@
+"""Models: shapes, parameters, places and what filling a place leaves alone."""
+
+import numpy as np
+import pytest
+
+import minidrop as md
+from minidrop import Forbid, Noise, models, nn
+from minidrop.xp import host
+
+BUILT = {
+    "mlp": (lambda: models.mlp(784, 256, 64, 10), (1, 28, 28)),
+    "lenet": (models.lenet, (1, 28, 28)),
+    "vgg_small": (models.vgg_small, (3, 32, 32)),
+}
+every_model = pytest.mark.parametrize("name", BUILT)
+
+
+def images(shape, n=2, seed=1):
+    return md.gaussian(seed, (n, *shape))
+
+
+class Halved(nn.Module):
+    """Stands for stochastic depth: half the branch, under the same names."""
+
+    def __init__(self, branch, skip):
+        self.branch, self.skip = branch, skip
+
+    def forward(self, x):
+        return 0.5 * self.branch(x) + self.skip(x)
+
+
+def residual():
+    return nn.Sequential(first=nn.Linear(4, 4), sum=models.Residual(
+        branch=nn.Sequential(linear=nn.Linear(4, 4), drop=nn.Identity()), skip=nn.Identity()))
+
+
+# --- the models ----------------------------------------------------------------------------------
+
+@every_model
+def test_logits_loss_and_gradients_are_float32(name, xp, backend):
+    build, shape = BUILT[name]
+    net = build().init(0).to(backend)
+    x, y = xp.asarray(images(shape)), xp.asarray(np.array([3, 7]))
+    assert net.eval()(x).shape == (2, 10)
+    loss = md.cross_entropy(net.train()(x), y)
+    loss.backward()
+    found = {str(a.dtype) for w in net.parameters() for a in (w.data, w.grad)}
+    assert found | {str(loss.dtype)} == {"float32"}
+
+
+@every_model
+def test_the_same_seed_gives_the_same_logits_bit_for_bit(name):
+    build, shape = BUILT[name]
+    first, second, other = (build().init(seed).eval()(images(shape)).data for seed in (3, 3, 4))
+    assert (first == second).all() and (first != other).any()
+
+
+@every_model
+def test_evaluation_draws_nothing_with_every_place_for_dropout_filled(name):
+    build, shape = BUILT[name]
+    net = models.place(build(), "*drop", md.Dropout(0.5)).init(0).eval()
+    filled = [m for _, m in net.named_modules() if isinstance(m, Noise)]
+    assert filled
+    for m in filled:
+        m.rng = Forbid()
+    net(images(shape))
+    with pytest.raises(AssertionError, match="no noise is allowed"):
+        net.train()(images(shape))
+
+
+def sizes_between(net, x):
+    """The shapes after each child of a chain, the batch left out."""
+    shapes = {}
+    for name, layer in vars(net).items():
+        if isinstance(layer, nn.Module):
+            x = layer(x)
+            shapes[name] = x.shape[1:]
+    return shapes
+
+
+def test_lenet_has_the_shapes_of_its_docstring():
+    net = models.lenet().init(0)
+    assert sizes_between(net.stage1, images((1, 28, 28)))["conv"] == (20, 24, 24)
+    assert sizes_between(net, images((1, 28, 28))) == {
+        "input": (1, 28, 28), "stage1": (20, 12, 12), "stage2": (50, 4, 4), "flatten": (800,),
+        "hidden": (500,), "out": (10,)}
+
+
+def test_vgg_small_has_the_shapes_of_its_docstring():
+    net = models.vgg_small().init(0)
+    assert sizes_between(net, images((3, 32, 32))) == {
+        "input": (3, 32, 32), "stage1": (32, 16, 16), "stage2": (64, 8, 8), "flatten": (4096,),
+        "hidden": (512,), "out": (10,)}
+
+
+@pytest.mark.parametrize("build, shape", [
+    (lambda: models.lenet(channels=3, size=17, classes=4), (3, 17, 17)),
+    (lambda: models.vgg_small(channels=1, size=7, classes=4), (1, 7, 7)),
+    (lambda: models.mlp(12, 4), (12,)),
+])
+def test_models_for_other_images_and_classes(build, shape):
+    assert build().init(0)(images(shape)).shape == (2, 4)
+
+
+@pytest.mark.parametrize("build, sentence", [
+    (lambda: models.lenet(size=15), "size must be a whole number of at least 16, got 15"),
+    (lambda: models.vgg_small(size=3), "size must be a whole number of at least 4, got 3"),
+    (lambda: models.mlp(10), r"sizes must be at least two, .* got \(10,\)"),
+    (lambda: models.mlp(10, 0), "n_out must be a whole number of at least 1, got 0"),
+])
+def test_a_size_of_which_nothing_is_left_is_refused(build, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        build()
+
+
+# --- places --------------------------------------------------------------------------------------
+
+def test_places_are_found_in_any_network_and_say_what_they_are_for():
+    net = nn.Sequential(nn.Linear(2, 2), drop=nn.Identity(), tail=residual())
+    assert models.places(net) == {"drop": "dropout", "tail.sum": "stochastic depth",
+                                  "tail.sum.branch.drop": "dropout"}
+    assert models.places(nn.Sequential(nn.Linear(2, 2), md.Dropout(0.5))) == {}
+    net.table = {"drop": nn.Identity()}
+    assert "table.drop" not in models.places(net)             # nobody could set it
+
+
+@every_model
+def test_empty_places_hold_the_identity_and_stay_places_when_filled(name):
+    net = BUILT[name][0]()
+    there = models.places(net)
+    assert "dropout" in there.values()
+    modules = dict(net.named_modules())
+    assert {type(modules[path]) for path in there} == {nn.Identity}
+    assert models.places(models.place(net, "*", md.Dropout(0.1))) == there
+
+
+@every_model
+def test_filling_a_place_leaves_weights_and_masks_of_all_others_their_bits(name, xp, backend):
+    build, shape = BUILT[name]
+    first, second = [path for path, use in models.places(build()).items() if use == "dropout"][-2:]
+    nets = [models.place(build(), second, md.Dropout(0.5)), models.place(build(), second,
+            md.Dropout(0.5))]
+    models.place(nets[1], first, md.Dropout(0.3))
+    x = xp.asarray(images(shape))
+    for net in nets:
+        net.init(0).to(backend)(x)
+    one, two = (dict(net.walk()) for net in nets)
+    assert one.keys() == two.keys()
+    for path, w in nets[0].named_parameters():
+        np.testing.assert_array_equal(host(w.data), host(two[path].data), err_msg=path)
+    np.testing.assert_array_equal(host(one[second].noise), host(two[second].noise))
+    assert two[first].noise is not None
+
+
+def test_every_place_gets_a_layer_of_its_own_with_its_own_stream():
+    layer = md.Dropout(0.5).init(7)
+    net = models.place(models.mlp(8, 8, 8, 3), "hidden*.drop", layer)
+    with pytest.raises(ValueError, match=r"call model\.init"):
+        net.hidden1.drop(images((8,)))            # not the stream of the layer that was copied
+    net.init(0)(images((8,)))
+    assert net.hidden1.drop is not net.hidden2.drop is not layer
+    assert (net.hidden1.drop.noise != net.hidden2.drop.noise).any()
+
+
+def test_a_function_sees_what_is_there_and_the_number_of_the_place():
+    seen = []
+
+    def make(old, k):
+        seen.append((type(old), k))
+        return md.Dropout(k / 10)
+
+    net = models.place(models.mlp(8, 8, 8, 3), "drop", make)
+    assert seen == [(nn.Identity, 1), (nn.Identity, 2), (nn.Identity, 3)]
+    assert [net.input.drop.p, net.hidden1.drop.p, net.hidden2.drop.p] == [0.1, 0.2, 0.3]
+
+
+def test_a_sum_is_replaced_under_the_paths_of_its_branch_and_skip():
+    plain, halved = residual(), residual()
+    models.place(halved, "sum", lambda old, k: Halved(old.branch, old.skip))
+    models.place(halved, "drop", md.Dropout(0.5))
+    plain.init(3), halved.init(3)
+    assert [path for path, _ in plain.walk()] == [path for path, _ in halved.walk()]
+    for path, w in plain.named_parameters():
+        np.testing.assert_array_equal(w.data, dict(halved.named_parameters())[path].data)
+    x = images((4,))
+    due = plain.first(x) + 0.5 * plain.sum.branch(plain.first(x))
+    np.testing.assert_array_equal(halved.eval()(x).data, due.data)
+
+
+def test_what_is_placed_takes_the_mode_of_what_was_there():
+    net = residual().eval()
+    net.sum.branch.linear.train()                 # on purpose: nobody else may touch it
+    models.place(net, "sum", lambda old, k: Halved(old.branch, old.skip))
+    models.place(net, "drop", md.Dropout(0.5))
+    on = [path for path, m in net.named_modules() if m.training]
+    assert on == ["sum.branch.linear"]
+
+
+@pytest.mark.parametrize("pattern, layer, kind, sentence", [
+    ("stage9.drop", md.Dropout(0.5), ValueError, "'stage9.drop' matches no place; there are "
+     "first.drop, sum, sum.branch.drop"),
+    ("rop", md.Dropout(0.5), ValueError, "'rop' matches no place"),
+    ("sum.branch.linear", md.Dropout(0.5), ValueError, "matches no place"),
+    ("sum", md.Dropout(0.5), ValueError, "the layer for sum must keep its children branch and "
+     "skip, got Dropout"),
+    ("*", md.Dropout(0.5), ValueError, "the layer for sum must keep"),
+    ("drop", lambda old, k: 0.5, TypeError, "layer must give a Module for first.drop, got float"),
+    ("drop", 0.5, TypeError, "layer must be a Module or a function"),
+    (3, md.Dropout(0.5), TypeError, "pattern must be a string, got int 3"),
+])
+def test_a_wrong_place_or_layer_is_refused_in_one_sentence_and_changes_nothing(
+        pattern, layer, kind, sentence):
+    net = residual()
+    net.first = nn.Sequential(nn.Linear(4, 4), drop=nn.Identity())
+    before = repr(net)
+    with pytest.raises(kind, match=sentence):
+        models.place(net, pattern, layer)
+    assert repr(net) == before
+
+
+@pytest.mark.parametrize("use", [models.places, lambda net: models.place(net, "drop", nn.ReLU())])
+def test_places_needs_a_network(use):
+    with pytest.raises(TypeError, match="net must be a Module, got str 'lenet'"):
+        use("lenet")
+
+
+@pytest.mark.parametrize("parts, name", [((None, nn.ReLU()), "branch"), ((nn.ReLU(), 3), "skip")])
+def test_a_sum_is_made_of_modules(parts, name):
+    with pytest.raises(TypeError, match=f"{name} must be a Module"):
+        models.Residual(*parts)
