@@ -30,6 +30,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_house.py": "reads source text",
     "test_interrupt.py": "signals come to the process, not to arrays",
     "test_import.py": "times imports in a Python of its own",
+    "test_kill.py": "kills processes",
     "test_lessons.py": "runs the lessons as a user does",
     "test_memory.py": "looks at the host's memory and garbage collector",
     "test_readme.py": "reads the README",
