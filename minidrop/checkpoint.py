@@ -1,9 +1,10 @@
 """A run on disk: what a later process needs to end in the same bits as an undisturbed run.
 
-Kept are the parameters and buffers of the model, the state of the optimizer, the position of every
-stream, the losses and scores so far, and with them the place within the epoch; schedules follow
-from the step.  Kept too is what must be the same for a run to go on: its settings.  Not kept is
-what a module holds in plain attributes and changes while it trains: make that a buffer.
+Kept are the parameters and buffers of the model and which of them are frozen, the state of the
+optimizer, the position of every stream, the losses and scores so far, and with them the place
+within the epoch; schedules follow from the step.  Kept too is what must be the same for a run to go
+on: its settings.  Not kept is what a module holds in plain attributes and changes while it trains:
+make that a buffer.
 
 When: at the start, after every epoch, and within an epoch after the step in which Ctrl-C came or
 SECONDS had gone since the last time.  Saving within epochs takes at most one part in SHARE of the
@@ -90,8 +91,9 @@ class Checkpoint:
         arrays["history/losses"] = xp.array(losses, dtype="float64")
         arrays["history/scores"] = xp.array(scores, dtype="float64")
         facts = {"format": FORMAT, "settings": self.settings, "epochs": epochs,
-                 "step": len(losses), "streams": {
-                     name: stream.state for name, stream in self._all_streams().items()}}
+                 "step": len(losses),
+                 "frozen": [path for path, w in self.net.named_parameters() if not w.requires_grad],
+                 "streams": {name: stream.state for name, stream in self._all_streams().items()}}
         try:
             files.write(self.path, arrays, facts)
         except OSError as error:
@@ -128,6 +130,8 @@ class Checkpoint:
             parts[part][rest] = array
         self.net.load_state_dict(parts["model"])
         self.optimizer.load_state_dict(parts["optimizer"], self.net)
+        for path, w in self.net.named_parameters():
+            w.requires_grad = path not in facts["frozen"]
         for name, stream in self._all_streams(make=True).items():
             stream.state = facts["streams"][name]
         self.step, self.due = facts["step"], time.monotonic() + SECONDS

@@ -62,10 +62,10 @@ def run(name, path=None, recorder=None):
     """The digest of all that a run leaves behind."""
     net, shape = NETWORKS[name]()
     x, y = md.gaussian(1, (EXAMPLES, *shape)), md.integers(2, 3, EXAMPLES)
-    history = md.fit(net.init(0), md.optim.SGD(lr=0.05, momentum=0.9),
-                     md.data.Splits((x, y), (x[:9], y[:9]), None), EPOCHS, batch_size=BATCH,
-                     schedules={"drop*.p": np.linspace(0, 0.5, STEPS)}, batch=jitter,
-                     checkpoint=path, recorder=recorder, progress=False)
+    optimizer = {"mlp": md.optim.SGD(lr=0.05, momentum=0.9), "conv": md.optim.AdamW(lr=0.01)}[name]
+    history = md.fit(net.init(0), optimizer, md.data.Splits((x, y), (x[:9], y[:9]), None), EPOCHS,
+                     batch_size=BATCH, schedules={"drop*.p": np.linspace(0, 0.5, STEPS)},
+                     batch=jitter, checkpoint=path, recorder=recorder, progress=False)
     found = hashlib.sha256()
     for array in (*net.state_dict().values(), *history):
         found.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())

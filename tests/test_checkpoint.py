@@ -1,6 +1,9 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +106,31 @@ def test_the_same_objects_may_go_on(tmp_path):
         run(path=tmp_path / "run", net=net, optimizer=sgd, recorder=stop_at(1))
     assert step_of(tmp_path / "run") == 0         # the start is saved too
     assert bits(*run(path=tmp_path / "run", net=net, optimizer=sgd)) == bits(*run())
+
+
+@pytest.mark.parametrize("optimizer", [
+    lambda: md.optim.SGD(lr=0.2), lambda: md.optim.SGD(0.1, 0.9, nesterov=True, weight_decay=0.01),
+    md.optim.Adam, lambda: md.optim.AdamW(lr=0.01, weight_decay=0.1)])
+def test_every_optimizer_goes_on_with_parameters_that_were_frozen_or_not(xp, backend, tmp_path,
+                                                                         optimizer):
+    def build():
+        return network().init(7).to(backend)
+
+    def thaw(stop):
+        def recorder(step, net, loss):            # frozen in steps 1 to 4
+            if step in (0, 4):
+                net.linear1.weight.requires_grad = step == 4
+            if step == stop:
+                ctrl_c()
+        return recorder
+
+    whole = run(xp, net=build(), optimizer=optimizer(), recorder=thaw(None))
+    for stop in (2, 5):
+        with pytest.raises(KeyboardInterrupt):
+            run(xp, path=tmp_path / "run", net=build(), optimizer=optimizer(),
+                recorder=thaw(stop))
+    found = run(xp, path=tmp_path / "run", net=build(), optimizer=optimizer())
+    assert bits(*found) == bits(*whole)
 
 
 @pytest.mark.parametrize("epochs", [True, False])
@@ -296,6 +324,44 @@ def test_a_new_part_that_was_cleared_before_its_lock_is_made_again(tmp_path, mon
     monkeypatch.setattr(files, "_lock", late)
     files.write(tmp_path / "run", {"x": X}, {})
     assert cleared and os.listdir(tmp_path) == ["run"]
+
+
+SCRIPT = """
+import resource, sys
+from tests.test_checkpoint import run
+
+run(path=sys.argv[1], recorder=lambda step, *_: step == 7 and resource.setrlimit(
+    resource.RLIMIT_FSIZE, (1000, 1000)))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_limit_of_the_system_on_file_sizes_is_told_in_one_sentence(tmp_path):
+    done = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path / "run"], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        f"File too large: the checkpoint {tmp_path / 'run'} after step 9 could not be written; the "
+        "last good one, after step 6, stays")
+    assert os.listdir(tmp_path) == ["run"] and step_of(tmp_path / "run") == 6
+    assert bits(*run(path=tmp_path / "run")) == bits(*run())
+
+
+def test_two_at_once_do_each_other_no_harm(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
+    found, together = [], threading.Barrier(3)
+
+    def work():
+        together.wait(30)
+        found.append(bits(*run(path=tmp_path / "run")))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == 3 * [bits(*run())] and os.listdir(tmp_path) == ["run"]
 
 
 def test_the_path_holds_when_the_run_changes_its_folder(tmp_path, monkeypatch):
