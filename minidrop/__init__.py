@@ -1,6 +1,6 @@
 """minidrop: the dropout family, written out.  This file holds names only."""
 
-from . import check, data, functional, inputs, models, nn, optim, penalties, units, weights
+from . import check, data, functional, inputs, models, nn, norms, optim, penalties, units, weights
 from .allocator import tune
 from .binding import scaled
 from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
@@ -30,6 +30,8 @@ from .functional import (
 from .inputs.flip_crop import crop, crop_offsets, flip, flip_crop, flip_mask
 from .nn import Module, Noise, Parameter, noise_on
 from .noise import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
+from .norms.batch_norm import BatchNorm, batch_norm
+from .norms.normalise import normalise
 from .penalties.l1 import l1
 from .penalties.l2 import l2
 from .tape import Tensor, grad, no_grad

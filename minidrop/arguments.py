@@ -88,6 +88,40 @@ def several(things, name="params"):
     return found
 
 
+def axes_of(axes, shape):
+    """`axes`, an int or several, as a sorted tuple of axes of `shape`, none of them empty.
+
+    >>> axes_of((-1, 1), (2, 3, 4))
+    (1, 2)
+    """
+    given = axes if isinstance(axes, tuple | list) else (axes,)
+    whole = [count(axis, "axes", least=-len(shape)) for axis in given]
+    if not whole or max(whole) >= len(shape) or len({a % len(shape) for a in whole}) < len(whole):
+        raise ValueError(f"axes must be different axes of an array of shape {shape}, got {axes!r}")
+    found = tuple(sorted(axis % len(shape) for axis in whole))
+    if any(shape[axis] == 0 for axis in found):
+        raise ValueError(f"x of shape {shape} has nothing to average along axes {axes!r}")
+    return found
+
+
+def fitting(v, x, name):
+    """The array or Tensor `v` in x's dtype, if it broadcasts to x's shape; None stays None."""
+    if v is None:
+        return None
+    shape: Any = getattr(v, "shape", None)
+    lead = -1 if shape is None else len(x.shape) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
+        raise ValueError(f"{name} must broadcast to x's shape {x.shape}, got {describe(v)}")
+    return v if floating(v, name).dtype == x.dtype else v.astype(x.dtype)
+
+
+def vector(v, n, name):
+    """`v` itself, if it is None or an array of shape (n,), one number for each channel."""
+    if v is not None and getattr(v, "shape", None) != (n,):
+        raise ValueError(f"{name} must be an array of shape ({n},), got {describe(v)}")
+    return v
+
+
 def keep_mask(mask, shape, name="mask"):
     """A boolean array that broadcasts to `shape` (and not beyond); 0/1 numbers are converted."""
     if not hasattr(getattr(mask, "dtype", None), "kind"):

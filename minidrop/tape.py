@@ -290,4 +290,6 @@ def _seed(y, g, create_graph):
     if getattr(g, "shape", None) != y.shape:
         raise ValueError(f"g must have y's shape {y.shape}, got {describe(g)}")
     array_module(y.data, data_of(g))              # refuses a mixture
-    return (g if isinstance(g, Tensor) else Tensor(g)) if create_graph else data_of(g)
+    if create_graph:
+        return g if isinstance(g, Tensor) else Tensor(g)
+    return data_of(g)[...]                        # a new object for every walk

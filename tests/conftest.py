@@ -37,6 +37,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_strict.py": "tests the stand-in itself",
     "test_ties.py": "reads source text",
     "parity/test_functions.py": "PyTorch here is the CPU's",
+    "parity/test_norms.py": "PyTorch here is the CPU's",
     "parity/test_optim.py": "PyTorch here is the CPU's",
     "parity/test_models.py": "PyTorch here is the CPU's",
     "parity/test_torch.py": "PyTorch here is the CPU's",

@@ -62,6 +62,9 @@ NO_DATA = THINGS | values(X, (X,), (X, LABELS, X), (X, LABELS[:3]), (X[:0], LABE
 NO_PARAMS = THINGS | values(1.0, [], [1.0], [X, LABELS], [X, "w"], LABELS, net())
 NO_BETAS = NO_RATE | values(0.9, (0.9,), (0.9, 1.0), (-0.1, 0.9), (0.9, "b"), (0.9, math.nan))
 EMPTY = X[:0]
+NO_VECTOR = values("w", 1.0, X, X[0, :2], [1.0, 1.0, 1.0])
+NO_WEIGHT = values("w", 1.0, X[:, :2], X[None], [1.0, 1.0, 1.0], LABELS[:3])
+NO_AXES = values(None, "0", 2, -3, (), (0, 0), (0, -2), 0.5, (0, 1.0))
 IMAGES = np.ones((2, 4, 5, 5), "float32")
 FILTERS = np.ones((6, 2, 3, 3), "float32")
 NO_IMAGES = NO_FLOATS | values(X, IMAGES[0], IMAGES[:, :0], IMAGES[..., :0])
@@ -87,6 +90,11 @@ WRONG = {
     "all_masks": ({"n": 2}, {"n": (THINGS | values(-1, 21, 2.0, math.nan))}),
     "attention": ({"q": X, "k": X, "v": X}, {name: NO_FLOATS | values(X[0], EMPTY, X[None])
                                             for name in "qkv"}),
+    "BatchNorm": ({"channels": 3}, {"channels": NO_COUNT, "eps": NO_SIZE, "affine": FREE,
+                                    "momentum": NO_RATE.filter(lambda k: k is not None)}),
+    "batch_norm": ({"x": X}, {"x": NO_FLOATS | values(EMPTY, X[:1], X[0], np.ones((1,) * 6)),
+                              "mean": NO_VECTOR, "var": NO_VECTOR, "weight": NO_VECTOR,
+                              "bias": NO_VECTOR, "eps": NO_SIZE}),
     "bernoulli": ({"rng": 0, "q": 0.5, "shape": 3},
                   {"rng": NO_RNG, "q": NO_RATE, "shape": NO_SHAPE}),
     "avg_pool2d": ({"x": IMAGES, "size": 2}, POOLS),
@@ -161,6 +169,10 @@ WRONG = {
     "mse_loss": ({"y": X, "target": X},
                  {"y": NO_FLOATS | values(X[0], EMPTY),
                   "target": THINGS | values(1.0, X[0], X[:, :1])}),
+    "normalise": ({"x": X, "axes": 0},
+                  {"x": NO_FLOATS | values(EMPTY), "axes": NO_AXES, "eps": NO_SIZE,
+                   "weight": NO_WEIGHT, "bias": NO_WEIGHT,
+                   "known": values("three", 1j, 1.0, (), (X, X), (X[:1],), X[:1])}),
     "noise_on": ({"model": net()}, {"model": NO_MODEL}),
     "patches": ({"x": IMAGES, "size": 5}, {"x": NO_IMAGES | values(IMAGES[..., 1:]),
                                            "size": NO_PAIR | values(2, (5, 2))}),
@@ -187,6 +199,7 @@ WRONG = {
     "nn.PatchEmbedding": ({"n_in": 1, "width": 2, "patch": 2},
                           {"n_in": NO_COUNT, "width": NO_COUNT, "patch": NO_PAIR}),
     "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
+    "nn.constant": ({"value": 0}, {"value": NO_NUMBER | values(math.nan, math.inf)}),
     "nn.fan_in_uniform": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
     "optim.Adam": ({}, {"lr": NO_SIZE, "betas": NO_BETAS, "eps": NO_SIZE | values(0, 1e-300),
                         "weight_decay": NO_SIZE}),

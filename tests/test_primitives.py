@@ -51,6 +51,12 @@ INDICES = [(6, np.array([0, 2, 2, 5])), (6, 3), (6, slice(None, None, -2)), (6, 
            ((4, 3), np.array([[1, 1], [0, 1]])),
            ((4, 3), np.array([True, False, True, True]))]
 
+NORMAL = [((4, 3), (3,), (0,)), ((4, 3), (), (0,)), ((4, 3), (4, 3), (0,)), ((5,), (1,), (0,)),
+          ((2, 3, 4), (1, 3, 1), (0, 2)), ((2, 3, 2, 2), (1, 3, 1, 1), (0, 2, 3)),
+          ((2, 3, 2, 2), (1, 3, 1, 2), (0, 2)), ((4, 1, 3), (1, 1, 1), (0, 1, 2)),
+          ((3, 4), (4,), (1,)), ((3, 4), (3, 4), (1,)), ((2, 3, 4), (3, 4), (1, 2)),
+          ((2, 3, 4), (1, 3, 1), (2,)), ((2, 2, 3, 2), (2, 3, 1), (2, 3)), ((0, 3), (3,), (1,))]
+
 reduced = [case(numbers(*shape), **params) for shape, params in REDUCED]
 pairs = [case(numbers(*a), numbers(*b, seed=1)) for a, b in PAIRS]
 targets = [case(numbers(4, 3), np.array([0, 2, 2, 1])), case(numbers(1, 1), np.array([0])),
@@ -131,6 +137,13 @@ SAMPLES = {
                            padding=p) for k, s, p in map(dict.values, WINDOWS)],
     "softmax_cross_entropy": targets,
     "softmax_residual": targets,
+    "normal": [case(numbers(*x), numbers(*w, seed=1) if w else 1.0,
+                    numbers(*w, seed=2) if w else 0.0,
+                    axes=axes, eps=1e-3) for x, w, axes in NORMAL],
+    "rescale": [case(numbers(*x), numbers(*s, seed=1), positive(*s), numbers(*w, seed=2),
+                     numbers(*w, seed=3), eps=1e-3) for x, s, w in
+                [((4, 3), (1, 3), (1, 3)), ((2, 3, 2, 2), (1, 3, 1, 1), (1, 3, 1, 1)),
+                 ((2, 3, 4), (3, 1), (3, 4)), ((0, 3), (1, 3), (1, 3)), ((1, 3), (4, 3), (3,))]],
     "masked": [case(numbers(*a), mask(*b), scale) for a, b, scale in [
         ((2, 3), (2, 3), 2.0), ((2, 3), (3,), 0.0), ((2, 3, 4), (2, 3, 1), 1.25), ((), (), 3.0),
         ((0, 3), (3,), 2.0)]],

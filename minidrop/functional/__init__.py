@@ -1,5 +1,6 @@
 """Functions that networks are made of; arrays give arrays, Tensors give Tensors."""
 
+from ..ops.normal import moments, normal, rescale
 from .attention import attention, patches
 from .images import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d, unfold
 from .vectors import (
@@ -24,5 +25,5 @@ from .vectors import (
 
 __all__ = ["accuracy", "attention", "avg_pool2d", "conv2d", "cross_entropy", "exp", "gelu",
            "global_avg_pool2d", "linear", "log", "log_softmax", "masked", "max_pool2d", "maximum",
-           "mse_loss", "patches", "relu", "selu", "sigmoid", "softmax", "sqrt", "tanh", "unfold",
-           "where"]
+           "moments", "mse_loss", "normal", "patches", "relu", "rescale", "selu", "sigmoid",
+           "softmax", "sqrt", "tanh", "unfold", "where"]

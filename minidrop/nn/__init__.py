@@ -14,6 +14,7 @@ from .layers import (
     Sigmoid,
     Softmax,
     Tanh,
+    constant,
     fan_in_uniform,
 )
 from .module import Module, Noise, NotInitialised, Parameter, noise_on
@@ -21,4 +22,4 @@ from .module import Module, Noise, NotInitialised, Parameter, noise_on
 __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Identity",
            "Linear", "LogSoftmax", "MaxPool2d", "Module", "MultiHeadAttention", "Noise",
            "NotInitialised", "Parameter", "PatchEmbedding", "ReLU", "Sequential", "Sigmoid",
-           "Softmax", "Tanh", "fan_in_uniform", "noise_on"]
+           "Softmax", "Tanh", "constant", "fan_in_uniform", "noise_on"]

@@ -3,9 +3,10 @@
 import math
 from functools import partial
 
-from ..arguments import count, describe, option
+from ..arguments import count, describe, number, option
 from ..functional import gelu, linear, log_softmax, relu, selu, sigmoid, softmax, tanh
 from ..noise import uniform
+from ..xp import array_module
 from .module import Module, Parameter
 
 
@@ -16,6 +17,15 @@ def fan_in_uniform(fan_in):
 
 def _symmetric(bound, rng, shape):
     return (uniform(rng, shape) * 2 - 1) * bound
+
+
+def constant(value):
+    """The rule that starts every entry at `value`."""
+    return partial(_filled, number(value, "value", least=-math.inf))
+
+
+def _filled(value, rng, shape):
+    return array_module().full(shape, value, "float32")
 
 
 class Linear(Module):

@@ -101,6 +101,8 @@ class Module:
         the module.
         """
         for path, thing in self.walk():
+            if isinstance(thing, Module):
+                thing.reset()
             if isinstance(thing, Parameter):
                 value = thing.rule(Stream(seed, path), thing.shape)
                 if getattr(value, "shape", None) != thing.shape:
@@ -111,6 +113,9 @@ class Module:
                 thing.rng, thing.noise = Stream(seed, path), None
         self._births += 1
         return self
+
+    def reset(self):
+        """Give the buffers their first values; `init` calls it for every module."""
 
     def train(self, mode=True):
         """Switch the whole tree to training (with False, to evaluation).  Returns the module."""
@@ -174,8 +179,8 @@ class Module:
             odd = sorted(places.keys() ^ state.keys())
             raise ValueError("state must have the paths of this model; these differ: "
                              f"{', '.join(odd)}")
-        for path, (_, _, shape) in places.items():
-            if floating(state[path], f"state[{path!r}]").shape != shape:
+        for path, (thing, name, shape) in places.items():
+            if _like(state[path], getattr(thing, name, None), f"state[{path!r}]").shape != shape:
                 raise ValueError(f"state[{path!r}] must have shape {shape}, got "
                                  f"{state[path].shape}")
         for path, (thing, name, _) in places.items():
@@ -192,6 +197,15 @@ class Module:
                     if isinstance(v, Module)]
         end = "\n" if children else ""
         return f"{type(self).__name__}({', '.join(own)}{''.join(children)}{end})"
+
+
+def _like(array, now, name):
+    """`array`, if it holds floats, or whole numbers where `now`, a buffer that counts, does."""
+    if now is None or now.dtype.kind == "f":
+        return floating(array, name)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold whole numbers, got {array.dtype}")
+    return array
 
 
 def _walk(path, thing, seen):

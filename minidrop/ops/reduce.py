@@ -30,7 +30,7 @@ def mean(x, axis=None, keepdims=False): return x.mean(axis, keepdims=keepdims)
 
 
 mean.vjps(lambda g, y, x, axis=None, keepdims=False:
-          spread(g * (y.size / x.size), x, axis, keepdims))
+          spread(g * (y.size / max(1, x.size)), x, axis, keepdims))
 
 
 @primitive
