@@ -40,6 +40,12 @@ def test_activations_2_the_tanh_form_is_at_most_5e_4_off(xp):
     assert 4e-4 < off.max() < 5e-4
 
 
+def test_activations_2_by_hand(xp):
+    x = [-3.0, -0.5, 0.0, 1.0, 2.5]
+    due = [v / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))) for v in x]
+    np.testing.assert_allclose(host(md.gelu(xp.asarray(x))), due, rtol=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (4, 3), (2, 3, 4)])
 def test_gelu_in_passes_is_its_composite(shape, xp):
     x = xp.asarray(3 * np.random.default_rng(0).standard_normal(shape))

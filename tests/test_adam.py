@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from minidrop import nn
-from minidrop.optim import Adam, AdamW
+from minidrop.optim import Adam, AdamW, cosine, warmup
+from tests import test_checkpoint
 from tests.test_optim import DECAY, LR, run
 
 GRADIENTS = [1.0, -0.5, 2.0, 0.25, 0.0, 1e-4]
@@ -72,6 +73,18 @@ def test_a_parameter_that_was_frozen_for_a_while_has_its_own_count():
     counts = {key: int(t) for key, t in adam.state_dict().items() if key.startswith("step.")}
     assert counts == {"step.weight": 4, "step.bias": 2}
     assert net.bias.item() == pytest.approx(before - LR, rel=1e-5)     # as a second step of its own
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_a_run_that_is_broken_off_ends_in_the_bits_of_an_undisturbed_one(kind, tmp_path):
+    def outcome(**changes):
+        rates = warmup(cosine(0.1, test_checkpoint.EPOCHS * test_checkpoint.STEPS), 4)
+        return test_checkpoint.run(optimizer=kind(), schedules={"lr": rates}, **changes)
+
+    whole, path = outcome(), tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        outcome(path=path, recorder=test_checkpoint.stop_at(7))
+    assert test_checkpoint.bits(*outcome(path=path)) == test_checkpoint.bits(*whole)
 
 
 def test_the_settings_show():

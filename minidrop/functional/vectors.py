@@ -38,7 +38,8 @@ def linear(x, weight, bias=None):
 def gelu(x, approximate="tanh"):
     """x times the chance that a standard normal number is below x.
 
-    In its tanh form, at most 5e-4 off, or with `approximate="none"` exactly, which needs SciPy.
+    In its tanh form, at most 5e-4 off, or with `approximate="none"`, PyTorch's default, exactly,
+    which needs SciPy.
 
     >>> import numpy as np
     >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)

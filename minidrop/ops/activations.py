@@ -60,7 +60,7 @@ def _gelu(y, x):
     _tanh_of_cubic(x, y)
     y += 1
     y *= x
-    y *= 0.5                                                              # Eq. (activations.2)
+    y *= 0.5
 
 
 def _gelu_slope(slope, x, g):                     # (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh(u(x))
@@ -92,7 +92,7 @@ def _tanh_of_cubic(x, out):
 
 
 def _gelu_composite(x):
-    return 0.5 * x * (1 + tanh(SLOPE * (x + CUBE * x * x * x)))
+    return 0.5 * x * (1 + tanh(SLOPE * (x + CUBE * x * x * x)))           # Eq. (activations.2)
 
 
 gelu_tanh.vjps(lambda g, y, x: in_passes(_gelu_slope, x, g), twin=_gelu_composite)
@@ -120,10 +120,8 @@ def selu(x):
 
 def _selu(y, x):
     xp = array_module(x)
-    xp.expm1(xp.minimum(x, 0, out=y), out=y)
-    y *= SELU_ALPHA
-    y += xp.maximum(x, 0)
-    y *= SELU_LAMBDA                                                      # Eq. (activations.3)
+    below = SELU_ALPHA * xp.expm1(xp.minimum(x, 0))
+    y[...] = SELU_LAMBDA * (xp.maximum(x, 0) + below)                     # Eq. (activations.3)
 
 
 SATURATED = SELU_LAMBDA * SELU_ALPHA              # below 0 the slope is y + lambda alpha

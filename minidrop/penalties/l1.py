@@ -10,8 +10,8 @@ $$ R(w) = \sum_i |w_i|                                                          
 From (l1.1): its gradient is the sign, whatever the size; 0 at 0
 $$ \partial R / \partial w_i = \mathrm{sign}(w_i)                                  \tag{l1.2} $$
 Tibshirani 1996, orthonormal designs: small weights become exactly zero, the others move by lambda
-$$ \arg\min_w \; \tfrac12 (w - u)^2 + \lambda |w| = \mathrm{sign}(u) \max(|u| - \lambda, 0)
-                                                                                   \tag{l1.3} $$
+$$ \mathrm{argmin}_w \left( \tfrac12 (w - u)^2 + \lambda |w| \right)
+   = \mathrm{sign}(u) \max(|u| - \lambda, 0)                                       \tag{l1.3} $$
 
 Without noise  The same: the penalty is a part of the training loss, and `evaluate` does without it.
 

@@ -9,7 +9,7 @@ Symbols  $w$ the incoming weights of one unit, $c$ the limit.
 Srivastava 2014, section 5.1: after each update, back onto the ball of radius c
 $$ \Pi(w) = w \, \min(1, \; c / \lVert w \rVert_2)                           \tag{max_norm.1} $$
 From (max_norm.1): no other point of the ball is as near to w
-$$ \Pi(w) = \arg\min_{\lVert u \rVert \le c} \; \lVert u - w \rVert          \tag{max_norm.2} $$
+$$ \Pi(w) = \mathrm{argmin}_{\lVert u \rVert \le c} \; \lVert u - w \rVert   \tag{max_norm.2} $$
 From (max_norm.1): so a second projection changes nothing
 $$ \Pi(\Pi(w)) = \Pi(w)                                                      \tag{max_norm.3} $$
 
