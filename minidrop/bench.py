@@ -12,143 +12,24 @@ PyTorch's the largest running sum of the allocations and frees in torch.profiler
 import importlib
 import itertools
 import json
-import math
 import os
 import platform
 import statistics
 import tempfile
 import time
 import tracemalloc
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy
 from threadpoolctl import threadpool_info
 from tqdm import tqdm
 
-from . import __version__, nn, xp
+from . import __version__, xp
 from .arguments import count, option
-from .noise import Stream, gaussian, integers
-from .optim import SGD
-from .tape import Tensor
-from .train import train_step
-from .units.dropout import Dropout
+from .workloads import WORKLOADS, reference
 
 BLOCK = 0.02                # seconds that a block lasts at least
 PAUSE = 0.02                # seconds for the threads of the other contender to stop spinning
-OURS = SimpleNamespace(**{name: getattr(nn, name) for name in nn.__all__}, Dropout=Dropout)
-
-
-def reference():
-    """The module torch; ValueError where it is not installed."""
-    try:
-        return importlib.import_module("torch")
-    except ImportError:
-        raise ValueError('bench compares with PyTorch, which is not installed: '
-                         'pip install "minidrop[reference]"') from None
-
-
-# --- workloads: `ours()` and `theirs()` take one step, `check()` compares a few -------------------
-
-def perceptron(lib, sizes, p=0.0):
-    """An MLP of the layers of minidrop or PyTorch: their names and arguments are the same."""
-    layers = [lib.Linear(*sizes[:2])]
-    for shape in itertools.pairwise(sizes[1:]):
-        layers += [lib.ReLU(), *([lib.Dropout(p)] if p else []), lib.Linear(*shape)]
-    return lib.Sequential(*layers)
-
-
-class Training:
-    """One step of momentum SGD on network(lib), x of `shape`: forward, loss, backward, update."""
-
-    def __init__(self, network, shape):
-        torch = reference()
-        self.net, self.twin = network(OURS).init(seed=0), network(torch.nn)
-        self.x = gaussian(Stream(0, "bench/x"), shape)
-        self.y = integers(Stream(0, "bench/y"), 10, shape[:1])
-        self.x2, self.y2 = torch.from_numpy(self.x), torch.from_numpy(self.y)
-        with torch.no_grad():
-            for w, w2 in zip(self.net.parameters(), self.twin.parameters(), strict=True):
-                w2.copy_(torch.from_numpy(w.data))
-        self.sgd = SGD(lr=0.01, momentum=0.9)
-        self.loss2 = torch.nn.functional.cross_entropy
-        self.sgd2 = torch.optim.SGD(self.twin.parameters(), lr=0.01, momentum=0.9)
-
-    def ours(self):
-        """One step of minidrop."""
-        return train_step(self.net, self.sgd, self.x, self.y)
-
-    def theirs(self):
-        """One step of PyTorch."""
-        loss = self.loss2(self.twin(self.x2), self.y2)
-        loss.backward()
-        self.sgd2.step()
-        self.sgd2.zero_grad()                     # as ours, which leaves no gradients behind
-        return loss
-
-    def check(self):
-        """ValueError unless three losses agree to 5 digits, PyTorch's under the masks of ours."""
-        torch = reference()
-        layers = [m for _, m in self.net.named_modules() if isinstance(m, Dropout)]
-        layers2 = [m for m in self.twin.modules() if isinstance(m, torch.nn.Dropout)]
-        hooks = [m2.register_forward_hook(lambda _, inputs, y, m=m: (
-                     inputs[0] * torch.from_numpy(m.noise) / (1 - m.p)))
-                 for m, m2 in zip(layers, layers2, strict=True)]
-        losses = [(float(self.ours()), self.theirs().item()) for step in range(3)]
-        for hook in hooks:
-            hook.remove()
-        for step, (loss, loss2) in enumerate(losses, 1):
-            if not math.isclose(loss, loss2, rel_tol=1e-5):
-                raise ValueError("before anything is timed the losses must agree to 5 digits, got "
-                                 f"{loss:.8g} in minidrop, {loss2:.8g} in PyTorch at step {step}")
-
-
-class DropoutAlone:
-    """Forward and backward of dropout on an array of `shape`."""
-
-    def __init__(self, p, shape):
-        torch = reference()
-        self.p, self.drop, self.drop2 = p, Dropout(p).init(seed=0), torch.nn.Dropout(p)
-        x, self.g = (gaussian(Stream(0, name), shape) for name in ("bench/x", "bench/g"))
-        x[x == 0] = 1                             # so that a zero in the output is the mask's
-        self.x, self.x2 = Tensor(x, requires_grad=True), torch.from_numpy(x).requires_grad_()
-        self.g2 = torch.from_numpy(self.g)
-
-    def ours(self):
-        """One step of minidrop."""
-        y = self.drop(self.x)
-        y.backward(self.g)
-        gradient, self.x.grad = self.x.grad, None
-        return y.data, gradient
-
-    def theirs(self):
-        """One step of PyTorch."""
-        y = self.drop2(self.x2)
-        y.backward(self.g2)
-        gradient, self.x2.grad = self.x2.grad, None
-        return y.detach(), gradient
-
-    def check(self):
-        """ValueError unless both give x m / q and g m / q for some mask m with a share q kept."""
-        q = 1 - self.p
-        for name, step in (("minidrop", self.ours), ("PyTorch", self.theirs)):
-            y, gradient = map(numpy.asarray, step())
-            mask = y != 0
-            if (abs(mask.mean() - q) > 6 * math.sqrt(q * self.p / mask.size)    # chance 2e-9
-                    or not numpy.allclose(y, self.x.data * mask / q, rtol=1e-6)
-                    or not numpy.allclose(gradient, self.g * mask / q, rtol=1e-6)):
-                raise ValueError(f"before anything is timed {name} must compute dropout with "
-                                 f"p = {self.p:g} and its gradient, and it did not")
-
-
-WORKLOADS: dict[str, tuple] = {       # name -> what it is, how to make it
-    "a": ("MLP 784-1024-1024-10, dropout 0.5, batch 128",
-          partial(Training, partial(perceptron, sizes=(784, 1024, 1024, 10), p=0.5), (128, 784))),
-    "b": ("MLP 64-128-10, batch 32",
-          partial(Training, partial(perceptron, sizes=(64, 128, 10)), (32, 64))),
-    "g": ("dropout 0.5 of 4096 x 4096, both ways", partial(DropoutAlone, 0.5, (4096, 4096))),
-}
 
 
 def run(names=tuple(WORKLOADS), blocks=15, progress=True):

@@ -16,7 +16,8 @@ from tests.conftest import HOST_ONLY
 # The floor of each file, the first match counts.  Within ops/ and nn/ the order is fixed too.
 FLOORS = (
     ("__init__.py", 20), ("__main__.py", 20), ("cli.py", 11), ("grade.py", 10),
-    ("verify/", 9), ("claims/", 9), ("bench.py", 9), ("doctor.py", 9.5), ("lesson.py", 9),
+    ("verify/", 9), ("claims/", 9), ("bench.py", 9), ("workloads.py", 8.9),
+    ("doctor.py", 9.5), ("lesson.py", 9),
     ("catalog.py", 8), ("terminal.py", 8), ("plots.py", 8),
     ("models/__init__.py", 7.3), ("models/places.py", 7), ("models/", 7.1), ("train.py", 7),
     ("data/__init__.py", 7.3), ("data/files.py", 7.1), ("data/formats.py", 7),
@@ -36,7 +37,7 @@ FLOORS = (
 )
 TECHNIQUE, BASES = 6, {"units.dropout", "units.spatial", "norms.normalise"}
 MAY_USE = {"arguments", "xp", "noise", "nn", "functional", *BASES}
-NUMPY = {"xp.py", "noise.py", "bench.py", "plots.py"}          # and data/
+NUMPY = {"xp.py", "noise.py", "bench.py", "workloads.py", "plots.py"}          # and data/
 CUPY = {"xp.py"}
 
 

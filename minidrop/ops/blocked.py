@@ -110,10 +110,9 @@ def conv2d_dw(g, x, size, stride, padding):
     sums = xp.zeros((min(PARTS, n), size[0] * size[1] * c, o), xp.result_type(g, x))
 
     def part(lo, hi):
+        gather = _Gather(x, frame, padding, size, stride, _most(work))
         for k in range(lo, hi):
-            blocks, most = _blocks(n * k // len(sums), n * (k + 1) // len(sums), work)
-            gather = _Gather(x, frame, padding, size, stride, most)
-            for images in blocks:
+            for images in _blocks(n * k // len(sums), n * (k + 1) // len(sums), work):
                 sums[k] += gather(images).T @ g[images].transpose(0, 2, 3, 1).reshape(-1, o)
 
     with _one_blas_thread():
@@ -128,14 +127,20 @@ def _geometry(shape, size, stride, padding):
     return frame, tuple((s - k) // step + 1 for s, k, step in places)
 
 
+def _most(work):
+    """How many images unfold to about CACHED numbers, `work` each."""
+    return max(1, CACHED // max(1, work))
+
+
 def _blocks(lo, hi, work):
-    """Slices of images lo..hi-1 that unfold to about CACHED numbers, `work` an image; the most."""
-    most = max(1, CACHED // max(1, work))
-    return [slice(i, min(i + most, hi)) for i in range(lo, hi, most)], most
+    """Slices that cut images lo..hi-1 into blocks."""
+    most = _most(work)
+    return [slice(i, min(i + most, hi)) for i in range(lo, hi, most)]
 
 
 def _each_block(part, n, work):
-    blocks, most = _blocks(0, n, work)
+    """part(blocks, most) on all cores, for n images; no block has more than `most`."""
+    blocks, most = _blocks(0, n, work), _most(work)
     with _one_blas_thread():
         par(lambda lo, hi: part(blocks[lo:hi], most), len(blocks), each=most * work)
 
