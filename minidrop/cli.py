@@ -1,6 +1,5 @@
-"""The command line: `minidrop lesson | show | equations | bench | doctor`."""
+"""The command line: `minidrop lesson | show | equations | bench | data | doctor`."""
 
-import difflib
 import json
 import sys
 import traceback
@@ -9,22 +8,8 @@ from pathlib import Path
 import click
 
 from . import __version__
-
-
-class Suggesting(click.Group):
-    """A group that answers a wrong name with the nearest right one."""
-
-    def resolve_command(self, context, args):
-        if self.get_command(context, args[0]) is None and not args[0].startswith("-"):
-            raise unknown("command", args[0], self.list_commands(context))
-        return super().resolve_command(context, args)
-
-
-def unknown(kind, name, known):
-    """A usage error that suggests the nearest of the known names."""
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-    return click.UsageError(f"there is no {kind} {name!r}; {hint}")
+from .data.commands import data
+from .suggest import Suggesting, unknown
 
 
 @click.group(cls=Suggesting, context_settings={"help_option_names": ["-h", "--help"]})
@@ -173,6 +158,9 @@ def bench(workloads, blocks, target):
     if target:
         target.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
         click.echo(f"written: {target}")
+
+
+main.add_command(data)
 
 
 @main.command()

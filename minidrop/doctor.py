@@ -14,12 +14,9 @@ def report():
     """[(what, found)]: every line a fact of this machine, in plain text."""
     from threadpoolctl import threadpool_info
 
-    from .data import digits
-
     blas = [f"{pool['internal_api']} {pool.get('version')}, kernel "
             f"{pool.get('architecture', 'unknown')}, {pool['num_threads']} threads"
             for pool in threadpool_info() if pool["user_api"] == "blas"]
-    data, embedded = os.environ.get("MINIDROP_DATA"), digits()
     return [
         ("minidrop", f"{version('minidrop')}, {len(written())} lessons in {folder()}"),
         ("Python", f"{platform.python_version()} on {platform.platform()}"),
@@ -28,10 +25,22 @@ def report():
         ("threads", f"{xp.threads()} for array passes (MINIDROP_THREADS changes it)"),
         ("allocator", "tuned for array code" if allocator.tuned else "as the system has it"),
         ("GPU", gpu()),
-        ("data", f"digits embedded ({sum(len(x) for x, _ in embedded)} images); MINIDROP_DATA "
-                 + (f"is {data}" + ("" if Path(data).is_dir() else ", which is no folder")
-                    if data else "is not set")),
+        ("data", data()),
     ]
+
+
+def data():
+    """What is there of the data sets, and where."""
+    from .data import digits, files
+    from .data.published import SETS
+
+    named = os.environ.get("MINIDROP_DATA")
+    found = [f"digits embedded ({sum(len(x) for x, _ in digits())} images)"]
+    if named and not Path(named).is_dir():
+        return f"{found[0]}; MINIDROP_DATA is {named}, which is no folder"
+    found += [f"{name} in {place}" for name, one in SETS.items()
+              if (place := files.whereabouts(one))]
+    return "; ".join([*found, f"MINIDROP_DATA is {named or 'not set'}"])
 
 
 def version(name):

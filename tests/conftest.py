@@ -23,6 +23,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_catalog.py": "reads source text",
     "test_cli.py": "the command line prints text",
     "test_data.py": "files and their splits live on the host",
+    "test_data_commands.py": "the command line prints text",
     "test_data_download.py": "files and their splits live on the host",
     "test_data_files.py": "files and their splits live on the host",
     "test_data_synthetic.py": "points and shapes are drawn on the host",

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from minidrop.data import files, images
+from minidrop.cli import main
+from minidrop.data import files, images, published
 from tests.tiny_sets import Tiny
 
 pytest.importorskip("pooch")
@@ -72,6 +74,7 @@ def tiny(site, monkeypatch, tmp_path):
         piece._replace(archive=piece.archive._replace(urls=(
             f"{site.address}/dead/{piece.archive.path}", f"{site.address}/{piece.archive.path}")))
         for piece in made.table.pieces)))
+    monkeypatch.setitem(published.SETS, "mnist", images.MNIST)
     monkeypatch.delenv("MINIDROP_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(files, "cache", lambda: tmp_path)
@@ -140,3 +143,57 @@ def test_without_pooch_a_download_says_what_to_install(tiny, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(ValueError, match="needs the package pooch, .* pip install 'minidrop"):
         images.mnist()
+
+
+# --- minidrop data fetch --------------------------------------------------------------------------
+
+def fetch(*names):
+    result = CliRunner().invoke(main, ["data", "fetch", *names])
+    return result.exit_code, result.output
+
+
+def test_fetch_downloads_what_is_absent_and_says_where_it_is(tiny, site, tmp_path):
+    code, text = fetch("mnist")
+    assert code == 0 and f"MNIST is whole and right: {tmp_path / 'mnist'}" in text
+    assert left(tmp_path) == NAMES and len(site.asked) == 8
+    (tmp_path / NAMES[0]).unlink()
+    assert fetch("mnist")[0] == 0
+    assert left(tmp_path) == NAMES and len(site.asked) == 10
+
+
+def test_fetch_completes_what_minidrop_data_holds(tiny, site, tmp_path, monkeypatch):
+    folder = tmp_path / "own"
+    tiny.write(folder, {path: data for path, data in tiny.unpacked.items() if "images" in path})
+    monkeypatch.setenv("MINIDROP_DATA", str(folder))
+    code, text = fetch("mnist")
+    assert code == 0 and f"{folder / 'mnist'} and {tmp_path / 'mnist'}" in text
+    assert len(site.asked) == 4 and len(images.mnist().train[1]) == 8
+
+
+def test_fetch_replaces_a_wrong_file_in_the_cache_and_no_other(tiny, site, tmp_path, monkeypatch):
+    path = tmp_path / NAMES[0]
+    path.parent.mkdir()
+    path.write_bytes(b"half of it")
+    assert fetch("mnist")[0] == 0
+    assert path.read_bytes() == tiny.packed[NAMES[0]]
+    folder = tmp_path / "own"
+    tiny.write(folder, {NAMES[0]: b"half of it"})
+    monkeypatch.setenv("MINIDROP_DATA", str(folder))
+    code, text = fetch("mnist")
+    assert code == 1 and f"Error: {folder / NAMES[0]} has 10 bytes" in text
+    assert (folder / NAMES[0]).read_bytes() == b"half of it"
+
+
+def test_fetch_that_fails_says_so(tiny, site, tmp_path):
+    site.manner = "wrong"
+    code, text = fetch("mnist")
+    assert code == 1 and "Error: mnist/train-images-idx3-ubyte.gz of MNIST could not" in text
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("name, hint", [
+    ("mnits", "there is no data set 'mnits'; did you mean 'mnist'?"),
+    ("digits", "digits needs no file; there are mnist, fashion"), ("", "there is no data set ''")])
+def test_fetch_answers_a_wrong_name(name, hint):
+    code, text = fetch(name)
+    assert code == 2 and hint in text

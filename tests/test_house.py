@@ -20,6 +20,7 @@ FLOORS = (
     ("doctor.py", 9.5), ("lesson.py", 9),
     ("catalog.py", 8), ("terminal.py", 8), ("plots.py", 8),
     ("models/__init__.py", 7.3), ("models/places.py", 7), ("models/", 7.1), ("train.py", 7),
+    ("suggest.py", 8), ("data/commands.py", 8.5),
     ("data/__init__.py", 7.3), ("data/files.py", 7.1), ("data/formats.py", 7),
     ("data/normalise.py", 7), ("data/published.py", 7), ("data/splits.py", 7), ("data/", 7.2),
     ("optim/__init__.py", 6.2), ("optim/base.py", 6), ("optim/", 6.1),

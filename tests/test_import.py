@@ -8,8 +8,8 @@ from pathlib import Path
 
 import minidrop
 
-HEAVY = ("click", "cupy", "hypothesis", "matplotlib", "pylatexenc", "rich", "safetensors",
-         "threadpoolctl", "torch", "tqdm")
+HEAVY = ("click", "cupy", "hypothesis", "matplotlib", "pooch", "pylatexenc", "rich",
+         "safetensors", "scipy", "tarfile", "threadpoolctl", "torch", "tqdm")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(minidrop.__file__).parents[1])}
 
 

@@ -10,12 +10,9 @@ import contextlib
 import hashlib
 import importlib
 import os
-import tarfile
-import zlib
 from pathlib import Path
 
 MOST = 1 << 27                  # bytes that a file of unknown size may unpack to
-BROKEN = (OSError, EOFError, zlib.error, tarfile.TarError)       # what a damaged archive raises
 
 
 def folders():
@@ -43,6 +40,26 @@ def find(piece):
             if path and os.path.lexists(folder / path):
                 return folder / path
     return None
+
+
+def present(published):
+    """{path: piece} of every file of a set that lies in one of the folders and can be verified."""
+    found: dict[Path, object] = {}
+    for folder in folders():
+        for piece in published.pieces:
+            for name in (piece.path if piece.checksum else None, piece.archive.path):
+                if name and os.path.lexists(folder / name):
+                    found.setdefault(folder / name, piece)
+    return found
+
+
+def whereabouts(published):
+    """The folders in which a set lies and what is absent, in words; "" where nothing is there."""
+    found = {piece: find(piece) for piece in published.pieces}
+    places = dict.fromkeys(str(path.parent) for path in found.values() if path)
+    absent = [Path(piece.path).name for piece, path in found.items() if path is None]
+    without = f", without {', '.join(absent)}" if absent else ""
+    return " and ".join(places) + without if places else ""
 
 
 def locate(published, pieces, download=None):
@@ -100,14 +117,18 @@ def verified(path, piece):
 
 def _unpacked(file, path, pieces):
     """{piece: bytes} out of a verified file."""
+    import tarfile  # here, so that importing minidrop stays cheap
+    import zlib
+
     try:
         if path.name.endswith(".tar.gz"):
-            return _members(file, path, pieces)
+            with tarfile.open(fileobj=file, mode="r|gz") as archive:
+                return _members(archive, path, pieces)
         (piece,) = pieces
         if path.suffix in (".gz", ".bz2"):        # both modules are seldom needed
             file = importlib.import_module({".gz": "gzip", ".bz2": "bz2"}[path.suffix]).open(file)
         return {piece: exactly(file, piece.size, path)}
-    except BROKEN as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
 
 
@@ -122,29 +143,29 @@ def exactly(stream, size, name):
     return data
 
 
-def _members(file, path, pieces):
-    """{piece: bytes} out of a tar archive, in one pass; nothing is written."""
+def _members(archive, path, pieces):
+    """{piece: bytes} out of an open tar archive, in one pass; nothing is written."""
     wanted, read = {piece.path: piece for piece in pieces}, {}
-    with tarfile.open(fileobj=file, mode="r|gz") as archive:
-        for member in archive:
-            piece = wanted.pop(member.name.removeprefix("./"), None)
-            if piece is None:
-                continue
-            stream = archive.extractfile(member) if member.isreg() else None
-            if stream is None or member.size != piece.size:
-                raise ValueError(f"{path} says that {piece.path} is a file of {member.size:,} "
-                                 f"bytes, and a file of {piece.size:,} is due")
-            read[piece] = exactly(stream, piece.size, f"{piece.path} in {path}")
-            if not wanted:
-                return read
+    for member in archive:
+        piece = wanted.pop(member.name.removeprefix("./"), None)
+        if piece is None:
+            continue
+        stream = archive.extractfile(member) if member.isreg() else None
+        if stream is None or member.size != piece.size:
+            raise ValueError(f"{path} says that {piece.path} is a file of {member.size:,} bytes, "
+                             f"and a file of {piece.size:,} is due")
+        read[piece] = exactly(stream, piece.size, f"{piece.path} in {path}")
+        if not wanted:
+            return read
     raise ValueError(f"{path} lacks {', '.join(sorted(wanted))}")
 
 
 def _missing(published, piece):
-    names = (piece.archive.path, piece.path) if piece.checksum else (piece.archive.path,)
+    names = dict.fromkeys((piece.archive.path, piece.path) if piece.checksum else
+                          (piece.archive.path,))
     hint = f", and {published.name}(test=False) does without the test part" if piece.test else ""
-    raise ValueError(f"{published.title} needs {' or '.join(dict.fromkeys(names))}, found neither "
-                     f"in {' nor in '.join(map(str, folders()))}; `minidrop data fetch "
+    raise ValueError(f"{published.title} needs {' or '.join(names)}, and it is not in "
+                     f"{' nor in '.join(map(str, folders()))}; `minidrop data fetch "
                      f"{published.name}` downloads it{hint}")
 
 
