@@ -223,7 +223,7 @@ def _walk(y, g, wanted, create_graph, free, ends=()):
         wanted_here = [i for i, arg in enumerate(args) if isinstance(arg, Tensor)
                        and arg.requires_grad and (useful is None or arg in useful)]
         joint = None if create_graph else primitive.joint
-        parts = joint and joint(wanted_here, g, value, *arrays, **params)
+        parts = joint(wanted_here, g, value, *arrays, **params) if joint else {}
         for i in wanted_here:
             arg = args[i]
             part = parts[i] if joint else primitive.adjoint(i)(g, value, *arrays, **params)
@@ -290,6 +290,4 @@ def _seed(y, g, create_graph):
     if getattr(g, "shape", None) != y.shape:
         raise ValueError(f"g must have y's shape {y.shape}, got {describe(g)}")
     array_module(y.data, data_of(g))              # refuses a mixture
-    if create_graph:
-        return g if isinstance(g, Tensor) else Tensor(g)
-    return data_of(g)[...]                        # a new object for every walk
+    return (g if isinstance(g, Tensor) else Tensor(g)) if create_graph else data_of(g)

@@ -9,6 +9,7 @@ import itertools
 import math
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import numpy
 
@@ -63,7 +64,9 @@ def vgg(lib):
 
 def resnet(lib, blocks=3):
     """ResNet-20 for 3 x 32 x 32 with batch norm; a strided 1 x 1 convolution where sizes change."""
-    class Sum(lib.Module):
+    module: Any = lib.Module
+
+    class Sum(module):
         def __init__(self, branch, skip):
             super().__init__()
             self.branch, self.skip = branch, skip

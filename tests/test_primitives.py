@@ -163,7 +163,7 @@ def split(xp, name, args, params, dtype="float64"):
     """(f, xs): the primitive as a function of those arguments that have an adjoint."""
     primitive, params = REGISTRY[name], {key: index_on(xp, value) for key, value in params.items()}
     free = [i for i, arg in enumerate(args) if getattr(arg, "dtype", None) == "float64"
-            and primitive.adjoints[i:i + 1] not in ((), (None,))]
+            and (primitive.joint or primitive.adjoints[i:i + 1] not in ((), (None,)))]
     args = [on(xp, arg) for arg in args]
 
     def f(*xs):
@@ -220,10 +220,12 @@ def test_a_wrong_adjoint_of_any_argument_is_caught(name, xp, monkeypatch):
         parts = joint(wanted, *args, **params)
         return {k: part * 1.001 if k == i else part for k, part in parts.items()}
 
-    for i, adjoint in enumerate(primitive.adjoints):
-        if adjoint is None:
+    arguments = range(max(len(args) for args, _ in samples(name)))
+    adjoints = [primitive.adjoints[i] if i < len(primitive.adjoints) else None for i in arguments]
+    for i, adjoint in enumerate(adjoints):
+        if not joint and adjoint is None:
             continue
-        wrong = list(primitive.adjoints)
+        wrong = list(adjoints)
         wrong[i] = lambda *args, adjoint=adjoint, **params: adjoint(*args, **params) * 1.001
         message = f"^gradient of {name}, argument"
         with monkeypatch.context() as patch, pytest.raises(GradientError, match=message):
