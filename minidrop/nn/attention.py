@@ -5,13 +5,8 @@ import math
 from ..arguments import count, floating, pair
 from ..functional import attention, linear, patches
 from ..noise import uniform
-from ..xp import array_module
-from .layers import Linear, fan_in_uniform
+from .layers import Linear, constant, fan_in_uniform
 from .module import Module, Parameter
-
-
-def _zeros(rng, shape):
-    return array_module().zeros(shape, "float32")
 
 
 def _glorot(rng, shape):
@@ -65,9 +60,9 @@ class MultiHeadAttention(Module):
         if width % heads:
             raise ValueError(f"heads must divide the width {width}, got {heads}")
         self.in_proj_weight = Parameter((3 * width, width), _glorot)
-        self.in_proj_bias = Parameter((3 * width,), _zeros)
+        self.in_proj_bias = Parameter((3 * width,), constant(0))
         self.out_proj = Linear(width, width)
-        self.out_proj.bias = Parameter((width,), _zeros)
+        self.out_proj.bias = Parameter((width,), constant(0))
 
     def forward(self, x):
         if floating(x).ndim != 3 or x.shape[-1] != self.width or 0 in x.shape:
