@@ -31,6 +31,9 @@ from .inputs.flip_crop import crop, crop_offsets, flip, flip_crop, flip_mask
 from .nn import Module, Noise, Parameter, noise_on
 from .noise import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
 from .norms.batch_norm import BatchNorm, batch_norm
+from .norms.group_norm import GroupNorm, group_norm
+from .norms.instance_norm import InstanceNorm, instance_norm
+from .norms.layer_norm import LayerNorm, layer_norm
 from .norms.normalise import normalise
 from .penalties.l1 import l1
 from .penalties.l2 import l2

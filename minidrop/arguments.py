@@ -115,11 +115,20 @@ def fitting(v, x, name):
     return v if floating(v, name).dtype == x.dtype else v.astype(x.dtype)
 
 
-def vector(v, n, name):
-    """`v` itself, if it is None or an array of shape (n,), one number for each channel."""
-    if v is not None and getattr(v, "shape", None) != (n,):
-        raise ValueError(f"{name} must be an array of shape ({n},), got {describe(v)}")
-    return v
+def has_channels(x, channels):
+    """The floating array or Tensor x, if it is (N, `channels`, ...)."""
+    if floating(x).ndim < 2 or x.shape[1] != channels:
+        raise ValueError(f"x must have {channels} channels on its axis 1, got shape {x.shape}")
+    return x
+
+
+def per_channel(v, x, name):
+    """`v`, None or one number for each channel of x (N, C, ...), as (1, C, 1, ...) in x's dtype."""
+    if v is None:
+        return None
+    if getattr(v, "shape", None) != x.shape[1:2]:
+        raise ValueError(f"{name} must be an array of shape {x.shape[1:2]}, got {describe(v)}")
+    return fitting(v.reshape(1, -1, *[1] * (x.ndim - 2)), x, name)
 
 
 def keep_mask(mask, shape, name="mask"):

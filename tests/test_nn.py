@@ -302,8 +302,10 @@ LAYERS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("no
           lambda: nn.Conv2d(1, 1, 3, padding=1), lambda: nn.MaxPool2d(3, 1, 1),
           lambda: nn.AvgPool2d(3, 1, 1), nn.GlobalAvgPool2d,
           lambda: nn.PatchEmbedding(1, 2, (2, 1)), lambda: nn.MultiHeadAttention(3, 3),
-          lambda: md.models.Residual(nn.ReLU(), nn.Identity()), lambda: md.BatchNorm(6)]
-ON_IMAGES = {nn.PatchEmbedding: (1, 2, 3), nn.MultiHeadAttention: (2, 3),
+          lambda: md.models.Residual(nn.ReLU(), nn.Identity()), lambda: md.BatchNorm(6),
+          lambda: md.LayerNorm(6), lambda: md.LayerNorm(6, affine=False),
+          lambda: md.GroupNorm(2, 6), lambda: md.InstanceNorm(2, affine=True)]
+ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHeadAttention: (2, 3),
              nn.Conv2d: (1, 2, 3), nn.MaxPool2d: (1, 2, 3), nn.AvgPool2d: (1, 2, 3),
              nn.GlobalAvgPool2d: (6, 1, 1)}
 

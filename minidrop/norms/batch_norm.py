@@ -46,7 +46,7 @@ Differs
   [test_batch_norm_4_holds_under_noise_on]
 """
 
-from ..arguments import count, fitting, floating, number, vector
+from ..arguments import count, floating, has_channels, number, per_channel
 from ..functional import moments, rescale
 from ..nn import Module, Parameter, constant
 from ..xp import array_module
@@ -70,30 +70,27 @@ def batch_norm(x, mean=None, var=None, weight=None, bias=None, eps=1e-5):
         raise ValueError("mean and var must both be given, or neither")
     if mean is None:
         return _by_the_batch(x, weight, bias, eps)[0]
-    mean, var, weight, bias = (
-        _beside(x, v, name) for v, name in
-        ((mean, "mean"), (var, "var"), (weight, "weight"), (bias, "bias")))
-    return rescale(x, mean, var, 1.0 if weight is None else weight,
-                   0.0 if bias is None else bias, eps=number(eps, "eps"))      # Eq. (batch_norm.4)
+    mean, var = per_channel(mean, _checked(x), "mean"), per_channel(var, x, "var")
+    weight = 1.0 if weight is None else per_channel(weight, x, "weight")
+    bias = 0.0 if bias is None else per_channel(bias, x, "bias")
+    return rescale(x, mean, var, weight, bias, eps=number(eps, "eps"))         # Eq. (batch_norm.4)
 
 
 def _by_the_batch(x, weight, bias, eps):
     """The output, and the mean and variance it was made with."""
-    weight, bias = _beside(x, weight, "weight"), _beside(x, bias, "bias")
-    if x.size <= x.shape[1]:
+    if _checked(x).size <= x.shape[1]:
         raise ValueError("x must have more than one value in a channel while training, got shape "
                          f"{x.shape}")
+    weight, bias = per_channel(weight, x, "weight"), per_channel(bias, x, "bias")
     axes = (0, *range(2, x.ndim))
     mean, var = moments(x, axes)                                               # Eq. (batch_norm.1)
     return normalise(x, axes, eps, weight, bias, (mean, var)), mean, var       # Eq. (batch_norm.2)
 
 
-def _beside(x, v, name):
-    """One number for each channel, in the shape (1, C, 1, ...) that broadcasts against x."""
+def _checked(x):
     if not 2 <= floating(x).ndim <= 5:
         raise ValueError(f"x must have shape (N, C) or (N, C, ...) with 2 to 5 axes, got {x.shape}")
-    v = vector(v, x.shape[1], name)
-    return v if v is None else fitting(v.reshape(1, -1, *[1] * (x.ndim - 2)), x, name)
+    return x
 
 
 class BatchNorm(Module):
@@ -126,9 +123,7 @@ class BatchNorm(Module):
         self.num_batches_tracked = xp.zeros((), "int64")
 
     def forward(self, x):
-        if floating(x).ndim < 2 or x.shape[1] != self.channels:
-            raise ValueError(f"x must have {self.channels} channels on its axis 1, got shape "
-                             f"{x.shape}")
+        has_channels(x, self.channels)
         if not self.training:
             return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
                               self.eps)

@@ -1,5 +1,7 @@
 """The norms beside PyTorch 2.13 on the CPU: values, gradients, statistics; `--reference`."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,49 @@ def test_batch_norm_over_several_steps_then_in_evaluation(torch, rng, dtype, ord
         for name, value in theirs.state_dict().items():
             assert_close(ours.state_dict()[name], value, CLOSE[dtype])
     assert_agree(torch, ours.eval(), theirs.eval(), [drawn(rng, order, (2, 5, 4, 3), dtype)], rng)
+
+
+@dtypes
+@orders
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_layer_norm_over_any_last_axes(torch, rng, dtype, order, shape):
+    for last in range(1, len(shape) + 1):
+        sizes = shape[-last:]
+        if math.prod(sizes) < 3:
+            continue                              # zero but for eps, as above
+        w, b = rng.standard_normal((2, *sizes)).astype(dtype)
+        assert_agree(torch, lambda x, w, b, sizes=sizes: md.layer_norm(x, sizes, w, b),
+                     lambda x, w, b, sizes=sizes: torch.nn.functional.layer_norm(x, sizes, w, b),
+                     [drawn(rng, order, shape, dtype), w, b], rng)
+
+
+@dtypes
+@orders
+@pytest.mark.parametrize("shape", [(2, 6, 7), (5, 6, 3, 4), (2, 6, 2, 3, 4), (32, 12, 17, 16)])
+def test_instance_and_group_norm(torch, rng, dtype, order, shape):
+    w, b = rng.standard_normal((2, shape[1])).astype(dtype)
+    functional = torch.nn.functional
+    for groups in (1, 2, 3, 6):
+        x = drawn(rng, order, shape, dtype)
+        assert_agree(torch, lambda x, w, b, g=groups: md.group_norm(x, g, w, b, 1e-3),
+                     lambda x, w, b, g=groups: functional.group_norm(x, g, w, b, 1e-3), [x, w, b],
+                     rng)
+    assert_agree(torch, md.instance_norm,
+                 lambda x, w, b: functional.instance_norm(x, None, None, w, b), [x, w, b], rng)
+
+
+@dtypes
+def test_the_layers_begin_as_those_of_torch(torch, rng, dtype):
+    for ours, theirs in [
+            (md.LayerNorm((4, 3)), torch.nn.LayerNorm((4, 3))),
+            (md.LayerNorm(3, affine=False), torch.nn.LayerNorm(3, elementwise_affine=False)),
+            (md.InstanceNorm(6), torch.nn.InstanceNorm2d(6)),
+            (md.InstanceNorm(6, affine=True), torch.nn.InstanceNorm2d(6, affine=True)),
+            (md.GroupNorm(2, 6), torch.nn.GroupNorm(2, 6)),
+            (md.GroupNorm(2, 6, 1e-2, False), torch.nn.GroupNorm(2, 6, 1e-2, False))]:
+        ours, theirs = ours.init(0).astype(dtype), theirs.to(getattr(torch, dtype))
+        assert ours.state_dict().keys() == dict(theirs.state_dict()).keys()
+        assert_agree(torch, ours, theirs, [drawn(rng, "C", (5, 6, 4, 3), dtype)], rng)
 
 
 def test_hessian_vector_product_of_batch_norm(torch, rng):
