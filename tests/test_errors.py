@@ -217,6 +217,7 @@ WRONG = {
     "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
     "nn.constant": ({"value": 0}, {"value": NO_NUMBER | values(math.nan, math.inf)}),
     "nn.fan_in_uniform": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
+    "nn.he_normal": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
     "optim.Adam": ({}, {"lr": NO_SIZE, "betas": NO_BETAS, "eps": NO_SIZE | values(0, 1e-300),
                         "weight_decay": NO_SIZE}),
     "optim.AdamW": ({}, {"lr": NO_SIZE, "betas": NO_BETAS, "eps": NO_SIZE | values(0, 1e-300),

@@ -1,5 +1,9 @@
 """Models: shapes, parameters, places and what filling a place leaves alone."""
 
+import importlib
+import math
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -7,10 +11,14 @@ import minidrop as md
 from minidrop import Forbid, Noise, models, nn
 from minidrop.xp import host
 
+resnet_file = importlib.import_module("minidrop.models.resnet")    # its name is the function's too
+
 BUILT = {
     "mlp": (lambda: models.mlp(784, 256, 64, 10), (1, 28, 28)),
     "lenet": (models.lenet, (1, 28, 28)),
     "vgg_small": (models.vgg_small, (3, 32, 32)),
+    "resnet8": (models.resnet8, (3, 32, 32)),
+    "resnet8 B": (lambda: models.resnet8(shortcut="projection"), (3, 32, 32)),
 }
 every_model = pytest.mark.parametrize("name", BUILT)
 
@@ -93,7 +101,84 @@ def test_vgg_small_has_the_shapes_of_its_docstring():
         "hidden": (512,), "out": (10,)}
 
 
+def test_resnet8_has_the_shapes_of_its_docstring():
+    net = models.resnet8().init(0).eval()
+    assert sizes_between(net, images((3, 32, 32))) == {
+        "stem": (16, 32, 32), "stage1": (16, 32, 32), "stage2": (32, 16, 16), "stage3": (64, 8, 8),
+        "pool": (64,), "drop": (64,), "out": (10,)}
+
+
+@pytest.mark.parametrize("build, exactly, millions", [
+    (models.resnet20, 269_722, "0.27"), (models.resnet32, 464_154, "0.46"),
+    (models.resnet56, 853_018, "0.85"), (models.resnet110, 1_727_962, "1.7")])
+def test_resnets_have_as_many_parameters_as_table_6_of_he_2016_says(build, exactly, millions):
+    net = build()
+    total = sum(math.prod(w.shape) for w in net.parameters())
+    assert total == exactly and f"{total / 1e6:.{len(millions) - 2}f}" == millions
+    weighted = [path for path, w in net.named_parameters()
+                if path.endswith("weight") and "norm" not in path]
+    assert f"resnet{len(weighted)}" == build.__name__
+
+
+def test_option_a_has_no_parameters_and_option_b_two_projections():
+    a, b = (models.resnet20(shortcut=shortcut) for shortcut in ("zeros", "projection"))
+    paths = [{path for path, _ in net.named_parameters()} for net in (a, b)]
+    assert not paths[0] - paths[1] and paths[1] - paths[0] == {
+        f"stage{k}.block1.sum.skip.{name}" for k in (2, 3)
+        for name in ("conv.weight", "norm.weight", "norm.bias")}
+
+
+def test_option_a_takes_every_second_pixel_and_appends_zeros(xp):
+    x = xp.asarray(images((2, 5, 7), n=3))
+    y = host(resnet_file.HalvedMaps(2, 5)(x))
+    np.testing.assert_array_equal(y[:, :2], host(x)[:, :, ::2, ::2])
+    assert y.shape == (3, 5, 3, 4) and not y[:, 2:].any()
+    assert md.gradcheck(resnet_file.HalvedMaps(2, 5), md.gaussian(1, (2, 2, 3, 4)).astype(float))
+
+
+def test_the_convolutions_of_a_resnet_start_with_the_variance_of_he_2015():
+    net = models.resnet8().init(0)
+    w = net.stage3.block1.sum.branch.conv2.weight.data
+    n, due = w.size, 2 / (64 * 9)
+    assert w.shape == (64, 64, 3, 3)
+    # 6 standard deviations of a mean and of a variance of n normal numbers: chance 4e-9
+    assert abs(w.mean()) < 6 * math.sqrt(due / n)
+    assert abs(w.var() / due - 1) < 6 * math.sqrt(2 / n)
+
+
+def test_a_block_is_relu_of_branch_plus_skip():
+    block, x = models.resnet8().init(0).eval().stage2.block1, images((16, 8, 8))
+    due = np.maximum(block.sum.branch(x).data + block.sum.skip(x), 0)
+    np.testing.assert_allclose(block(x).data, due, rtol=1e-6)
+
+
+def test_the_places_of_a_resnet():
+    there = models.places(models.resnet20())
+    assert Counter(there.values()) == {"stochastic depth": 9, "DropBlock": 27, "dropout": 10}
+    net = models.resnet20()
+    models.place(net, "stage[23].*.dropblock*", md.Dropout(0.1))
+    filled = [path for path, m in net.named_modules() if isinstance(m, Noise)]
+    assert len(filled) == 18 and not any(path.startswith("stage1") for path in filled)
+
+
+def test_stochastic_depth_with_a_rate_for_each_block_changes_no_weight():
+    plain, net = models.resnet8().init(3), models.resnet8()
+    seen = []
+
+    def make(old, k):
+        seen.append(k)
+        return Halved(old.branch, old.skip)
+
+    models.place(net, "*.sum", make).init(3)
+    assert seen == [1, 2, 3]
+    for (path, w), (path2, w2) in zip(plain.named_parameters(), net.named_parameters(),
+                                      strict=True):
+        assert path == path2
+        np.testing.assert_array_equal(w.data, w2.data)
+
+
 @pytest.mark.parametrize("build, shape", [
+    (lambda: models.resnet8(channels=1, classes=4), (1, 9, 8)),
     (lambda: models.lenet(channels=3, size=17, classes=4), (3, 17, 17)),
     (lambda: models.vgg_small(channels=1, size=7, classes=4), (1, 7, 7)),
     (lambda: models.mlp(12, 4), (12,)),
@@ -106,6 +191,11 @@ def test_models_for_other_images_and_classes(build, shape):
     (lambda: models.lenet(size=15), "size must be a whole number of at least 16, got 15"),
     (lambda: models.vgg_small(size=3), "size must be a whole number of at least 4, got 3"),
     (lambda: models.mlp(10), r"sizes must be at least two, .* got \(10,\)"),
+    (lambda: models.resnet(21), "depth must be 6n \\+ 2 for a whole n, 8, 14, 20, ..., got 21"),
+    (lambda: models.resnet(2), "depth must be 6n"),
+    (lambda: models.resnet8(shortcut="A"), "shortcut must be one of 'zeros', 'projection', got"),
+    (lambda: resnet_file.HalvedMaps(3, 2), "n_out must be a whole number of at least 3, got 2"),
+    (lambda: resnet_file.HalvedMaps(3, 6)(images((1, 4, 4))), "x must be images .N, 3, H, W.*got"),
     (lambda: models.mlp(10, 0), "n_out must be a whole number of at least 1, got 0"),
 ])
 def test_a_size_of_which_nothing_is_left_is_refused(build, sentence):
@@ -130,8 +220,12 @@ def test_empty_places_hold_the_identity_and_stay_places_when_filled(name):
     there = models.places(net)
     assert "dropout" in there.values()
     modules = dict(net.named_modules())
-    assert {type(modules[path]) for path in there} == {nn.Identity}
-    assert models.places(models.place(net, "*", md.Dropout(0.1))) == there
+    for path, use in there.items():
+        assert type(modules[path]) is (models.Residual if use == "stochastic depth"
+                                       else nn.Identity)
+    for name in {path.rpartition(".")[2] for path, use in there.items()} - {"sum"}:
+        models.place(net, name, md.Dropout(0.1))
+    assert models.places(net) == there
 
 
 @every_model

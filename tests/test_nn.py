@@ -7,6 +7,7 @@ import pytest
 
 import minidrop as md
 from minidrop import Forbid, Module, Noise, Parameter, nn
+from minidrop.models.resnet import HalvedMaps
 from minidrop.tape import REGISTRY
 from minidrop.xp import host
 
@@ -297,7 +298,8 @@ class Reshaped(Module):
         return self.layer(x.reshape(-1, *self.shape)).reshape(-1, 6)
 
 
-LAYERS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("none"), nn.SELU,
+LAYERS = [lambda: HalvedMaps(6, 6),
+          nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("none"), nn.SELU,
           nn.Softmax, nn.LogSoftmax, nn.Identity, lambda: nn.Linear(6, 6), *NOISES[md.Dropout],
           lambda: nn.Conv2d(1, 1, 3, padding=1), lambda: nn.MaxPool2d(3, 1, 1),
           lambda: nn.AvgPool2d(3, 1, 1), nn.GlobalAvgPool2d,
@@ -307,7 +309,7 @@ LAYERS = [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("no
           lambda: md.GroupNorm(2, 6), lambda: md.InstanceNorm(2, affine=True)]
 ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHeadAttention: (2, 3),
              nn.Conv2d: (1, 2, 3), nn.MaxPool2d: (1, 2, 3), nn.AvgPool2d: (1, 2, 3),
-             nn.GlobalAvgPool2d: (6, 1, 1)}
+             nn.GlobalAvgPool2d: (6, 1, 1), HalvedMaps: (6, 1, 1)}
 
 
 def test_every_layer_takes_part_in_the_dtype_test():

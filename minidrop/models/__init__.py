@@ -8,6 +8,8 @@
 from .lenet import lenet
 from .mlp import mlp
 from .places import Residual, place, places
+from .resnet import resnet, resnet8, resnet20, resnet32, resnet56, resnet110
 from .vgg import vgg_small
 
-__all__ = ["Residual", "lenet", "mlp", "place", "places", "vgg_small"]
+__all__ = ["Residual", "lenet", "mlp", "place", "places", "resnet", "resnet8", "resnet20",
+           "resnet32", "resnet56", "resnet110", "vgg_small"]

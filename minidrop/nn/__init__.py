@@ -16,10 +16,11 @@ from .layers import (
     Tanh,
     constant,
     fan_in_uniform,
+    he_normal,
 )
 from .module import Module, Noise, NotInitialised, Parameter, noise_on
 
 __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Identity",
            "Linear", "LogSoftmax", "MaxPool2d", "Module", "MultiHeadAttention", "Noise",
            "NotInitialised", "Parameter", "PatchEmbedding", "ReLU", "Sequential", "Sigmoid",
-           "Softmax", "Tanh", "constant", "fan_in_uniform", "noise_on"]
+           "Softmax", "Tanh", "constant", "fan_in_uniform", "he_normal", "noise_on"]

@@ -5,7 +5,7 @@ from functools import partial
 
 from ..arguments import count, describe, number, option
 from ..functional import gelu, linear, log_softmax, relu, selu, sigmoid, softmax, tanh
-from ..noise import uniform
+from ..noise import gaussian, uniform
 from ..xp import array_module
 from .module import Module, Parameter
 
@@ -26,6 +26,18 @@ def constant(value):
 
 def _filled(value, rng, shape):
     return array_module().full(shape, value, "float32")
+
+
+def he_normal(fan_in):
+    """The rule N(0, 2 / fan_in), which keeps the scale of activations through layers with ReLU.
+
+    Source: He, Zhang, Ren, Sun, arXiv:1502.01852 (2015), section 2.2.
+    """
+    return partial(_normal, math.sqrt(2 / count(fan_in, "fan_in")))
+
+
+def _normal(deviation, rng, shape):
+    return gaussian(rng, shape) * deviation
 
 
 class Linear(Module):
