@@ -1,6 +1,6 @@
 """minidrop: the dropout family, written out.  This file holds names only."""
 
-from . import check, data, functional, inputs, models, nn, norms, optim, penalties, units, weights
+from . import check, functional, inputs, nn, norms, optim, penalties, units, weights
 from .allocator import tune
 from .binding import scaled
 from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
@@ -49,3 +49,15 @@ from .units.dropout import (
 from .weights.max_norm import apply_max_norm, max_norm
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name):                            # these two are imported when they are asked for
+    if name not in ("data", "models"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return importlib.import_module(f".{name}", __name__)
+
+
+def __dir__():
+    return [*globals(), "data", "models"]

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import minidrop
 
 HEAVY = ("click", "cupy", "hypothesis", "matplotlib", "pooch", "pylatexenc", "rich",
@@ -49,3 +51,12 @@ def test_importing_minidrop_imports_nothing_heavy():
 
 def test_bench_is_imported_without_torch():
     assert "torch" not in python("import minidrop.bench, sys; print(*sys.modules)").split()
+
+
+def test_data_and_models_come_when_they_are_asked_for():
+    code = "import minidrop, sys; print('minidrop.{0}' in sys.modules, minidrop.{0}.__name__)"
+    for name in ("data", "models"):
+        assert python(code.format(name)).split() == ["False", f"minidrop.{name}"]
+        assert name in dir(minidrop)
+    with pytest.raises(AttributeError, match="module 'minidrop' has no attribute 'modles'"):
+        minidrop.modles
