@@ -40,8 +40,9 @@ def lesson(name, code):
 
     places = {known: f"{number:02d}" for number, known in enumerate(lessons.ORDER, 1)}
     if name is None:
+        wide = max(map(len, lessons.ORDER))
         for known in lessons.written():
-            click.echo(f"{places[known]}  {known:10s} {lessons.title(known)}")
+            click.echo(f"{places[known]}  {known:{wide}s}  {lessons.title(known)}")
         planned = [f"{place} {known}" for known, place in places.items()
                    if known not in lessons.written()]
         click.echo(f"planned: {', '.join(planned)}")

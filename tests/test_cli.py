@@ -48,7 +48,7 @@ def test_the_list_of_lessons_keeps_every_reserved_place():
     places += [place.split() for place in planned.removeprefix("planned: ").split(", ")]
     assert code == 0 and sorted(places) == [[f"{i:02d}", name]
                                             for i, name in enumerate(lesson.ORDER, 1)]
-    assert f"06  dropout    {lesson.title('dropout')}" in written
+    assert f"06  {'dropout':12s}  {lesson.title('dropout')}" in written
 
 
 @pytest.mark.parametrize("name", ["dropout", "6", "06", "06_dropout", "06_dropout.py", "DROPOUT"])
