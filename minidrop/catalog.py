@@ -68,7 +68,7 @@ def techniques(package=PACKAGE, tests=None):
     names = test_names(tests)
     cited = [(tag, line) for path in sorted(package.rglob("*.py")) for tag, line in citations(path)]
     found = [_technique(path, cited, names) for path in sorted(package.rglob("*.py"))
-             if _TAG.search(docstring(path))]
+             if r"\tag{" in path.read_text(encoding="utf-8") and _TAG.search(docstring(path))]
     return sorted(found, key=lambda t: (place_of(t.path, package), t.name))
 
 
@@ -130,6 +130,8 @@ def _flowing(body):
 def citations(path):
     """(tag, Line) for every `# Eq. (tag)` comment of a file."""
     source = path.read_text(encoding="utf-8")
+    if not _CITATION.search(source):              # most files: spare them the parsing
+        return []
     functions = [node for node in ast.walk(ast.parse(source))
                  if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     found = []
