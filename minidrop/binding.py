@@ -1,6 +1,5 @@
 """Schedules: an array with one value per step, bound to the attributes that a pattern names."""
 
-import hashlib
 import math
 from fnmatch import fnmatchcase
 from numbers import Real
@@ -63,6 +62,8 @@ class Binding:
 
     def digest(self):
         """A short name for what is bound to which values, for checkpoints."""
+        import hashlib  # here, so that importing minidrop stays cheap
+
         text = repr([(path, values) for path, (*_, values) in self.bound.items()])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -11,7 +11,6 @@ SECONDS had gone since the last time.  Saving within epochs takes at most one pa
 time.  A disk that is full stops the run, and the last good file stays.
 """
 
-import hashlib
 import os
 import time
 from numbers import Real
@@ -165,6 +164,8 @@ def _model(net):
 def _plain(value):
     """A setting as JSON can hold it: functions by name, data by shape, dtype and some rows."""
     if isinstance(value, tuple | list):
+        import hashlib  # here, so that importing minidrop stays cheap
+
         digest = hashlib.sha256()
         for array in value:
             digest.update(host(array[::max(1, len(array) // ROWS)]).tobytes())

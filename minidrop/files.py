@@ -5,7 +5,6 @@ Nothing is ever unpickled, and nothing is believed before the digest is found to
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -98,6 +97,8 @@ def _lock(file, wait=True):
 
 
 def _digest(arrays, text):
+    import hashlib  # here, so that importing minidrop stays cheap
+
     found = hashlib.sha256(text.encode())
     for name, array in sorted(arrays.items()):
         found.update(f"{name} {array.dtype} {array.shape}".encode())

@@ -11,7 +11,6 @@ doubles of `minidrop.check` can replay, record or forbid any kind of noise.
 """
 
 import functools
-import hashlib
 import inspect
 import math
 import operator
@@ -46,6 +45,8 @@ class Stream:
         if not isinstance(name, str):
             raise TypeError(f"name must be a string, got {describe(name)}")
         option(backend, "backend", BACKENDS)
+        import hashlib  # here, so that importing minidrop stays cheap
+
         digest = hashlib.sha256(name.encode()).digest()
         self.key = (seed % 2**64, int.from_bytes(digest[:8], "little"))
         self.block = 0
