@@ -132,6 +132,18 @@ def test_a_download_that_is_killed_leaves_nothing_that_is_trusted(tiny, site, tm
     assert len(images.mnist().train[1]) == 8
 
 
+def test_ctrl_c_in_a_download_leaves_nothing(tiny, tmp_path, monkeypatch):
+    def interrupted(url, output_file, pooch):
+        Path(output_file).write_bytes(b"half of it")
+        assert len(left(tmp_path)) == 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pooch.HTTPDownloader", lambda **options: interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        images.mnist()
+    assert left(tmp_path) == []
+
+
 def test_nothing_is_downloaded_where_minidrop_data_is_set(tiny, site, tmp_path, monkeypatch):
     monkeypatch.setenv("MINIDROP_DATA", str(tmp_path))
     with pytest.raises(ValueError, match="`minidrop data fetch mnist` downloads it"):

@@ -310,6 +310,7 @@ def test_svhn_turns_the_axes_and_the_label_ten():
     (mat(DIGITS, DIGIT_LABELS[:3]), "3 x 1 of uint8 under y, and 4 x 1 of uint8 is due"),
     (mat(DIGITS / 255, DIGIT_LABELS), "of float64 under X"),
     (mat(DIGITS, DIGIT_LABELS - 1.0), "of float64 under y"),
+    (mat(DIGITS, DIGIT_LABELS + np.uint8(2)), "holds labels from 2 to 11, and 1 to 10 are due"),
 ])
 def test_a_matlab_file_is_what_is_due_or_is_refused(content, sentence):
     with pytest.raises(ValueError) as caught:

@@ -41,9 +41,8 @@ def tar_gz(files, **changes):
 
 def mat(x, y):
     """A MATLAB file as SVHN's: X (32, 32, 3, N), y (N, 1) from 1 to 10."""
-    target = io.BytesIO()
-    scipy.io.savemat(target, {"X": x.transpose(2, 3, 1, 0), "y": np.where(y, y, 10)[:, None]},
-                     do_compression=True)
+    target, y = io.BytesIO(), np.where(y == 0, np.uint8(10), y)
+    scipy.io.savemat(target, {"X": x.transpose(2, 3, 1, 0), "y": y[:, None]}, do_compression=True)
     return target.getvalue()
 
 

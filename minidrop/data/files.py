@@ -91,28 +91,35 @@ def contents(published, pieces):
     return read
 
 
-@contextlib.contextmanager
 def verified(path, piece):
     """The open file of a piece or of its archive, at its start, with the size and checksum due."""
     known = piece.archive if path.name == Path(piece.archive.path).name else piece
-    if not path.is_file():                        # a named pipe would wait for ever
-        what = "a folder" if path.is_dir() else "no file"
-        raise ValueError(f"{path} must be a file, and it is {what}")
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if known.size not in (None, size):
-                raise ValueError(f"{path} has {size:,} bytes, and the published file has "
-                                 f"{known.size:,}; replace it by the published one")
-            algorithm, due = known.checksum.split(":")
-            found = hashlib.file_digest(file, lambda: hashlib.new(algorithm)).hexdigest()
-            if found != due:
-                raise ValueError(f"{path} has the {algorithm} {found}, and the published file "
-                                 f"has {due}; replace it by the published one")
-            file.seek(0)
-            yield file
+        if not path.is_file():                    # a named pipe would wait for ever
+            what = "a folder" if path.is_dir() else "no file"
+            raise ValueError(f"{path} must be a file, and it is {what}")
+        file = path.open("rb")
+        try:
+            _verify(file, path, known)
+        except BaseException:
+            file.close()
+            raise
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    return file
+
+
+def _verify(file, path, known):
+    size = os.fstat(file.fileno()).st_size
+    if known.size not in (None, size):
+        raise ValueError(f"{path} has {size:,} bytes, and the published file has {known.size:,}; "
+                         "replace it by the published one")
+    algorithm, due = known.checksum.split(":")
+    found = hashlib.file_digest(file, lambda: hashlib.new(algorithm)).hexdigest()
+    if found != due:
+        raise ValueError(f"{path} has the {algorithm} {found}, and the published file has {due}; "
+                         "replace it by the published one")
+    file.seek(0)
 
 
 def _unpacked(file, path, pieces):

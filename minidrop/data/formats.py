@@ -72,8 +72,8 @@ def svhn(data, count, name):
             raise ValueError(f"{name} holds {found} under {key}, and {_times(shape)} of uint8 is "
                              "due")
     x, y = arrays["X"].transpose(3, 2, 0, 1), arrays["y"][:, 0]
-    if y.min() < 1:
-        raise ValueError(f"{name} holds the label {y.min()}, and 1 to 10 are due")
+    if y.min() < 1 or y.max() > 10:
+        raise ValueError(f"{name} holds labels from {y.min()} to {y.max()}, and 1 to 10 are due")
     return x, numpy.where(y == 10, 0, y)
 
 

@@ -128,16 +128,20 @@ def _splits(published, read, flat, normalise, test):
     """Read, check and cut a set; `read(published, {piece: bytes}, count)` gives (x, y)."""
     train, validation, tested = published.counts
     data = contents(published, [piece for piece in published.pieces if test or not piece.test])
-    parts = []
-    for count, is_test in ((train + validation, False), (tested, True))[: 1 + bool(test)]:
-        own = {piece: data.pop(piece) for piece in published.pieces if piece.test == is_test}
-        x, y = read(published, own, count)
-        if y.max() >= published.classes:
-            raise ValueError(f"{' and '.join(piece.path for piece in own)}: labels must be at most "
-                             f"{published.classes - 1}, and there is {y.max()}")
-        parts.append((x, y.astype("int64")))
-    (x, y), *rest = parts
-    parts = [(x[:train], y[:train]), (x[train:], y[train:]), *rest]
+    x, y = _part(published, read, data, train + validation, is_test=False)
+    parts = [(x[:train], y[:train]), (x[train:], y[train:])]
+    if test:
+        parts.append(_part(published, read, data, tested, is_test=True))
     scaled = scaling(parts[0][0], normalise)
     cut = [(scaled(x).reshape((len(x), -1) if flat else x.shape), y) for x, y in parts]
-    return Splits(*cut, *[None] * (3 - len(cut)))
+    return Splits(*cut) if test else Splits(*cut, None)
+
+
+def _part(published, read, data, count, is_test):
+    """The published images and labels of one part; their bytes are taken out of `data`."""
+    own = {piece: data.pop(piece) for piece in published.pieces if piece.test == is_test}
+    x, y = read(published, own, count)
+    if y.max() >= published.classes:
+        raise ValueError(f"{' and '.join(piece.path for piece in own)}: labels must be at most "
+                         f"{published.classes - 1}, and there is {y.max()}")
+    return x, y.astype("int64")

@@ -4,7 +4,10 @@ from typing import Any, NamedTuple
 
 
 class Splits(NamedTuple):
-    """`train` to learn from, `validation` to choose by, `test` to report once: pairs (x, y)."""
+    """`train` to learn from, `validation` to choose by, `test` to report once: pairs (x, y).
+
+    `test` is None where a loader was told to do without.
+    """
 
     train: Any
     validation: Any
