@@ -103,6 +103,13 @@ def test_the_cache_is_looked_in_after_minidrop_data(tiny, tmp_path):
     assert str(tmp_path / next(iter(tiny.files))) in refused(tiny.load)
 
 
+def test_unpacked_files_come_before_their_archive(tiny, tmp_path):
+    if tiny.form == "unpacked":
+        tiny.write(tmp_path)
+        tiny.write(tmp_path, dict.fromkeys(tiny.packed, b"something else"))
+        assert len(tiny.load().train[1]) == 8
+
+
 def test_what_is_given_may_be_changed(tiny, tmp_path):
     tiny.write(tmp_path)
     for x, y in tiny.load():
@@ -162,9 +169,9 @@ def test_what_is_no_file_is_refused(tiny, tmp_path):
 
 
 def test_labels_out_of_range_are_refused(tiny, monkeypatch, tmp_path):
-    monkeypatch.setattr(images, tiny.name.upper(), tiny.table._replace(classes=3))
+    monkeypatch.setattr(images, tiny.name.upper(), tiny.table._replace(classes=9))
     tiny.write(tmp_path)
-    due = "label in 1..3" if tiny.name == "usps" else "labels must be at most 2, and there is"
+    due = "label in 1..9" if tiny.name == "usps" else "labels must be at most 8, and there is 9"
     assert due in refused(tiny.load)
 
 
