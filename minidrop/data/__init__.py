@@ -10,7 +10,6 @@ x is float32, y int64.  How each set is cut never changes:
 | `cifar100` | the first 40,000 of train.bin | its last 10,000 | test.bin, 10,000 |
 | `svhn` | the first 63,257 of train_32x32 | its last 10,000 | test_32x32, 26,032 |
 | `usps` | the first 6,291 of usps | its last 1,000 | usps.t, 2,007 |
-
 | `moons`, `spirals`, `blobs`, `shapes` | three fifths of `n` | a fifth | a fifth |
 
 The last line is made on the spot: points in the plane and coloured 32 x 32 pictures, with noise and

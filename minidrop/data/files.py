@@ -4,6 +4,13 @@ A file is looked for in the folder MINIDROP_DATA, where that is set, and then in
 folder: unpacked, or as the published archive.  Its size and its checksum are verified before
 anything else is read.  What is nowhere is downloaded into the cache folder, under another name
 until its checksum is right; a loader does so only where MINIDROP_DATA is not set.
+
+In such a folder, a set lies in a folder of its own (with .gz, or unpacked where that is possible):
+
+    mnist/train-images-idx3-ubyte.gz ...              svhn/train_32x32.mat, test_32x32.mat
+    fashion/train-images-idx3-ubyte.gz ...            usps/usps.bz2, usps.t.bz2
+    cifar-10-binary.tar.gz or cifar-10-batches-bin/data_batch_1.bin ...
+    cifar-100-binary.tar.gz or cifar-100-binary/train.bin, test.bin
 """
 
 import contextlib
@@ -62,13 +69,9 @@ def whereabouts(published):
     return " and ".join(places) + without if places else ""
 
 
-def locate(published, pieces, download=None):
-    """{path: the pieces in it}, downloading what is missing or, in one sentence, saying so.
-
-    `download` is by default whether MINIDROP_DATA is not set.
-    """
-    if download is None:
-        download = not os.environ.get("MINIDROP_DATA")
+def locate(published, pieces):
+    """{path: the pieces in it}, downloading what is missing or, in one sentence, saying so."""
+    download = not os.environ.get("MINIDROP_DATA")
     found: dict[Path, list] = {}
     for piece in pieces:
         path = find(piece)

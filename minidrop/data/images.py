@@ -134,7 +134,7 @@ def _splits(published, read, flat, normalise, test):
         parts.append(_part(published, read, data, tested, is_test=True))
     scaled = scaling(parts[0][0], normalise)
     cut = [(scaled(x).reshape((len(x), -1) if flat else x.shape), y) for x, y in parts]
-    return Splits(*cut) if test else Splits(*cut, None)
+    return Splits(*cut, *[None] * (3 - len(cut)))
 
 
 def _part(published, read, data, count, is_test):
