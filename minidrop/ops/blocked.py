@@ -6,8 +6,7 @@ the cache.  Blocks go to all cores, each of which then multiplies alone.  Result
 the number of cores: the blocks are always the same, and partial sums are added in their order.
 """
 
-import functools
-
+from ..products import one_blas_thread
 from ..xp import array_module, par
 
 CACHED = 1 << 18            # numbers in the unfolded windows of a block: 1 MB of float32
@@ -115,7 +114,7 @@ def conv2d_dw(g, x, size, stride, padding):
             for images in _blocks(n * k // len(sums), n * (k + 1) // len(sums), work):
                 sums[k] += gather(images).T @ g[images].transpose(0, 2, 3, 1).reshape(-1, o)
 
-    with _one_blas_thread():
+    with one_blas_thread:
         par(part, len(sums), each=n * work // max(1, len(sums)))
     return sums.sum(0).reshape(*size, c, o).transpose(3, 2, 0, 1)
 
@@ -141,16 +140,5 @@ def _blocks(lo, hi, work):
 def _each_block(part, n, work):
     """part(blocks, most) on all cores, for n images; no block has more than `most`."""
     blocks, most = _blocks(0, n, work), _most(work)
-    with _one_blas_thread():
+    with one_blas_thread:
         par(lambda lo, hi: part(blocks[lo:hi], most), len(blocks), each=most * work)
-
-
-@functools.cache
-def _blas():
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController().select(user_api="blas")
-
-
-def _one_blas_thread():
-    return _blas().limit(limits=1)

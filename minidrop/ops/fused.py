@@ -1,8 +1,10 @@
 """Primitives fused for numerics or speed.  Each has a composite twin in tests/test_fused.py."""
 
+from ..products import product
 from ..tape import primitive
 from ..xp import array_module, chunks, on_host, par
 from .elementwise import exp
+from .linalg import matmul
 from .reduce import logsumexp
 from .shape import reshape
 
@@ -10,13 +12,13 @@ from .shape import reshape
 @primitive
 def linear(x, w, b):
     """y = x W^T + b for x (..., in), W (out, in), b (out,), added in the product's memory."""
-    y = x @ w.T
+    y = product(x, w.T)
     y += b
     return y
 
 
-linear.vjps(lambda g, y, x, w, b: g @ w,
-            lambda g, y, x, w, b: _rows(g).T @ _rows(x),
+linear.vjps(lambda g, y, x, w, b: matmul(g, w),
+            lambda g, y, x, w, b: matmul(_rows(g).T, _rows(x)),
             lambda g, y, x, w, b: _rows(g).sum(0))
 
 

@@ -1,11 +1,12 @@
 """Products of matrices and vectors, batched over leading axes as in NumPy."""
 
+from ..products import product
 from ..tape import primitive
 from .shape import back
 
 
 @primitive
-def matmul(a, b): return a @ b
+def matmul(a, b): return product(a, b)
 
 
 def _left(g, y, a, b):
@@ -13,7 +14,7 @@ def _left(g, y, a, b):
         return back(g[..., None] * b, a)          # y_i = sum_k a_ik b_k
     if a.ndim == 1:
         return back((g[..., None, :] * b).sum(-1), a)
-    return back(g @ b.swapaxes(-1, -2), a)
+    return back(matmul(g, b.swapaxes(-1, -2)), a)
 
 
 def _right(g, y, a, b):
@@ -21,7 +22,7 @@ def _right(g, y, a, b):
         return back(g[..., None] * a, b)
     if a.ndim == 1:
         return back(a[:, None] * g[..., None, :], b)  # y_j = sum_k a_k b_kj
-    return back(a.swapaxes(-1, -2) @ g, b)
+    return back(matmul(a.swapaxes(-1, -2), g), b)
 
 
 matmul.vjps(_left, _right)

@@ -10,6 +10,7 @@ adjoints.  Each is a matrix product with the unfolded windows; on the host `bloc
 few images at a time.
 """
 
+from ..products import product
 from ..tape import primitive
 from ..xp import array_module, on_host
 from . import blocked
@@ -49,7 +50,7 @@ def conv2d(x, w, b, stride, padding, groups):
     if groups == 1 and on_host(x):
         return blocked.conv2d(x, w, b, stride, padding)
     rows, (oh, ow) = _rows(x, w.shape[2:], stride, padding, groups)
-    y = rows @ _filters(w, groups)                # (G, N OH OW, O / G)
+    y = product(rows, _filters(w, groups))        # (G, N OH OW, O / G)
     if b is not None:
         y = y + b.reshape(groups, 1, -1)
     return _images(y.reshape(groups, len(x), oh, ow, w.shape[0] // groups))
@@ -61,7 +62,7 @@ def conv2d_dx(g, w, shape, stride, padding, groups):
     if groups == 1 and on_host(g):
         return blocked.conv2d_dx(g, w, shape, stride, padding)
     n, (_, per_group, kh, kw), (oh, ow) = len(g), w.shape, g.shape[2:]
-    u = _cotangents(g, groups) @ _filters(w, groups).swapaxes(1, 2)
+    u = product(_cotangents(g, groups), _filters(w, groups).swapaxes(1, 2))
     u = u.reshape(groups, n, oh, ow, per_group, kh, kw).transpose(1, 0, 4, 2, 3, 5, 6)
     return fold(u.reshape(n, shape[1], oh, ow, kh, kw), shape=shape, stride=stride, padding=padding)
 
@@ -72,7 +73,7 @@ def conv2d_dw(g, x, size, stride, padding, groups):
     if groups == 1 and on_host(g):
         return blocked.conv2d_dw(g, x, size, stride, padding)
     rows, _ = _rows(x, size, stride, padding, groups)
-    w = rows.swapaxes(1, 2) @ _cotangents(g, groups)          # (G, C / G kh kw, O / G)
+    w = product(rows.swapaxes(1, 2), _cotangents(g, groups))  # (G, C / G kh kw, O / G)
     return w.swapaxes(1, 2).reshape(g.shape[1], x.shape[1] // groups, *size)
 
 

@@ -1,0 +1,114 @@
+"""Matrix products whose bits depend on no number of threads, neither ours nor the BLAS's.
+
+A BLAS that shares one product among its threads cuts it where their number says, and another cut
+rounds otherwise: in OpenBLAS nearly every large product differs between one thread and two.  Here
+sizes alone say where a product is cut, a piece is one thread's, and the pieces go to all cores.
+"""
+
+import functools
+import math
+import threading
+
+from .xp import LEAST, array_module, on_host, par
+
+ALONE = 1 << 18             # multiplications that OpenBLAS leaves to one thread by itself, and
+ALONE_VECTOR = 9 << 10      # where one factor is a vector
+PIECE = 1 << 24             # multiplications in a piece: about 0.2 ms, which pays for a thread
+SIDE = 64                   # rows or columns in a piece are a multiple of this, as BLAS tiles are
+
+
+def product(a, b):
+    """a @ b, as NumPy and CuPy define it.
+
+    >>> ones = array_module().ones
+    >>> product(ones((2, 3)), ones((3, 2))).tolist()
+    [[3.0, 3.0], [3.0, 3.0]]
+    """
+    rows, columns = (x.shape[axis] if x.ndim > 1 else 1 for x, axis in ((a, -2), (b, -1)))
+    work = max(a.size * columns, b.size * rows)
+    if work <= (ALONE if min(rows, columns) > 1 else ALONE_VECTOR) or not on_host(a):
+        return a @ b
+    if a.ndim > 2 and b.ndim == 2:                # one large product, not many
+        return product(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], columns)
+    with one_blas_thread:
+        if work <= PIECE or min(a.ndim, b.ndim) < 2 or a.shape[:-2] != b.shape[:-2]:
+            return a @ b
+        return _stack(a, b) if a.ndim > 2 else _pieces(a, b)
+
+
+def _stack(a, b):
+    """Products of many pairs of matrices, each of which is a piece."""
+    xp, work = array_module(a, b), math.prod(a.shape[1:]) * b.shape[-1]
+    y = xp.empty((*a.shape[:-1], b.shape[-1]), xp.result_type(a, b))
+    par(lambda lo, hi: xp.matmul(a[lo:hi], b[lo:hi], out=y[lo:hi]), len(a),
+        each=max(1, work * LEAST // PIECE))
+    return y
+
+
+def _pieces(a, b):
+    """The product of two matrices, cut along its longer side."""
+    xp, (rows, inner), columns = array_module(a, b), a.shape, b.shape[1]
+    y = xp.empty((rows, columns), xp.result_type(a, b))
+    step = -(-PIECE // (inner * min(rows, columns)))
+    step = -(-step // SIDE) * SIDE
+    cuts = [slice(i, i + step) for i in range(0, max(rows, columns), step)]
+
+    def part(lo, hi):
+        for s in cuts[lo:hi]:
+            if rows > columns:
+                xp.matmul(a[s], b, out=y[s])
+            else:
+                xp.matmul(a, b[:, s], out=y[:, s])
+
+    par(part, len(cuts), each=LEAST)
+    return y
+
+
+class _OneBlasThread:
+    """Within it every product of the BLAS has one thread; it may be entered again, by any thread.
+
+    The number of threads belongs to the process: the first in sets it, the last out sets it back.
+    """
+
+    def __init__(self):
+        self.depth, self.lock, self.before = 0, threading.Lock(), []
+
+    def __enter__(self):
+        with self.lock:
+            self.depth += 1
+            if self.depth == 1:
+                self.before = [(put, get()) for get, put in _blas()]
+                self._put(1)
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0:
+                self._put(None)
+
+    def _put(self, threads):
+        for put, before in self.before:
+            if before > 1:
+                put(threads or before)
+
+
+one_blas_thread = _OneBlasThread()
+# What OpenBLAS puts around its names.  Not a "_" at the end: that would be the one for Fortran.
+AFFIXES = [(before, after) for before in ("", "scipy_") for after in ("64_", "_64", "")]
+
+
+@functools.cache
+def _blas():
+    """[(get, put)]: functions that read and set the number of threads of each BLAS here."""
+    from threadpoolctl import ThreadpoolController
+
+    found = []
+    for blas in ThreadpoolController().select(user_api="blas").lib_controllers:
+        pair = blas.get_num_threads, blas.set_num_threads
+        for before, after in AFFIXES:             # threadpoolctl obeys only one of our threads
+            names = [f"{before}openblas_{verb}_num_threads{after}" for verb in ("get", "set")]
+            if all(hasattr(blas.dynlib, name) for name in names):
+                pair = tuple(getattr(blas.dynlib, name) for name in names)
+                break
+        found.append(pair)
+    return found

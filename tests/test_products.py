@@ -1,0 +1,105 @@
+"""Matrix products: NumPy's values, and bits that no number of threads changes."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import minidrop as md
+from minidrop import products
+from minidrop import xp as xp_file
+from minidrop.products import one_blas_thread, product
+from minidrop.xp import host
+
+CASES = [((3, 4), (4, 5)), ((300, 70), (70, 200)), ((200, 70), (70, 300)), ((1, 900), (900, 1100)),
+         ((1100, 900), (900, 1)), ((900,), (900, 1100)), ((1100, 900), (900,)), ((9000,), (9000,)),
+         ((3, 90, 80), (3, 80, 70)), ((2, 3, 90, 80), (2, 3, 80, 70)), ((3, 90, 80), (80, 70)),
+         ((90, 80), (3, 80, 70)), ((3, 1, 90, 80), (2, 80, 70)), ((0, 80), (80, 900)),
+         ((65, 64), (64, 257)), ((129, 600), (600, 129))]
+
+
+def factors(xp, a, b, dtype="float32", turned=(False, False)):
+    """Arrays of the given shapes, in the memory order of their transpose where `turned`."""
+    for shape, turn, seed in zip((a, b), turned, (1, 2), strict=True):
+        x = md.gaussian(seed, shape).astype(dtype)
+        if turn and len(shape) > 1:
+            x = x.swapaxes(-1, -2).copy().swapaxes(-1, -2)
+        yield xp.asarray(x)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Cut where these small products can be cut."""
+    monkeypatch.setattr(products, "PIECE", 1 << 16)
+    monkeypatch.setattr(products, "ALONE", 1 << 14)
+
+
+@pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("a, b", CASES)
+def test_it_is_the_product_of_numpy(a, b, turned, xp, small_pieces):
+    x, y = factors(xp, a, b, "float64", turned)
+    found, due = product(x, y), host(x) @ host(y)
+    assert found.dtype == due.dtype and found.shape == due.shape
+    np.testing.assert_allclose(host(found), due, rtol=1e-12, atol=1e-12 * max(a[-1], 1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("a, b", [*CASES, ((128, 784), (784, 512)), ((512, 128), (128, 600))])
+def test_no_number_of_threads_changes_a_bit(a, b, dtype, monkeypatch):
+    from threadpoolctl import threadpool_limits
+
+    x, y = factors(np, a, b, dtype)
+    found = set()
+    for ours, blas in ((1, 1), (2, 1), (3, 1), (1, 2), (2, 3), (1, 4)):
+        monkeypatch.setattr(xp_file, "threads", lambda ours=ours: ours)
+        with threadpool_limits(blas, "blas"):
+            found.add(product(x, y).tobytes())
+    assert len(found) == 1
+
+
+def test_the_blas_has_its_threads_back_whoever_leaves_last():
+    blas = products._blas()
+    if not blas:
+        pytest.skip("threadpoolctl knows no BLAS here")
+    get, put = blas[0]
+    before = get()
+    put(3)
+    inside, out = threading.Barrier(2), threading.Event()
+
+    def other():
+        with one_blas_thread:
+            inside.wait(30)
+            out.wait(30)
+
+    thread = threading.Thread(target=other)
+    try:
+        with pytest.raises(ZeroDivisionError), one_blas_thread:
+            thread.start()
+            inside.wait(30)
+            assert get() == 1
+            1 / 0
+        assert get() == 1     # the other one is still in
+        out.set()
+        thread.join(30)
+        assert get() == 3
+    finally:
+        put(before)
+
+
+def test_it_holds_in_threads_of_the_user_too():
+    x, y = factors(np, (128, 784), (784, 512))
+    found = []
+    workers = [threading.Thread(target=lambda: found.append(product(x, y).tobytes()))
+               for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert found == 6 * [product(x, y).tobytes()]
+
+
+@pytest.mark.parametrize("a, b", [((3, 4), (5, 6)), ((300, 400), (300, 400)),
+                                  ((9, 300, 400), (300, 4)), ((9, 300, 400), (9, 300, 4))])
+def test_factors_that_do_not_fit_are_refused(a, b, xp, small_pieces):
+    with pytest.raises(ValueError):
+        product(*factors(xp, a, b))
