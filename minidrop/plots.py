@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+
 FOLDER = Path("minidrop-figures")
 STYLE: dict = {
     "figure.dpi": 110, "figure.constrained_layout.use": True, "font.size": 10,
@@ -12,6 +14,7 @@ STYLE: dict = {
     "image.cmap": "gray_r", "savefig.facecolor": "white",
 }
 DARK, MIDDLE, LIGHT = "#1b3a57", "#c8553d", "#9fb4c7"    # told apart by lightness alone
+PALE = "#e3e8ee"
 
 
 def subplots(rows=1, columns=1, size=(8.0, 3.2), **options):
@@ -24,6 +27,31 @@ def subplots(rows=1, columns=1, size=(8.0, 3.2), **options):
 
     plt.rcParams.update(STYLE)
     return plt.subplots(rows, columns, figsize=size, **options)
+
+
+def draw_tensor(axis, marked, entry=None):
+    """Draw (N, C, H, W) as N rows of C maps of H x W cells, dark where `marked` (boolean) holds.
+
+    `entry` (n, c, h, w) is framed.
+    """
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
+    _, _, height, width = marked.shape
+    pitch = np.array([width + 0.8, height + 0.8])
+
+    def cell(place, **style):
+        n, c, h, w = place
+        return Rectangle(pitch * (c, n) + (w, h), 0.86, 0.86, **style)
+
+    colours = [DARK if dark else PALE for dark in marked.ravel()]
+    axis.add_collection(PatchCollection([cell(place) for place in np.ndindex(marked.shape)],
+                                        facecolors=colours))
+    if entry:
+        axis.add_patch(cell(entry, facecolor="none", edgecolor=MIDDLE, linewidth=2, zorder=2))
+    right, bottom = pitch * marked.shape[1::-1]
+    axis.set(xlim=(-0.6, right), ylim=(bottom, -0.6), xticks=[], yticks=[], aspect="equal")
+    axis.spines[:].set_visible(False)
 
 
 def save_figure(figure, name, folder=FOLDER):

@@ -19,6 +19,7 @@ from tests import strict
 matplotlib.use("Agg")
 
 HOST_ONLY = {               # files in which nothing depends on the array module, and why
+    "test_axes.py": "reads a page and draws its figure",
     "test_bench.py": "times NumPy beside PyTorch",
     "test_catalog.py": "reads source text",
     "test_cli.py": "the command line prints text",
