@@ -114,7 +114,7 @@ NETS = {
 assert count(nn.Linear(8 * 8, 16 * 8 * 8)) == 66_560 and count(nn.Conv2d(1, 16, 3)) == 160
 right = np.array([[learn(name, seed) for seed in range(quick(5, 2))] for name in NETS])
 for name, means in zip(NETS, right.mean(1), strict=True):
-    print(f"   {name:8s}", *(f"  {d} pixels: {mean:.1f} %" for d, mean in enumerate(means)))
+    print(f"   {name:8s}", *(f"  moved by {d}: {mean:.1f} %" for d, mean in enumerate(means)))
 ahead = right[2, :, 2] - right[1, :, 2]                           # two pixels away, paired seeds
 half = 2.776 / np.sqrt(len(ahead)) * ahead.std(ddof=1)            # 95 %, Student's t
 print(f"   two pixels away, largest minus by place: {ahead.mean():.0f} +- {half:.0f} points")

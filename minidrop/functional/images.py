@@ -8,7 +8,7 @@ from ..ops.window import unfold as _unfold
 
 
 def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1):
-    """y_o = b_o + sum_c w_oc * x_c, where * slides the filter over the image without turning it.
+    """y_o = b_o + sum_c w_oc * x_c, where * is the cross-correlation: the filter is not turned.
 
     x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O,) or None; y (N, O, OH, OW) with
     OH = (H + 2 padding - kh) // stride + 1, and OW likewise.  `stride` and `padding` are whole
@@ -39,7 +39,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1):
 
 
 def unfold(x, size, stride=1, padding=0):
-    """The windows (N, C, OH, OW, kh, kw) of images (N, C, H, W); conv2d sums them over C, kh, kw.
+    """The windows (N, C, OH, OW, kh, kw) of images (N, C, H, W), as a view of the padded images.
+
+    Times a filter and summed over C, kh and kw they are a channel of conv2d.
 
     >>> import numpy as np
     >>> unfold(np.arange(9.0).reshape(1, 1, 3, 3), size=2)[0, 0, 1, 1]

@@ -9,8 +9,8 @@ from .module import Module, Parameter
 class Conv2d(Module):
     """`n_out` filters of `size` over `n_in` channels, as PyTorch's: weight, and bias if asked for.
 
-    weight (n_out, n_in / groups, kh, kw), bias (n_out,); both start uniform within one over the
-    root of the numbers that an output is made of.
+    weight (n_out, n_in / groups, kh, kw), bias (n_out,); both start uniform between -1 / sqrt(n)
+    and 1 / sqrt(n), where n = n_in / groups * kh * kw inputs make an output.
 
     >>> import numpy as np
     >>> Conv2d(3, 8, 3, padding=1).init(seed=0)(np.ones((2, 3, 32, 32), "float32")).shape

@@ -4,20 +4,22 @@ Both are separable: first over the columns of a window, then over its rows, so t
 kh + kw steps and not kh kw.  Sizes are pairs as in `window`.
 """
 
+import math
+
 from ..tape import data_of, primitive
 from ..xp import array_module, chunks, on_host, par
 from .shape import getitem, reshape
 from .window import unfold
 
-ROWS, COLUMNS = 1, 2        # axes of images that lie as (N, H, W, C)
+ROWS, COLUMNS = 1, 2        # axes of images (N, H, W, C); a pair holds an axis at axis - 1
 
 
 @primitive(twice=False, keeps=True)
 def max_pool2d(x, size, stride, padding):
     """The largest entry of each window, (N, C, OH, OW); beyond the border nothing is large.
 
-    Of equal largest entries the first takes the gradient, row by row, as in PyTorch.  Kept are the
-    largest entries of the rows of all windows.
+    Of equal largest entries the first takes the gradient, row by row, as in PyTorch.  What is
+    kept for it is `across`, (N, padded H, OW, C): the largest entry of each row of a window.
     """
     images = _padded(x, padding).transpose(0, 2, 3, 1)
     across, y = (_empty(images, axis, size, stride) for axis in (COLUMNS, (ROWS, COLUMNS)))
@@ -32,6 +34,7 @@ def max_pool2d(x, size, stride, padding):
 
 
 def _max_pool2d_dx(g, y, x, size, stride, padding, kept):
+    """From a window to the first row that holds its largest entry, and in that row to the entry."""
     images, g, y = (a.transpose(0, 2, 3, 1) for a in (_padded(x, padding), g, y))
     gx = array_module(x).zeros(images.shape, x.dtype)
 
@@ -52,7 +55,7 @@ def _picked(x, size, stride, padding):
     where = {"size": size, "stride": stride, "padding": (0, 0)}
     places = xp.arange(images.size).reshape(images.shape)
     windows, places = (unfold(_padded(a, padding, value), **where)
-                       for a, value in ((images, -xp.inf), (places, 0)))
+                       for a, value in ((images, -math.inf), (places, 0)))
     windows, places = (a.reshape(*a.shape[:4], -1) for a in (windows, places))
     first = windows.argmax(-1)[..., None]
     picked = xp.take_along_axis(places, first, -1)[..., 0]
@@ -102,11 +105,11 @@ def _largest(x, y, axis, size, stride):
 
 def _to_the_first(g, y, x, gx, axis, size, stride):
     """Add g to gx where the first of a run of x equals its largest, y."""
-    count, later = y.shape[axis], True            # whether an equal entry was not met before
+    count, waits = y.shape[axis], True            # where the largest entry has not been met yet
     for i in range(size):
-        hit = (_place(x, axis, i, count, stride) == y) & later
-        _place(gx, axis, i, count, stride)[...] += g * hit
-        later ^= hit
+        first = (_place(x, axis, i, count, stride) == y) & waits
+        _place(gx, axis, i, count, stride)[...] += g * first
+        waits ^= first                            # first lies within waits and is taken out of it
 
 
 def _place(x, axis, i, count, stride):
@@ -116,25 +119,27 @@ def _place(x, axis, i, count, stride):
 
 
 def _count(images, axis, size, stride):
+    """How many runs of `size`, every `stride`, fit along the axis."""
     return (images.shape[axis] - size[axis - 1]) // stride[axis - 1] + 1
 
 
 def _empty(images, axes, size, stride):
+    """Room for one number of each run of `size` along the axes, every `stride`."""
     sizes = list(images.shape)
     for axis in axes if isinstance(axes, tuple) else (axes,):
         sizes[axis] = _count(images, axis, size, stride)
     return array_module(images).empty(tuple(sizes), images.dtype)
 
 
-def _padded(x, padding, value=None):
+def _padded(x, padding, value=-math.inf):
     if not any(padding):
         return x
-    xp = array_module(x)
-    return xp.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)),
-                  constant_values=-xp.inf if value is None else value)
+    around = (0, 0), (0, 0), *((p, p) for p in padding)
+    return array_module(x).pad(x, around, constant_values=value)
 
 
 def _passes(images, lo, hi):
+    """Slices of images lo..hi-1, each small enough for a core's cache; all in one on a GPU."""
     return chunks(lo, hi, each=images[0].size) if on_host(images) else [slice(lo, hi)]
 
 

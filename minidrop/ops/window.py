@@ -4,9 +4,13 @@ A window is kh rows by kw columns, and there are OH by OW of them, where
 
     OH = (H + 2 padding - kh) // stride + 1        and OW likewise
 
-`size`, `stride` and `padding` are pairs (rows, columns).  The convolution is bilinear in images and
-filters, so that it, its gradient in the images and its gradient in the filters are each other's
-adjoints.  Each is a matrix product with the unfolded windows; on the host `blocked` does the same a
+`size`, `stride` and `padding` are pairs (rows, columns).  Let each row of U be a window, of W a
+filter, of Y what the filters give for a window, and of V its cotangent.  Then
+
+    Y = U W^T,      gradient in the images fold(V W),      gradient in the filters V^T U
+
+Each of the three is bilinear, and the others are its adjoints.  `groups`, G of them, cut channels
+and filters, and each has such matrices of its own.  On the host `blocked` makes the same products a
 few images at a time.
 """
 
@@ -31,7 +35,7 @@ def fold(u, shape, stride, padding):
     (n, c, h, w), (sh, sw), (ph, pw) = shape, stride, padding
     oh, ow, kh, kw = u.shape[2:]
     x = array_module(u).zeros((n, c, h + 2 * ph, w + 2 * pw), u.dtype)
-    for i in range(kh):                           # place (i, j) of all windows at once: no two meet
+    for i in range(kh):                           # entries (i, j) of all windows: no two coincide
         for j in range(kw):
             x[:, :, i:i + oh * sh:sh, j:j + ow * sw:sw] += u[..., i, j]
     return x[:, :, ph:ph + h, pw:pw + w]
@@ -43,17 +47,18 @@ fold.vjps(lambda g, y, u, shape, **where: unfold(g, size=u.shape[4:], **where))
 
 @primitive
 def conv2d(x, w, b, stride, padding, groups):
-    """y_o = b_o + sum over channels c of a group of the correlation of x_c with w_oc.
+    """y[n, o, i, j] = b[o] + sum over c, u, v of w[o, c, u, v] x[n, c, stride i + u, stride j + v].
 
+    Here x is padded already, and c runs over the channels of the group that o belongs to.
     x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; y (N, O, OH, OW).
     """
     if groups == 1 and on_host(x):
         return blocked.conv2d(x, w, b, stride, padding)
-    rows, (oh, ow) = _rows(x, w.shape[2:], stride, padding, groups)
-    y = product(rows, _filters(w, groups))        # (G, N OH OW, O / G)
+    rows, (oh, ow) = _window_rows(x, w.shape[2:], stride, padding, groups)
+    y = product(rows, _filter_columns(w, groups))     # (G, N OH OW, O / G)
     if b is not None:
         y = y + b.reshape(groups, 1, -1)
-    return _images(y.reshape(groups, len(x), oh, ow, w.shape[0] // groups))
+    return _as_images(y.reshape(groups, len(x), oh, ow, w.shape[0] // groups))
 
 
 @primitive
@@ -62,7 +67,7 @@ def conv2d_dx(g, w, shape, stride, padding, groups):
     if groups == 1 and on_host(g):
         return blocked.conv2d_dx(g, w, shape, stride, padding)
     n, (_, per_group, kh, kw), (oh, ow) = len(g), w.shape, g.shape[2:]
-    u = product(_cotangents(g, groups), _filters(w, groups).swapaxes(1, 2))
+    u = product(_cotangent_rows(g, groups), _filter_columns(w, groups).swapaxes(1, 2))
     u = u.reshape(groups, n, oh, ow, per_group, kh, kw).transpose(1, 0, 4, 2, 3, 5, 6)
     return fold(u.reshape(n, shape[1], oh, ow, kh, kw), shape=shape, stride=stride, padding=padding)
 
@@ -72,41 +77,42 @@ def conv2d_dw(g, x, size, stride, padding, groups):
     """The gradient of conv2d in its filters of `size` (kh, kw), for a cotangent g."""
     if groups == 1 and on_host(g):
         return blocked.conv2d_dw(g, x, size, stride, padding)
-    rows, _ = _rows(x, size, stride, padding, groups)
-    w = product(rows.swapaxes(1, 2), _cotangents(g, groups))  # (G, C / G kh kw, O / G)
+    rows, _ = _window_rows(x, size, stride, padding, groups)
+    w = product(rows.swapaxes(1, 2), _cotangent_rows(g, groups))  # (G, C / G kh kw, O / G)
     return w.swapaxes(1, 2).reshape(g.shape[1], x.shape[1] // groups, *size)
 
 
 conv2d.vjps(lambda g, y, x, w, b, **where: conv2d_dx(g, w, shape=x.shape, **where),
             lambda g, y, x, w, b, **where: conv2d_dw(g, x, size=w.shape[2:], **where),
             lambda g, y, x, w, b, **where: g.sum((2, 3)).sum(0))
+# h is the cotangent of a gradient: images here, filters below
 conv2d_dx.vjps(lambda h, y, g, w, shape, **where: conv2d(h, w, None, **where),
                lambda h, y, g, w, shape, **where: conv2d_dw(g, h, size=w.shape[2:], **where))
 conv2d_dw.vjps(lambda h, y, g, x, size, **where: conv2d(x, h, None, **where),
                lambda h, y, g, x, size, **where: conv2d_dx(g, h, shape=x.shape, **where))
 
 
-def _rows(x, size, stride, padding, groups):
-    """The windows as rows of a matrix for each group: (G, N OH OW, C / G kh kw), and (OH, OW)."""
+def _window_rows(x, size, stride, padding, groups):
+    """U of each group, (G, N OH OW, C / G kh kw), and (OH, OW)."""
     u = unfold(x, size=size, stride=stride, padding=padding)
     n, c, oh, ow, kh, kw = u.shape
     u = u.reshape(n, groups, c // groups, oh, ow, kh, kw).transpose(1, 0, 3, 4, 2, 5, 6)
     return u.reshape(groups, n * oh * ow, c // groups * kh * kw), (oh, ow)
 
 
-def _filters(w, groups):
-    """Filters (O, C / G, kh, kw) as columns: (G, C / G kh kw, O / G)."""
+def _filter_columns(w, groups):
+    """W^T of each group, (G, C / G kh kw, O / G), from filters (O, C / G, kh, kw)."""
     return w.reshape(groups, w.shape[0] // groups, -1).swapaxes(1, 2)
 
 
-def _cotangents(g, groups):
-    """(N, O, OH, OW) as rows: (G, N OH OW, O / G)."""
+def _cotangent_rows(g, groups):
+    """V of each group, (G, N OH OW, O / G), from cotangents (N, O, OH, OW)."""
     n, o, oh, ow = g.shape
     g = g.reshape(n, groups, o // groups, oh, ow).transpose(1, 0, 3, 4, 2)
     return g.reshape(groups, n * oh * ow, o // groups)
 
 
-def _images(y):
-    """(G, N, OH, OW, O / G) as (N, O, OH, OW)."""
+def _as_images(y):
+    """Images (N, O, OH, OW) from (G, N, OH, OW, O / G)."""
     groups, n, oh, ow, per_group = y.shape
     return y.transpose(1, 0, 4, 2, 3).reshape(n, groups * per_group, oh, ow)
