@@ -30,28 +30,13 @@ def mlp():
                             md.nn.Linear(16, 3)), (48,)
 
 
-class Centre(md.nn.Module):
-    """Subtract a running mean of the channels: a buffer that every step changes."""
-
-    buffers = ("mean",)
-
-    def __init__(self, channels):
-        self.mean = np.zeros(channels, "float32")
-
-    def forward(self, x):
-        if self.training:
-            mean = x.data.mean((0, 2, 3))
-            self.mean = np.float32(0.9) * self.mean + np.float32(0.1) * mean
-        return x - self.mean[:, None, None]
+def resnet():
+    net = md.models.resnet8(classes=3)
+    net.drop = md.Dropout(0.3)
+    return net, (3, 8, 8)
 
 
-def conv():
-    return md.nn.Sequential(md.nn.Conv2d(3, 4, 3, padding=1), Centre(4), md.nn.ReLU(),
-                            md.nn.MaxPool2d(2), md.Dropout(0.3), md.nn.Flatten(),
-                            md.nn.Linear(16, 3)), (3, 4, 4)
-
-
-NETWORKS = {"mlp": mlp, "conv": conv}
+NETWORKS = {"mlp": mlp, "resnet": resnet}
 
 
 def jitter(rng, x, y):
@@ -62,7 +47,7 @@ def run(name, path=None, recorder=None):
     """The digest of all that a run leaves behind."""
     net, shape = NETWORKS[name]()
     x, y = md.gaussian(1, (EXAMPLES, *shape)), md.integers(2, 3, EXAMPLES)
-    optimizer = {"mlp": md.optim.SGD(lr=0.05, momentum=0.9), "conv": md.optim.AdamW(lr=0.01)}[name]
+    optimizer = {"mlp": md.optim.SGD(lr=0.05, momentum=0.9), "resnet": md.optim.AdamW(lr=0.01)}[name]
     history = md.fit(net.init(0), optimizer, md.data.Splits((x, y), (x[:9], y[:9]), None), EPOCHS,
                      batch_size=BATCH, schedules={"drop*.p": np.linspace(0, 0.5, STEPS)},
                      batch=jitter, checkpoint=path, recorder=recorder, progress=False)
