@@ -47,7 +47,7 @@ def run(name, path=None, recorder=None):
     """The digest of all that a run leaves behind."""
     net, shape = NETWORKS[name]()
     x, y = md.gaussian(1, (EXAMPLES, *shape)), md.integers(2, 3, EXAMPLES)
-    optimizer = {"mlp": md.optim.SGD(lr=0.05, momentum=0.9), "resnet": md.optim.AdamW(lr=0.01)}[name]
+    optimizer = md.optim.SGD(lr=0.05, momentum=0.9) if name == "mlp" else md.optim.AdamW(lr=0.01)
     history = md.fit(net.init(0), optimizer, md.data.Splits((x, y), (x[:9], y[:9]), None), EPOCHS,
                      batch_size=BATCH, schedules={"drop*.p": np.linspace(0, 0.5, STEPS)},
                      batch=jitter, checkpoint=path, recorder=recorder, progress=False)
