@@ -1,4 +1,4 @@
-"""The command line: `minidrop lesson | show | equations | bench | data | doctor`."""
+"""The command line: `minidrop lesson | show | train | equations | bench | data | doctor`."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ import click
 
 from . import __version__
 from .data.commands import data
+from .models.commands import train
 from .suggest import Suggesting, unknown
 
 
@@ -68,9 +69,14 @@ def lesson(name, code):
 @main.command()
 @click.argument("name", required=False)
 @click.option("--table", is_flag=True, help="List all as the Markdown table of the README.")
-def show(name, table):
-    """Equations of NAME beside the lines that compute them."""
+@click.option("--graph", is_flag=True, help="Draw the computation graph of a model.")
+def show(name, table, graph):
+    """Equations of a technique beside the lines that compute them, or what a model is.
+
+    Without NAME a list of both.
+    """
     from . import catalog, terminal
+    from .models.commands import MODELS, page
 
     known = {technique.name: technique for technique in catalog.techniques()}
     if table:
@@ -79,9 +85,17 @@ def show(name, table):
     if name is None:
         for technique in known.values():
             click.echo(f"{technique.name:14s}{technique.summary}")
+        for model, build in MODELS.items():
+            click.echo(f"{model:14s}{(build.__doc__ or '').splitlines()[0]}")
+        return
+    if name in MODELS:
+        page(name, graph)
         return
     if name not in known:
-        raise unknown("technique", name, sorted(known))
+        raise unknown("technique or model", name, [*sorted(known), *MODELS])
+    if graph:
+        raise click.UsageError(f"--graph draws models, and {name} is a technique; there are "
+                               f"{', '.join(MODELS)}")
     technique, out = known[name], terminal.console()
     terminal.print_markdown(out, f"**{technique.summary}**")
     for label, body in technique.sections.items():
@@ -162,6 +176,7 @@ def bench(workloads, blocks, target):
 
 
 main.add_command(data)
+main.add_command(train)
 
 
 @main.command()

@@ -32,7 +32,7 @@ def test_version():
 @pytest.mark.parametrize("args, hint", [
     (("leson",), "there is no command 'leson'; did you mean 'lesson'?"),
     (("lesson", "droput"), "there is no lesson 'droput'; did you mean 'dropout'?"),
-    (("show", "dropuot"), "there is no technique 'dropuot'; did you mean 'dropout'?"),
+    (("show", "dropuot"), "there is no technique or model 'dropuot'; did you mean 'dropout'?"),
     (("bench", "z"), "there is no workload 'z'; there are"),
     (("lesson", "museum"), "'museum' is not written yet; there are"),
 ])
@@ -72,8 +72,9 @@ def test_show_puts_every_equation_beside_its_line():
 
 def test_show_without_a_name_lists_the_techniques():
     code, text = run("show")
-    assert code == 0 and [line.split()[0] for line in text.splitlines()] == [
-        technique.name for technique in catalog.techniques()]
+    listed, due = ([line.split()[0] for line in text.splitlines()],
+                   [technique.name for technique in catalog.techniques()])
+    assert code == 0 and listed[:len(due)] == due
 
 
 def test_equations_lists_every_tag_once():

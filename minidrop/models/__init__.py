@@ -7,9 +7,10 @@
 
 from .lenet import lenet
 from .mlp import mlp
+from .named import MODELS, build
 from .places import Residual, place, places
 from .resnet import resnet, resnet8, resnet20, resnet32, resnet56, resnet110
 from .vgg import vgg_small
 
-__all__ = ["Residual", "lenet", "mlp", "place", "places", "resnet", "resnet8", "resnet20",
-           "resnet32", "resnet56", "resnet110", "vgg_small"]
+__all__ = ["MODELS", "Residual", "build", "lenet", "mlp", "place", "places", "resnet", "resnet8",
+           "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small"]

@@ -92,8 +92,9 @@ def place(net, pattern, layer):
     paths = [path for path in there
              if fnmatchcase(path, pattern) or fnmatchcase(path, "*." + pattern)]
     if not paths:
+        some = [*there][:8] + [f"and {len(there) - 8} more"] * (len(there) > 8)
         raise ValueError(f"pattern {pattern!r} matches no place; there are "
-                         f"{', '.join(there) or 'none'}")
+                         f"{', '.join(some) or 'none'}")
     made = []
     for k, path in enumerate(paths, 1):
         parent, name = there[path]

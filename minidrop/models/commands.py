@@ -1,0 +1,190 @@
+"""The command line of the models: `minidrop train`, and what `minidrop show MODEL` prints."""
+
+import contextlib
+import inspect
+import math
+import platform
+import time
+
+import click
+
+from .. import data as data_sets
+from .. import graph as graphs
+from ..data.published import SETS
+from ..inputs.flip_crop import flip_crop
+from ..nn import Noise
+from ..optim import SGD, Adam, AdamW, cosine, step_decay, warmup
+from ..suggest import unknown
+from ..train import evaluate, fit
+from .named import MODELS, build, usual_shape
+from .places import place, places
+
+DATA = [name for name in data_sets.__all__ if name.islower()]
+OPTIMIZERS = {
+    "sgd": lambda lr, decay: SGD(0.05 if lr is None else lr, 0.9, True, decay),
+    "adam": lambda lr, decay: Adam(0.001 if lr is None else lr, weight_decay=decay),
+    "adamw": lambda lr, decay: AdamW(0.001 if lr is None else lr, weight_decay=decay),
+}
+SCHEDULES = {
+    "cosine": lambda lr, steps: warmup(cosine(lr, steps), steps // 10),
+    "step": lambda lr, steps: warmup(step_decay(lr, steps, [steps // 2, 3 * steps // 4]),
+                                     steps // 10),
+    "constant": lambda lr, steps: [lr] * steps,
+}
+
+
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1))
+@click.option("--optimizer", default="sgd", show_default=True, type=click.Choice([*OPTIMIZERS]),
+              help="sgd is Nesterov's with momentum 0.9.")
+@click.option("--lr", type=float, help="Learning rate: 0.05 for sgd, 0.001 for the others.")
+@click.option("--weight-decay", default=0.0001, show_default=True)
+@click.option("--schedule", default="cosine", show_default=True, type=click.Choice([*SCHEDULES]),
+              help="Down to 0 along a cosine, or tenfold at 1/2 and 3/4 of the run, both after a "
+                   "warm-up of a tenth of it; or constant.")
+@click.option("--augment", is_flag=True, help="Flip and crop images, for photographs.")
+@click.option("--place", "filled", multiple=True, metavar="PATTERN=LAYER",
+              help="Fill places: 'hidden.drop=dropout:0.5'. May be given several times.")
+@click.option("--seed", default=0, show_default=True, help="Of weights, noise and order.")
+@click.option("--checkpoint", type=click.Path(dir_okay=False),
+              help="Keep the run in this file; the same command goes on from it.")
+@click.option("--test", is_flag=True, help="At the end also measure on the test part, once.")
+def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule, augment, filled,
+          seed, checkpoint, test):
+    """Train MODEL on DATA.
+
+    `minidrop show` lists the models, `minidrop data list` the data.  Everything is chosen by the
+    validation part; the test part is not even read without --test.
+    """
+    if model not in MODELS:
+        raise unknown("model", model, [*MODELS])
+    if data not in DATA:
+        raise unknown("data set", data, DATA)
+    with _plainly(checkpoint):
+        splits = _load(data, test)
+        x, y = splits.train
+        net = build(model, x.shape[1:], int(y.max()) + 1)
+        for one in filled:
+            _fill(net, one)
+        rule = OPTIMIZERS[optimizer](lr, weight_decay)
+        steps = epochs * math.ceil(len(x) / batch_size)
+        size = sum(w.size for w in net.init(seed).parameters())
+        click.echo(f"{model} on {data}: {size:,} parameters, {len(x):,} examples, {steps:,} steps "
+                   f"of {batch_size}")
+        click.echo(f"{rule}, {schedule}, seed {seed}")
+        watch = Watch()
+        history = fit(net, rule, splits, epochs, batch_size=batch_size, seed=seed,
+                      schedules={"lr": SCHEDULES[schedule](rule.lr, steps)},
+                      batch=flip_crop if augment else None, checkpoint=checkpoint, recorder=watch)
+        _report(history, epochs)
+        click.echo(watch.report())
+        if test:
+            score = evaluate(net, splits.test)
+            click.echo(f"test: loss {score.loss:.4f}, accuracy {100 * score.accuracy:.2f} %")
+
+
+class Watch:
+    """A recorder for `fit` that remembers when steps ended."""
+
+    def __init__(self):
+        self.start, self.ends = time.perf_counter(), []
+
+    def __call__(self, step, net, loss):
+        self.ends.append(time.perf_counter())
+
+    def report(self):
+        """Time in all, time of the median step, and peak memory, in a line."""
+        words = f"time {time.perf_counter() - self.start:.1f} s"
+        between = sorted(b - a for a, b in zip(self.ends, self.ends[1:], strict=False))
+        if between:
+            words += f", {1e3 * between[len(between) // 2]:.1f} ms a step"
+        return f"{words}; peak memory {peak_memory()}"
+
+
+def peak_memory():
+    """The most memory this process has held at one time, in words."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return "unknown"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return f"{peak / 1e6 if platform.system() == 'Darwin' else peak / 1e3:.0f} MB"
+
+
+def page(name, graph):
+    """Print what a model is and which places it has; with `graph` draw it and print its nodes."""
+    click.echo(inspect.getdoc(inspect.getmodule(MODELS[name])))
+    net, shape = build(name), usual_shape(name)
+    if not graph:
+        click.echo("\nPlaces, for `minidrop train --place` and `md.models.place`")
+        for path, use in places(net).items():
+            click.echo(f"    {path:38}{use}")
+        click.echo(f"\n`minidrop show {name} --graph` draws it.")
+        return
+    from ..drawing import draw
+
+    nodes = graphs.trace(net, shape)
+    rows = [("path", "what", "gives", "parameters"), *graphs.table(nodes),
+            ("", "", "", f"{graphs.total(nodes):,}")]
+    *wide, last = (max(map(len, column)) for column in zip(*rows, strict=True))
+    click.echo()
+    for *words, number in rows:
+        cells = [f"{word:{width}}" for word, width in zip(words, wide, strict=True)]
+        click.echo("  ".join([*cells, f"{number:>{last}}"]).rstrip())
+    draw(net, shape, name)
+
+
+def _load(name, test):
+    options = {"image": True} if name == "digits" else {"test": test} if name in SETS else {}
+    return getattr(data_sets, name)(**options)
+
+
+def _fill(net, text):
+    """Fill the places that "PATTERN=LAYER:NUMBER:..." names."""
+    pattern, equals, words = text.partition("=")
+    name, *numbers = words.split(":")
+    if not equals or not pattern or not name:
+        raise click.UsageError(f"--place must be PATTERN=LAYER, such as 'drop=dropout:0.5', got "
+                               f"{text!r}")
+    layers = {kind.__name__.lower(): kind for kind in _below(Noise)}
+    if name not in layers:
+        raise unknown("layer", name, sorted(layers))
+    try:
+        layer = layers[name](*(float(n) if "." in n else int(n) for n in numbers))
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(f"--place {text}: {error}") from None
+    place(net, pattern, layer)
+
+
+def _below(kind):
+    for child in kind.__subclasses__():
+        if child.__module__.startswith(f"{__package__.partition('.')[0]}."):
+            yield child
+        yield from _below(child)
+
+
+def _report(history, epochs):
+    each = len(history.loss) // epochs
+    click.echo(f"{'epoch':>5}{'training':>12}{'validation':>12}{'accuracy':>12}")
+    for k in range(epochs):
+        click.echo(f"{k + 1:5}{history.loss[k * each:(k + 1) * each].mean():12.4f}"
+                   f"{history.validation_loss[k]:12.4f}"
+                   f"{100 * history.validation_accuracy[k]:10.2f} %")
+
+
+@contextlib.contextmanager
+def _plainly(checkpoint):
+    """Errors in one sentence, and after Ctrl-C how to go on."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt as error:
+        saved = bool(getattr(error, "__notes__", None))
+        raise click.ClickException(
+            f"interrupted; the run is saved, and the same command goes on from {checkpoint}"
+            if saved else "interrupted, and nothing is saved; with --checkpoint PATH a run can go "
+            "on") from None

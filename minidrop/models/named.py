@@ -1,0 +1,40 @@
+"""The models by name, each for the examples and classes that it shall tell apart."""
+
+import math
+
+from ..arguments import count, option, shape_of
+from .lenet import lenet
+from .mlp import mlp
+from .resnet import resnet8, resnet20, resnet32, resnet56, resnet110
+from .vgg import vgg_small
+
+HIDDEN = 256                # units of the MLP
+MODELS = {model.__name__: model for model in (
+    mlp, lenet, vgg_small, resnet8, resnet20, resnet32, resnet56, resnet110)}
+
+
+def usual_shape(name):
+    """The shape of the examples that a model was made for: (1, 28, 28) or (3, 32, 32)."""
+    return (1, 28, 28) if name in ("mlp", "lenet") else (3, 32, 32)
+
+
+def build(name, shape=None, classes=10):
+    """The model called `name` for examples of `shape`, by default those it was made for.
+
+    The MLP has one hidden layer of 256 units and takes any shape, the others take images
+    (channels, height, width), LeNet and VGG square ones.  ValueError for what does not fit.
+
+    >>> build("mlp", shape=(1, 8, 8)).hidden1.linear
+    Linear(n_in=64, n_out=256)
+    """
+    model = MODELS[option(name, "name", tuple(MODELS))]
+    shape, classes = shape_of(shape or usual_shape(name)), count(classes, "classes")
+    if model is mlp:
+        return mlp(math.prod(shape), HIDDEN, classes)
+    square = model in (lenet, vgg_small)
+    if len(shape) != 3 or square and shape[1] != shape[2]:
+        raise ValueError(f"{name} needs {'square ' * square}images (channels, height, width), got "
+                         f"examples of shape {shape}")
+    if square:
+        return model(channels=shape[0], size=shape[1], classes=classes)
+    return model(channels=shape[0], classes=classes)

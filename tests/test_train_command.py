@@ -1,0 +1,176 @@
+"""`minidrop train` and `minidrop show MODEL`, as a person meets them."""
+
+import re
+import signal
+
+import pytest
+from click.testing import CliRunner
+
+import minidrop as md
+from minidrop import data, models
+from minidrop.cli import main
+from minidrop.models import commands
+
+QUICK = ("train", "mlp", "digits", "--epochs", "2", "--batch-size", "128")
+
+
+def run(*args):
+    result = CliRunner().invoke(main, args, prog_name="minidrop")
+    return result.exit_code, result.output
+
+
+def figures(text):
+    """The table of epochs, as it was printed."""
+    return re.findall(r"^ +\d+ +\d\.\d{4} +\d\.\d{4} +\d+\.\d\d %$", text, re.M)
+
+
+# --- train ---------------------------------------------------------------------------------------
+
+def test_it_trains_as_fit_does_with_the_same_settings():
+    code, text = run("train", "mlp", "digits", "--epochs", "3", "--batch-size", "100", "--seed",
+                     "4", "--place", "hidden1.drop=dropout:0.25", "--test")
+    assert code == 0
+    net = models.place(models.mlp(64, 256, 10), "hidden1.drop", md.Dropout(0.25)).init(seed=4)
+    sgd, digits = md.optim.SGD(0.05, 0.9, True, 1e-4), data.digits(image=True)
+    rates = md.optim.warmup(md.optim.cosine(0.05, 36), 3)
+    history = md.fit(net, sgd, digits, 3, batch_size=100, seed=4, schedules={"lr": rates},
+                     progress=False)
+    assert figures(text) == [
+        f"{k + 1:5}{history.loss[12 * k:12 * k + 12].mean():12.4f}"
+        f"{history.validation_loss[k]:12.4f}{100 * history.validation_accuracy[k]:10.2f} %"
+        for k in range(3)]
+    score = md.evaluate(net, digits.test)
+    assert f"test: loss {score.loss:.4f}, accuracy {100 * score.accuracy:.2f} %" in text
+    assert "mlp on digits: 19,210 parameters, 1,197 examples, 36 steps of 100" in text
+    assert re.search(r"time \d+\.\d s, \d+\.\d ms a step; peak memory \d+ MB", text)
+
+
+@pytest.mark.parametrize("options, rule", [
+    (("--optimizer", "adam"), r"^Adam\(lr=0\.001, .*weight_decay=0\.0001\), cosine, seed 0$"),
+    (("--optimizer", "adamw", "--lr", "0.01", "--weight-decay", "0.1", "--schedule", "constant"),
+     r"^AdamW\(lr=0\.01, .*weight_decay=0\.1\), constant, seed 0$"),
+    (("--schedule", "step", "--seed", "3"),
+     r"^SGD\(lr=0\.05, momentum=0\.9, nesterov=True, weight_decay=0\.0001\), step, seed 3$"),
+])
+def test_optimizers_and_schedules_by_name(options, rule):
+    code, text = run(*QUICK, *options)
+    assert code == 0 and re.search(rule, text, re.M) and len(figures(text)) == 2
+
+
+def test_images_reach_a_convolutional_network_and_can_be_augmented():
+    plain, augmented = (run("train", "resnet8", "digits", "--epochs", "1", "--batch-size", "600",
+                            *options) for options in ((), ("--augment",)))
+    assert plain[0] == augmented[0] == 0
+    assert figures(plain[1]) != figures(augmented[1])
+
+
+def test_points_reach_an_mlp_with_as_many_classes_as_they_have():
+    code, text = run("train", "mlp", "blobs", "--epochs", "1")
+    assert code == 0 and f"{2 * 256 + 256 + 256 * 3 + 3:,} parameters" in text
+
+
+def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
+    asked = []
+
+    def mnist(test):
+        asked.append(test)
+        raise ValueError("enough seen")
+
+    monkeypatch.setattr(data, "mnist", mnist)
+    for options in ((), ("--test",)):
+        assert run("train", "lenet", "mnist", *options)[1] == "Error: enough seen\n"
+    assert asked == [False, True]
+
+
+@pytest.mark.parametrize("args, code, sentence", [
+    (("lennet", "digits"), 2, "there is no model 'lennet'; did you mean 'lenet'?"),
+    (("mlp", "digit"), 2, "there is no data set 'digit'; did you mean 'digits'?"),
+    (("lenet", "digits"), 1, "size must be a whole number of at least 16, got 8"),
+    (("lenet", "moons"), 1, r"lenet needs square images (channels, height, width), got examples "
+     "of shape (2,)"),
+    (("resnet8", "moons"), 1, "resnet8 needs images (channels, height, width), got"),
+    (("mlp", "digits", "--place", "drp=dropout:0.5"), 1, "pattern 'drp' matches no place; there "
+     "are input.drop, hidden1.drop"),
+    (("mlp", "digits", "--place", "drop=droput:0.5"), 2,
+     "there is no layer 'droput'; did you mean 'dropout'?"),
+    (("mlp", "digits", "--place", "drop=dropout:1.5"), 2,
+     "--place drop=dropout:1.5: p is a probability and must lie in [0, 1], got 1.5"),
+    (("mlp", "digits", "--place", "drop=dropout:half"), 2, "--place drop=dropout:half: "),
+    (("mlp", "digits", "--place", "drop=dropout"), 2, "--place drop=dropout: "),
+    (("mlp", "digits", "--place", "drop"), 2, "--place must be PATTERN=LAYER, such as "),
+    (("mlp", "digits", "--lr", "-1"), 1, "lr must be finite and at least 0, got -1.0"),
+    (("mlp", "digits", "--epochs", "0"), 2, "0 is not in the range x>=1"),
+    (("mlp", "digits", "--optimizer", "sdg"), 2, "'sdg' is not one of 'sgd', 'adam', 'adamw'"),
+    (("mlp", "digits", "--checkpoint", f"{__file__}/run.st"), 1, "test_train_command.py/run.st"),
+])
+def test_what_is_wrong_is_answered_in_one_sentence(args, code, sentence):
+    got, text = run("train", *args)
+    assert got == code and sentence in text and "Traceback" not in text
+
+
+def interrupted_after(steps, monkeypatch):
+    """Let Ctrl-C come after so many steps, once."""
+    def watched(self, step, net, loss):
+        self.ends.append(0.0)
+        if len(self.ends) == steps:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(commands.Watch, "__call__", watched)
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path, monkeypatch):
+    options = (*QUICK, "--place", "drop=dropout:0.2")
+    due = figures(run(*options)[1])
+    kept = ("--checkpoint", str(tmp_path / "run.st"))
+    with monkeypatch.context() as patch:
+        interrupted_after(13, patch)
+        code, text = run(*options, *kept)
+    assert code == 1 and figures(text) == []
+    assert f"the same command goes on from {tmp_path / 'run.st'}" in text
+    code, text = run(*options, *kept)
+    assert code == 0 and figures(text) == due
+    code, text = run(*options, *kept)             # and once more: there is nothing left to do
+    assert code == 0 and figures(text) == due
+
+
+def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_saved(monkeypatch):
+    interrupted_after(3, monkeypatch)
+    code, text = run(*QUICK)
+    assert code == 1
+    assert "interrupted, and nothing is saved; with --checkpoint PATH a run can go on" in text
+
+
+# --- show ----------------------------------------------------------------------------------------
+
+def test_show_lists_the_models():
+    code, text = run("show")
+    assert code == 0
+    listed = [line.split()[0] for line in text.splitlines()]
+    assert listed[-len(models.MODELS):] == list(models.MODELS)
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet20"])
+def test_show_says_what_a_model_is_and_which_places_it_has(name):
+    code, text = run("show", name)
+    assert code == 0
+    for path, use in models.places(models.build(name)).items():
+        assert re.search(rf"^    {re.escape(path)} +{use}$", text, re.M)
+    assert f"minidrop show {name} --graph" in text
+
+
+def test_show_graph_prints_a_table_and_draws(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, text = run("show", "resnet8", "--graph")
+    assert code == 0 and (tmp_path / "minidrop-figures" / "resnet8.png").is_file()
+    assert re.search(r"^stage2\.block1\.sum\.skip\.halve +HalvedMaps, 16 → 32 +32 × 16 × 16$", text,
+                     re.M)
+    *_, total, figure = text.splitlines()
+    assert total.strip() == "75,290" and figure == "figure: minidrop-figures/resnet8.png"
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_show_graph_is_for_models():
+    code, text = run("show", "dropout", "--graph")
+    assert code == 2 and "--graph draws models, and dropout is a technique; there are mlp" in text
+    code, text = run("show", "resnet21")
+    assert code == 2 and "there is no technique or model 'resnet21'; did you mean" in text
