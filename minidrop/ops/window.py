@@ -84,7 +84,7 @@ def conv2d_dw(g, x, size, stride, padding, groups):
 
 conv2d.vjps(lambda g, y, x, w, b, **where: conv2d_dx(g, w, shape=x.shape, **where),
             lambda g, y, x, w, b, **where: conv2d_dw(g, x, size=w.shape[2:], **where),
-            lambda g, y, x, w, b, **where: g.sum((2, 3)).sum(0))
+            lambda g, y, x, w, b, **where: g.sum((2, 3)).sum(0))     # in two steps: rounds less
 # h is the cotangent of a gradient: images here, filters below
 conv2d_dx.vjps(lambda h, y, g, w, shape, **where: conv2d(h, w, None, **where),
                lambda h, y, g, w, shape, **where: conv2d_dw(g, h, size=w.shape[2:], **where))
