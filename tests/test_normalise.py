@@ -28,11 +28,19 @@ LAYOUTS = {"C": np.ascontiguousarray, "channels-last": channels_last, "F": np.as
 layouts = pytest.mark.parametrize("order", LAYOUTS)
 
 
+@pytest.fixture(params=["plain", "swept"])
+def form(request, monkeypatch):
+    """Small arrays take the plain formulas; here they are swept in pieces too, as large ones."""
+    if request.param == "swept":
+        monkeypatch.setattr("minidrop.ops.channels.SMALL", 1)
+    return request.param
+
+
 # --- (normalise.1) to (normalise.3) ---------------------------------------------------------------
 
 @pytest.mark.parametrize("axes", [0, 1, -1, (0, 1), (0, 2), (1, 2), (2, 0, 1)])
 @layouts
-def test_normalise_1_over_any_axes(xp, order, axes):
+def test_normalise_1_over_any_axes(xp, form, order, axes):
     x = numbers((4, 3, 5))
     mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
     y = md.normalise(xp.asarray(LAYOUTS[order](x)), axes)
@@ -48,7 +56,7 @@ def test_normalise_2_the_slopes_one_by_one(xp):
 
 
 @pytest.mark.parametrize("axes", [0, 1, (0, 2), (1, 2), (0, 1, 2)])
-def test_normalise_3_for_a_weight_on_every_entry(xp, axes):
+def test_normalise_3_for_a_weight_on_every_entry(xp, form, axes):
     x, g, w = (numbers((4, 3, 5), seed) for seed in range(3))
     leaf = Tensor(xp.asarray(x), True)
     gx = grad(md.normalise(leaf, axes, weight=xp.asarray(w)), leaf, g=xp.asarray(g))
@@ -73,7 +81,7 @@ CASES = [((6, 3), (3,), 0), ((4, 3, 5), (1, 3, 1), (0, 2)), ((4, 3, 5, 2), (1, 3
 
 @pytest.mark.parametrize("shape, w_shape, axes", CASES)
 @layouts
-def test_the_fused_form_is_its_twin(xp, order, shape, w_shape, axes):
+def test_the_fused_form_is_its_twin(xp, form, order, shape, w_shape, axes):
     x, g = (xp.asarray(LAYOUTS[order](numbers(shape, seed))) for seed in (0, 1))
     w, b = (xp.asarray(numbers(w_shape, seed)) for seed in (2, 3))
     found = []
@@ -86,7 +94,7 @@ def test_the_fused_form_is_its_twin(xp, order, shape, w_shape, axes):
 
 
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (2, 1), (0, 2)])
-def test_each_gradient_can_be_asked_for_alone(xp, wanted):
+def test_each_gradient_can_be_asked_for_alone(xp, form, wanted):
     leaves = [Tensor(xp.asarray(numbers(s)), True) for s in ((6, 3), (3,), (3,))]
     y = normal(*leaves, axes=(0,), eps=EPS)
     g = xp.asarray(numbers((6, 3), 1))
@@ -111,7 +119,7 @@ def test_a_cotangent_that_was_changed_in_place_is_seen(xp):
 @layouts
 @pytest.mark.parametrize("axes", [(0, 2, 3), (1, 2, 3), (2, 3)])
 @pytest.mark.parametrize("mean", [0.0, 1e4, -1e4])
-def test_normalise_1_a_large_mean_costs_no_digits(xp, order, axes, mean):
+def test_normalise_1_a_large_mean_costs_no_digits(xp, form, order, axes, mean):
     """In float32 numbers near 1e4 lie 1e-3 apart; of their squares, 10 apart, no variance is left.
     """
     x = LAYOUTS[order]((numbers((8, 3, 16, 16)) + mean).astype("float32"))
@@ -140,7 +148,7 @@ def test_the_bits_do_not_depend_on_the_threads(order, shape, axes, monkeypatch):
 
 @pytest.mark.parametrize("axes", [(0, 2, 3), (1, 2, 3), (2, 3)])
 @pytest.mark.parametrize("order", ["C", "channels-last"])
-def test_the_memory_order_of_the_input_is_kept(order, axes):
+def test_the_memory_order_of_the_input_is_kept(form, order, axes):
     x = LAYOUTS[order](numbers((4, 3, 5, 6)))
     y = md.normalise(Tensor(x, True), axes)
     assert y.data.strides == x.strides

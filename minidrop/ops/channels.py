@@ -3,7 +3,8 @@
 Why it is fast.  An array whose channels lie side by side is a matrix of which columns (channels
 last) or rows (C order) belong to one channel.  It is swept in pieces that stay in the cache, with
 rows so long that NumPy's inner loops pay; pieces are cut by shape alone, so that the bits do not
-depend on the number of threads.  A GPU, and arrays in any other order, take the plain formulas.
+depend on the number of threads.  A GPU, small arrays and arrays in any other order take the plain
+formulas.
 """
 
 import functools
@@ -15,6 +16,7 @@ from ..xp import array_module, chunks, on_host, par
 from .shape import back
 
 WIDTH = 512                                       # numbers in a row: NumPy's inner loops stay long
+SMALL = 1 << 13                                   # numbers for which the plain formulas are quicker
 FAR = 16.0                                        # mean^2 / var above which the mean goes first
 
 
@@ -31,7 +33,7 @@ def moments(x, axes):
     matrix = matrix_of(x, axes)
     if matrix is None:
         mean, d = centred(x, axes)
-        return mean, (d * d).mean(axes, keepdims=True)
+        return mean, average(d * d, axes)
     flat, n = matrix.of(x), x.size // matrix.channels
     mean, square = (total / n for total in _sums(matrix, flat))
     var = square - mean * mean
@@ -52,16 +54,14 @@ def scaled(x, mean, r, w, b):
     xp, flat = array_module(x), matrix.of(x)
     y, far = xp.empty_like(flat), _far(mean, r)
     a = r * w
-    a, c, m = map(matrix.line, (a, 0 * r + b if far else b - mean * a, mean))
+    c = 0 * a + b if far else b - mean * a
 
-    def work(i, rows, scratch):
-        part = flat[rows]
-        if far:
-            part = xp.subtract(part, m[rows], out=scratch)
-        xp.multiply(part, a[rows], out=y[rows])
-        y[rows] += c[rows]
+    def work(i, rows, d, a, c, m):
+        part = xp.subtract(flat[rows], m, out=d) if far else flat[rows]
+        xp.multiply(part, a, out=y[rows])
+        y[rows] += c
 
-    _sweep(work, flat)
+    _sweep(work, flat, matrix, a, c, mean)
     return matrix.back(y)
 
 
@@ -69,9 +69,16 @@ def centred(x, axes, out=None):
     """(mean, x - mean): an entry is taken off first, so that a large mean costs no digits."""
     entry = x[tuple(slice(0, 1) if i in axes else slice(None) for i in range(x.ndim))]
     d = array_module(x).subtract(x, entry, out=out)
-    rest = d.mean(axes, keepdims=True)
+    rest = average(d, axes)
     d -= rest
     return entry + rest, d
+
+
+def average(x, axes):
+    """The mean over `axes`, which stay as size 1."""
+    total = x.sum(axes, keepdims=True)
+    total /= x.size // max(1, total.size)
+    return total
 
 
 def back_to(g, v):
@@ -94,33 +101,30 @@ def gradients(g, x, w, b, mean, r, matrix):
     k = -a * r * gw / n
     c = -a * gb / n if far else -a * gb / n - k * mean
     gx = xp.empty_like(flat)
-    lines = [matrix.line(v.astype(x.dtype)) for v in (a, k, c, mean)]
 
-    def work(i, rows, d):
-        a, k, c, m = (line[rows] for line in lines)
+    def work(i, rows, d, a, k, c, m):
         xp.multiply(xp.subtract(flat[rows], m, out=d) if far else flat[rows], k, out=d)
         d += c
         xp.multiply(g[rows], a, out=gx[rows])
         gx[rows] += d
 
-    _sweep(work, flat)
+    _sweep(work, flat, matrix, *(v.astype(x.dtype) for v in (a, k, c, mean)))
     return matrix.back(gx), *(back_to(v.astype(x.dtype), like) for v, like in ((gw, w), (gb, b)))
 
 
 def _sums(matrix, flat, mean=None, g=None):
     """For each channel, in float64, the sums of u and of u d with d = x - mean, u = g or d."""
     xp, axis = array_module(flat), matrix.axis
-    m = None if mean is None else matrix.line(mean)
-    shape = (2, len(flat)) if axis else (2, len(_pieces(flat)), flat.shape[1])
-    tables = xp.empty(shape, flat.dtype)
+    height = len(flat) if axis else len(_pieces(flat))
+    tables = xp.empty((2, height) if axis else (2, height, flat.shape[1]), flat.dtype)
 
-    def work(i, rows, d):
-        d = flat[rows] if m is None else xp.subtract(flat[rows], m[rows], out=d)
+    def work(i, rows, d, *m):
+        d = xp.subtract(flat[rows], *m, out=d) if m else flat[rows]
         u, place = d if g is None else g[rows], rows if axis else i
         xp.add.reduce(u, axis, out=tables[0, place])
         xp.einsum("ij,ij->i" if axis else "ij,ij->j", u, d, out=tables[1, place])
 
-    _sweep(work, flat)
+    _sweep(work, flat, matrix, *(() if mean is None else (mean,)))
     return [matrix.fold(table) for table in tables]
 
 
@@ -128,15 +132,17 @@ def _pieces(flat):
     return chunks(0, len(flat), each=flat.shape[1])
 
 
-def _sweep(work, flat):
-    """work(i, rows, scratch) for each piece of a matrix, on all cores."""
+def _sweep(work, flat, matrix, *statistics):
+    """work(i, rows, scratch, *the statistics of these rows) for each piece, on all cores."""
     pieces, width = _pieces(flat), flat.shape[1]
-    height = pieces[0].stop
+    height, lines = pieces[0].stop, [matrix.line(v) for v in statistics]
 
     def part(lo, hi):
         scratch = array_module(flat).empty((height, width), flat.dtype)
         for i in range(lo, hi):
-            work(i, pieces[i], scratch[:pieces[i].stop - pieces[i].start])
+            rows = pieces[i]
+            cut = [line[rows] for line in lines] if matrix.axis else lines
+            work(i, rows, scratch[:rows.stop - rows.start], *cut)
 
     par(part, len(pieces), each=height * width)
 
@@ -162,11 +168,11 @@ class _Matrix(NamedTuple):
         return matrix.reshape(self.sizes).transpose(self.inverse)
 
     def line(self, statistic):
-        """One number for each channel, broadcast to the matrix."""
-        xp = array_module(statistic)
-        v = xp.empty((self.shape[1 - self.axis] // self.channels, self.channels), statistic.dtype)
+        """One number for each channel as a row, or as a column, beside the matrix."""
+        times = self.shape[1 - self.axis] // self.channels
+        v = array_module(statistic).empty((times, self.channels), statistic.dtype)
         v[:] = statistic.transpose(self.order).reshape(-1)
-        return xp.broadcast_to(v.reshape((-1, 1) if self.axis else -1), self.shape)
+        return v.reshape((-1, 1) if self.axis else -1)
 
     def fold(self, table):
         """A table of sums along `axis`, summed over all that belongs to one channel, in float64."""
@@ -176,8 +182,8 @@ class _Matrix(NamedTuple):
 
 
 def matrix_of(x, axes, *weights):
-    """The `_Matrix` of x; None on a GPU, or where the channels do not lie side by side."""
-    if not on_host(x) or 0 not in axes or x.size == 0:
+    """The `_Matrix` of x; None on a GPU, if x is small, or where no channels lie side by side."""
+    if not on_host(x) or 0 not in axes or x.size < SMALL:
         return None
     return _layout(x.shape, x.strides, axes, *(getattr(v, "shape", ()) for v in weights))
 

@@ -7,7 +7,7 @@ instance, group norm) are made here: samples are finished one after the other, i
 from ..tape import primitive
 from ..xp import array_module, chunks, on_host, par
 from . import channels
-from .channels import back_to, centred, moments, scaled
+from .channels import average, back_to, centred, moments, scaled
 from .elementwise import sqrt
 from .shape import back
 
@@ -70,7 +70,7 @@ def _samples(x, w, b, axes, eps):
     def part(lo, hi):
         for s in pieces[lo:hi]:
             mean[s], d = centred(x[s], axes, out=y[s])
-            r[s] = 1 / xp.sqrt((d * d).mean(axes, keepdims=True) + eps)
+            r[s] = 1 / xp.sqrt(average(d * d, axes) + eps)
             d *= r[s]
             d *= w
             d += b
@@ -91,8 +91,8 @@ def _samples_back(g, x, w, b, axes, mean, r):
             normed = (x[s] - mean[s]) * r[s]
             gw[i], gb[i] = back_to(g[s] * normed, w), back_to(g[s], b)
             d = xp.multiply(g[s], w, out=gx[s])
-            normed *= (d * normed).mean(axes, keepdims=True)
-            d -= d.mean(axes, keepdims=True)
+            normed *= average(d * normed, axes)
+            d -= average(d, axes)
             d -= normed
             d *= r[s]
 
