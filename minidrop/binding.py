@@ -29,29 +29,17 @@ class Binding:
     """
 
     def __init__(self, model, optimizer, schedules, steps):
-        slots = {(f"{path}.{name}" if path else name): (m, name)
-                 for path, m in model.named_modules() for name, value in vars(m).items()
-                 if isinstance(value, Real) and not isinstance(value, bool) and name[0] != "_"}
-        slots["lr"] = (optimizer, "lr")
-        self.bound: dict[str, tuple] = {}
         if not isinstance(schedules, dict | None):
             raise TypeError(f"schedules must map patterns to arrays, got {describe(schedules)}")
+        self.bound: dict[str, tuple] = {}
+        slots = _slots(model, optimizer)
         for pattern, schedule in (schedules or {}).items():
-            if not isinstance(pattern, str):
-                raise TypeError(f"a pattern of schedules must be a string, got {describe(pattern)}")
-            values = _numbers(pattern, schedule)
-            if len(values) != steps:
-                raise ValueError(f"schedules[{pattern!r}] must hold one value for each of the "
-                                 f"{steps} steps, got {len(values)}")
-            paths = [path for path in slots
-                     if fnmatchcase(path, pattern) or fnmatchcase(path, "*." + pattern)]
-            if not paths:
-                raise ValueError(f"schedules[{pattern!r}] matches nothing; there are "
-                                 f"{', '.join(sorted(slots))}")
+            values, paths = _numbers(pattern, schedule, steps), _matches(pattern, slots)
+            twice = [path for path in paths if path in self.bound]
+            if twice:
+                raise ValueError(f"{twice[0]} is matched by two schedules, the second is "
+                                 f"{pattern!r}")
             for path in paths:
-                if path in self.bound:
-                    raise ValueError(f"{path} is matched by two schedules, the second is "
-                                     f"{pattern!r}")
                 owner, name = slots[path]
                 start = getattr(owner, name)
                 factor = start if isinstance(schedule, scaled) else 1.0
@@ -84,7 +72,28 @@ class Binding:
             setattr(owner, name, start)
 
 
-def _numbers(pattern, schedule):
+def _slots(model, optimizer):
+    """{path: (owner, name)} of every number that a schedule may steer."""
+    slots = {(f"{path}.{name}" if path else name): (m, name)
+             for path, m in model.named_modules() for name, value in vars(m).items()
+             if isinstance(value, Real) and not isinstance(value, bool) and name[0] != "_"}
+    return slots | {"lr": (optimizer, "lr")}
+
+
+def _matches(pattern, slots):
+    """The paths that a pattern names, whole or from a dot on."""
+    paths = [path for path in slots
+             if fnmatchcase(path, pattern) or fnmatchcase(path, "*." + pattern)]
+    if not paths:
+        raise ValueError(f"schedules[{pattern!r}] matches nothing; there are "
+                         f"{', '.join(sorted(slots))}")
+    return paths
+
+
+def _numbers(pattern, schedule, steps):
+    """The values of a schedule as Python floats, one for each step."""
+    if not isinstance(pattern, str):
+        raise TypeError(f"a pattern of schedules must be a string, got {describe(pattern)}")
     values = schedule.values if isinstance(schedule, scaled) else schedule
     try:
         values = [float(v) for v in values]
@@ -93,4 +102,7 @@ def _numbers(pattern, schedule):
                         f"{describe(values)}") from None
     if not all(map(math.isfinite, values)):
         raise ValueError(f"schedules[{pattern!r}] must hold finite numbers")
+    if len(values) != steps:
+        raise ValueError(f"schedules[{pattern!r}] must hold one value for each of the "
+                         f"{steps} steps, got {len(values)}")
     return values

@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from .xp import host
+from .xp import asarray, host
 
 try:
     import fcntl
@@ -21,14 +21,17 @@ PART = ".part"                                    # the end of the name of a fil
 
 
 def write(path, arrays, facts):
-    """Put {name: array} and `facts` (what JSON can hold) into the file `path`.
+    """Put {name: array} and `facts` (what JSON can hold, by name) into the file `path`.
 
-    The old file stays until the new one is whole, whatever happens meanwhile.
+    Arrays keep their order in memory, on which the last bits of their sums depend.  The old file
+    stays until the new one is whole, whatever happens meanwhile.
     """
     from safetensors.numpy import save  # here, so that importing minidrop stays cheap
 
-    arrays = {name: host(array).copy() for name, array in arrays.items()}     # in C order
-    text = json.dumps(facts)
+    arrays = {name: host(asarray(array)) for name, array in arrays.items()}
+    axes = {name: _axes(array) for name, array in arrays.items()}
+    arrays = {name: array.transpose(axes[name]).copy() for name, array in arrays.items()}
+    text = json.dumps(facts | {"axes": axes})
     whole = save(arrays, metadata={"minidrop": text, "digest": _digest(arrays, text)})
     file = _begin(path)
     try:
@@ -56,6 +59,8 @@ def read(path):
         facts = json.loads(header["minidrop"])
         if "digest" in header and header["digest"] != _digest(arrays, header["minidrop"]):
             raise ValueError("its digest is another")
+        for name, axes in facts.pop("axes", {}).items():
+            arrays[name] = arrays[name].transpose([axes.index(i) for i in range(len(axes))])
         return arrays, facts
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is not a whole checkpoint of minidrop ({error}); remove it to "
@@ -94,6 +99,11 @@ def _lock(file, wait=True):
     except OSError:
         return wait
     return True
+
+
+def _axes(array):
+    """The axes from the slowest to the fastest in memory."""
+    return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
 
 
 def _digest(arrays, text):

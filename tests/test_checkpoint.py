@@ -1,4 +1,5 @@
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -131,6 +132,38 @@ def test_every_optimizer_goes_on_with_parameters_that_were_frozen_or_not(xp, bac
                 recorder=thaw(stop))
     found = run(xp, path=tmp_path / "run", net=build(), optimizer=optimizer())
     assert bits(*found) == bits(*whole)
+
+
+def test_weights_keep_their_order_in_memory(tmp_path):
+    def build():
+        net = md.nn.Sequential(md.nn.Linear(90, 70), md.nn.Tanh(), md.nn.Linear(70, 2)).init(7)
+        for w in net.parameters():
+            w.data = np.asfortranarray(w.data)
+        return net
+
+    def norm(net, step):                          # its last bits are another order's
+        return (net.linear1.weight**2).sum()**0.5
+
+    options = {"data": (md.gaussian(1, (11, 90)), Y), "schedules": None, "penalty": norm}
+    with pytest.raises(KeyboardInterrupt):
+        run(path=tmp_path / "run", net=build(), recorder=stop_at(4, stop=ctrl_c), **options)
+    net, history = run(path=tmp_path / "run", net=build(), **options)
+    assert bits(net, history) == bits(*run(net=build(), **options))
+    assert net.linear1.weight.data.flags.f_contiguous
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,), (3, 4), (2, 1, 4), (2, 3, 4, 5)])
+def test_arrays_come_back_as_they_lay_in_memory(shape, tmp_path):
+    array = md.gaussian(1, shape)
+    for axes in itertools.permutations(range(len(shape))):
+        turned = array.transpose(axes)
+        files.write(tmp_path / "file", {"a": turned, "step": np.int64(3)}, {"facts": 1})
+        found, facts = files.read(tmp_path / "file")
+        assert facts == {"facts": 1} and found["step"] == 3
+        assert found["a"].flags.c_contiguous == turned.flags.c_contiguous
+        np.testing.assert_array_equal(found["a"], turned)
+        if array.size and 1 not in shape:
+            assert found["a"].strides == turned.strides
 
 
 @pytest.mark.parametrize("epochs", [True, False])
