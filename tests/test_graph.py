@@ -174,11 +174,19 @@ def test_blocks_that_differ_or_reach_further_back_are_not_folded():
             y = self.a(x)
             return self.c(self.b(y) + y)
 
+    class Parallel(Module):
+        def __init__(self):
+            self.a, self.b = (nn.Sequential(linear=nn.Linear(4, 4)) for _ in range(2))
+
+        def forward(self, x):
+            return self.a(x) + self.b(x)
+
     def copies(net):
         root, _ = graph.tree(graph.trace(net, (4,)))
         return [group.copies for group in groups(root)]
 
     assert copies(Dense()) == [["a", "b"], ["c"]]
+    assert copies(Parallel()) == [["a"], ["b"]]
     assert copies(nn.Sequential(a=Plain(), b=Plain())) == [["a", "b"]]
     filled = nn.Sequential(a=models.mlp(4, 4, 4), b=models.mlp(4, 4, 4))
     models.place(filled, "b.hidden1.drop", md.Dropout(0.5))
