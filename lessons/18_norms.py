@@ -21,8 +21,8 @@ for image in range(3):
 # %% [markdown]
 # ## The equation
 #
-# For the $m$ entries of one letter, with their mean $\mu$ and biased variance $\sigma^2$ (and a tiny
-# $\epsilon$; a learned scale and shift follow):
+# For the $m$ entries of one letter, with their mean $\mu$, their biased variance $\sigma^2$ and a
+# tiny $\epsilon$ (a learned scale and shift follow):
 #
 # $$ \hat x_i = (x_i - \mu) / \sqrt{\sigma^2 + \epsilon} \tag{normalise.1} $$
 #
