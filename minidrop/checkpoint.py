@@ -48,7 +48,7 @@ class Checkpoint:
         if self.path:
             self.settings = {name: _plain(value) for name, value in settings.items()}
             self.settings |= {"optimizer": repr(optimizer), **_model(net)}
-        self.steps, self.step, self.due = steps, None, 0.0
+        self.steps, self.step, self.due, self.stamp = steps, None, 0.0, None
         self.interrupt = Interrupt()
 
     def __enter__(self):
@@ -67,7 +67,8 @@ class Checkpoint:
         if not self.path:
             return 0, [], []
         files.clear(self.path)
-        if self.path.exists():
+        self.stamp = files.stamp(self.path)
+        if self.stamp:
             arrays, facts = files.read(self.path)
             if self._is_of_this_run(facts):
                 return self._load(arrays, facts)
@@ -83,6 +84,8 @@ class Checkpoint:
         """Write the state after so many whole epochs and losses; then answer Ctrl-C, if it came."""
         if not self.path:
             return
+        if files.stamp(self.path) not in (None, self.stamp):          # another process wrote it
+            self._is_of_this_run(files.read(self.path)[1])
         losses[:] = map(float, losses)            # those of a GPU come to the host once
         xp, start, self.interrupt.busy = array_module(), time.monotonic(), True
         arrays = {f"model/{path}": array for path, array in self.net.state_dict().items()}
@@ -102,13 +105,13 @@ class Checkpoint:
                           f"{len(losses)} could not be written; {last}") from None
         finally:
             self.interrupt.busy = False
-        self.step, now = len(losses), time.monotonic()
+        self.step, self.stamp, now = len(losses), files.stamp(self.path), time.monotonic()
         self.due = now + max(SECONDS, SHARE * (now - start))
         if self.interrupt.asked:
             raise KeyboardInterrupt
 
     def _is_of_this_run(self, facts):
-        """Whether to go on from a file; ValueError where it holds steps of another run."""
+        """Whether a file may be gone on from; ValueError where it is in the way of this run."""
         if facts.get("format") != FORMAT:
             raise ValueError(f"checkpoint {self.name} is of format {facts.get('format', 1)}, and "
                              f"this minidrop reads format {FORMAT}; remove it to start anew, or go "
@@ -116,7 +119,7 @@ class Checkpoint:
         there, here = facts["settings"], self.settings
         odd = [f"{name} {there.get(name)!r} there and {here.get(name)!r} here"
                for name in sorted(there.keys() | here.keys()) if there.get(name) != here.get(name)]
-        if odd and facts["step"]:
+        if odd and (facts["step"] or self.step is not None):
             more = f", and {len(odd) - 3} more" if len(odd) > 3 else ""
             raise ValueError(f"checkpoint {self.name} is of another run: {', '.join(odd[:3])}"
                              f"{more}; remove it to start anew")

@@ -67,6 +67,15 @@ def read(path):
                          "start anew") from None
 
 
+def stamp(path):
+    """What tells one writing of a file from the next; None where there is none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def clear(path):
     """Remove what killed writers of `path` left beside it; what is being written stays."""
     for left in path.parent.glob("*" + PART) if path.parent.is_dir() else ():

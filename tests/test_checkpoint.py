@@ -397,6 +397,21 @@ def test_two_at_once_do_each_other_no_harm(tmp_path, monkeypatch):
     assert found == 3 * [bits(*run())] and os.listdir(tmp_path) == ["run"]
 
 
+def test_another_run_that_takes_the_place_meanwhile_is_noticed(tmp_path):
+    def intrude(step, net, loss):
+        if step == 1:                             # nothing but the start is saved so far
+            run(path=tmp_path / "run", seed=4)
+
+    with pytest.raises(ValueError, match="of another run: seed 4 there and 3 here"):
+        run(path=tmp_path / "run", recorder=intrude)
+    assert bits(*run(path=tmp_path / "run", seed=4)) == bits(*run(seed=4))
+
+
+def test_a_file_that_was_taken_away_is_written_again(tmp_path):
+    run(path=tmp_path / "run", recorder=lambda *_: (tmp_path / "run").unlink(missing_ok=True))
+    assert step_of(tmp_path / "run") == 12
+
+
 def test_the_path_holds_when_the_run_changes_its_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
