@@ -10,6 +10,7 @@ import click
 
 from .. import data as data_sets
 from .. import graph as graphs
+from ..data.commands import MADE
 from ..data.published import SETS
 from ..inputs.flip_crop import flip_crop
 from ..nn import Noise
@@ -19,7 +20,7 @@ from ..train import evaluate, fit
 from .named import MODELS, build, usual_shape
 from .places import place, places
 
-DATA = [name for name in data_sets.__all__ if name.islower()]
+DATA = [*MADE, *SETS]
 OPTIMIZERS = {
     "sgd": lambda lr, decay: SGD(0.05 if lr is None else lr, 0.9, True, decay),
     "adam": lambda lr, decay: Adam(0.001 if lr is None else lr, weight_decay=decay),
