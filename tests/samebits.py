@@ -40,6 +40,15 @@ def weights(backend="numpy"):
     return digest(*net.init(3).to(backend).state_dict().values())
 
 
+def mixture():
+    """Attention, pools, a grouped convolution and the norms that are not in the others."""
+    return md.nn.Sequential(
+        md.nn.Conv2d(4, 16, 3, padding=1, groups=2), md.GroupNorm(4, 16), md.nn.GELU(),
+        md.nn.MaxPool2d(2), md.InstanceNorm(16), md.nn.SELU(), md.nn.AvgPool2d(2),
+        md.nn.PatchEmbedding(16, 32, 2), md.LayerNorm(32), md.nn.MultiHeadAttention(32, 4),
+        md.nn.Tanh(), md.Dropout(0.2), md.nn.Flatten(), md.nn.Linear(4 * 32, 5))
+
+
 def trained(net, shape, n, classes, epochs=2, batch_size=64):
     """The digest of a trained network and of its history."""
     x, y = md.gaussian(1, (n, *shape)), md.integers(2, classes, n)
@@ -56,6 +65,7 @@ def everything():
     net = md.models.resnet8(classes=3)
     net.drop = md.Dropout(0.3)
     return found | {"mlp": trained(mlp((64, 300, 200, 10), 0.5).init(0), (64,), 200, 10),
+                    "mixture": trained(mixture().init(0), (4, 16, 16), 48, 5, 2, 24),
                     "resnet": trained(net.init(0), (3, 12, 12), 24, 3, 1, 12)}
 
 

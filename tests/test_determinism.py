@@ -42,7 +42,7 @@ def test_runs_are_the_same_in_every_process_on_any_number_of_threads():
     found = [child.communicate(timeout=120)[0] for child in children]
     assert all(child.returncode == 0 for child in children)
     first = json.loads(found[0])
-    assert len(set(first.values())) == 5 and all(json.loads(other) == first for other in found)
+    assert len(set(first.values())) == 6 and all(json.loads(other) == first for other in found)
 
 
 def run(xp, backend, order=("first", "norm", "drop", "last"), between=lambda: None):
