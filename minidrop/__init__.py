@@ -4,6 +4,7 @@ from . import check, functional, inputs, nn, norms, optim, penalties, units, wei
 from .allocator import tune
 from .binding import scaled
 from .check import Forbid, Record, Replay, all_masks, exact_moments, gradcheck
+from .checkpoint import load, save
 from .functional import (
     accuracy,
     attention,
@@ -11,6 +12,7 @@ from .functional import (
     conv2d,
     cross_entropy,
     exp,
+    fold,
     gelu,
     global_avg_pool2d,
     linear,
@@ -53,7 +55,8 @@ __version__ = "0.1.0"
 
 def __getattr__(name):                            # these two are imported when they are asked for
     if name not in ("data", "models"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        hint = f"; did you mean minidrop.nn.{name}?" if name in nn.__all__ else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     import importlib
 
     return importlib.import_module(f".{name}", __name__)

@@ -1,7 +1,11 @@
 """What may come in: every check names the argument, what was given and what is allowed."""
 
+import contextlib
+import difflib
+import inspect
 import math
 import operator
+from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Any
 
@@ -80,6 +84,9 @@ def several(things, name="params"):
     """`things` as a list of floating arrays or Tensors, not empty; one alone is a list of one."""
     if hasattr(type(things), "dtype"):
         things = [things]
+    if hasattr(things, "parameters"):
+        raise TypeError(f"{name} must be arrays or Tensors, got a {type(things).__name__}; give "
+                        "its .parameters()")
     if isinstance(things, str | bytes | dict) or not hasattr(things, "__iter__"):
         raise TypeError(f"{name} must be a list of arrays or Tensors, got {describe(things)}")
     found = [floating(thing, f"{name}[{i}]") for i, thing in enumerate(things)]
@@ -154,5 +161,45 @@ def describe(value):
     kind = type(value).__name__
     if getattr(value, "ndim", 0):
         return f"{kind} of shape {value.shape}, {value.dtype}"
-    text = repr(value)
-    return f"{kind} {text}" if len(text) <= 60 else kind
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text = " ".join(repr(value).split())
+    if len(text) > 60:
+        return kind
+    return text if text.startswith(f"{kind}(") else f"{kind} {text}"
+
+
+def matching(pattern, paths, name="pattern", what="name"):
+    """Those of `paths` that a pattern names, whole or from a dot on; ValueError for none.
+
+    >>> matching("conv*.weight", ["stage1.conv1.weight", "stage1.conv1.bias"])
+    ['stage1.conv1.weight']
+    """
+    if not isinstance(pattern, str):
+        raise TypeError(f"{name} must be a string, got {describe(pattern)}")
+    paths = list(paths)
+    found = [path for path in paths
+             if fnmatchcase(path, pattern) or fnmatchcase(path, f"*.{pattern}")]
+    if not found:
+        near = difflib.get_close_matches(pattern.lower(), paths, n=8, cutoff=0.4) or sorted(paths)
+        more = f" and {len(paths) - 8} more" if len(paths) > 8 else ""
+        raise ValueError(f"{name} {pattern!r} matches no {what}; there are "
+                         f"{', '.join(near[:8])}{more}")
+    return found
+
+
+def takes(function, name, *given):
+    """`function` itself, None or callable with what `given` names; TypeError where it is not."""
+    if function is None:
+        return None
+    call = f"{name}({', '.join(given)})"
+    if not callable(function):
+        raise TypeError(f"{name} must be a function, called as {call}, got {describe(function)}")
+    with contextlib.suppress(ValueError):         # of some built-in functions nothing is known
+        try:
+            inspect.signature(function).bind(*given)
+        except TypeError as error:
+            raise TypeError(f"{name} is called as {call}, and "
+                            f"{getattr(function, '__name__', 'what was given')} does not take that "
+                            f"({error})") from None
+    return function

@@ -1,10 +1,9 @@
 """Schedules: an array with one value per step, bound to the attributes that a pattern names."""
 
 import math
-from fnmatch import fnmatchcase
 from numbers import Real
 
-from .arguments import describe
+from .arguments import describe, matching
 
 
 class scaled:
@@ -34,7 +33,8 @@ class Binding:
         self.bound: dict[str, tuple] = {}
         slots = _slots(model, optimizer)
         for pattern, schedule in (schedules or {}).items():
-            values, paths = _numbers(pattern, schedule, steps), _matches(pattern, slots)
+            values = _numbers(pattern, schedule, steps)
+            paths = matching(pattern, slots, "schedules:", "number")
             twice = [path for path in paths if path in self.bound]
             if twice:
                 raise ValueError(f"{twice[0]} is matched by two schedules, the second is "
@@ -78,16 +78,6 @@ def _slots(model, optimizer):
              for path, m in model.named_modules() for name, value in vars(m).items()
              if isinstance(value, Real) and not isinstance(value, bool) and name[0] != "_"}
     return slots | {"lr": (optimizer, "lr")}
-
-
-def _matches(pattern, slots):
-    """The paths that a pattern names, whole or from a dot on."""
-    paths = [path for path in slots
-             if fnmatchcase(path, pattern) or fnmatchcase(path, "*." + pattern)]
-    if not paths:
-        raise ValueError(f"schedules[{pattern!r}] matches nothing; there are "
-                         f"{', '.join(sorted(slots))}")
-    return paths
 
 
 def _numbers(pattern, schedule, steps):

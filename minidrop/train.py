@@ -4,7 +4,7 @@ import contextlib
 import math
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, floating
+from .arguments import count, describe, floating, takes
 from .binding import Binding
 from .checkpoint import Checkpoint
 from .functional import accuracy, cross_entropy
@@ -89,8 +89,13 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     ((5,), True)
     """
     _check_module(net)
-    if not callable(loss):
-        raise TypeError(f"loss must be a function (outputs, y) -> Tensor, got {describe(loss)}")
+    if loss is None:
+        raise TypeError("loss must be a function, called as loss(outputs, y), got None")
+    for function, name, *given in (
+            (loss, "loss", "outputs", "y"), (batch, "batch", "rng", "x", "y"),
+            (penalty, "penalty", "net", "step"), (project, "project", "net"),
+            (recorder, "recorder", "step", "net", "loss")):
+        takes(function, name, *given)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
     (x, y), validation = _parts(data)
@@ -143,7 +148,13 @@ def _batches(x, y, batch_size, transform, first, order, batch):
         xb, yb = x[part], y[part]
         if i + batch_size >= len(x):
             order.state = end
-        yield (xb, yb) if transform is None else transform(batch, xb, yb)
+        yield (xb, yb) if transform is None else _cut(transform(batch, xb, yb))
+
+
+def _cut(pair):
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"batch must return a pair (x, y), got {describe(pair)}")
+    return pair
 
 
 def evaluate(net, data, loss=cross_entropy, batch_size=1024):

@@ -144,7 +144,11 @@ WRONG = {
                                                       np.ones(2), np.array([0, 1]))}),
     "flip_crop": ({"rng": 0, "x": IMAGES, "y": LABELS},
                   {"rng": NO_RNG, "x": NO_IMAGES, "y": FREE,
-                   "padding": NO_PADDING | values((4, 4))}),
+                   "padding": NO_PADDING | values((4, 4)), "mirror": FREE}),
+    "fold": ({"windows": IMAGES[..., None, None], "shape": (2, 4, 5, 5)},
+             {"windows": NO_FLOATS | values(IMAGES, IMAGES[:1, ..., None, None]),
+              "shape": NO_SHAPE | values((2, 4, 5), (2, 4, 6, 5)), "stride": NO_PAIR | values(2),
+              "padding": NO_PADDING | values(1)}),
     "flip_mask": ({"rng": 0, "n": 3}, {"rng": NO_RNG, "n": THINGS | values(-1, 1.5, math.nan)}),
     "gaussian": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
     "global_avg_pool2d": ({"x": IMAGES}, {"x": NO_IMAGES}),
@@ -234,6 +238,7 @@ WRONG = {
                                 "weight_decay": NO_SIZE}),
 }
 ELSEWHERE = {
+    "load": "reads files, in test_manners.py", "save": "writes files, in test_manners.py",
     "Forbid": "takes nothing", "Record": "a double, in test_check.py",
     "Replay": "a double, in test_check.py", "no_grad": "takes nothing", "tune": "takes nothing",
     "scaled": "read by fit's schedules", "train_step": "one step of a loop, checked by fit",

@@ -2,7 +2,7 @@
 
 from ..ops.normal import moments, normal, rescale
 from .attention import attention, patches
-from .images import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d, unfold
+from .images import avg_pool2d, conv2d, fold, global_avg_pool2d, max_pool2d, unfold
 from .vectors import (
     accuracy,
     cross_entropy,
@@ -23,7 +23,7 @@ from .vectors import (
     where,
 )
 
-__all__ = ["accuracy", "attention", "avg_pool2d", "conv2d", "cross_entropy", "exp", "gelu",
+__all__ = ["accuracy", "attention", "avg_pool2d", "conv2d", "cross_entropy", "exp", "fold", "gelu",
            "global_avg_pool2d", "linear", "log", "log_softmax", "masked", "max_pool2d", "maximum",
            "moments", "mse_loss", "normal", "patches", "relu", "rescale", "selu", "sigmoid",
            "softmax", "sqrt", "tanh", "unfold", "where"]

@@ -1,9 +1,10 @@
 """Functions of images (N, C, H, W): convolution and pooling."""
 
-from ..arguments import count, describe, floating, pair
+from ..arguments import count, describe, floating, pair, shape_of
 from ..ops.pool import avg_pool2d as _avg_pool2d
 from ..ops.pool import max_pool2d as _max_pool2d
 from ..ops.window import conv2d as _conv2d
+from ..ops.window import fold as _fold
 from ..ops.window import unfold as _unfold
 
 
@@ -49,6 +50,31 @@ def unfold(x, size, stride=1, padding=0):
            [7., 8.]])
     """
     return _unfold(_images(x), **_window(x, size, 1 if stride is None else stride, padding))
+
+
+def fold(windows, shape, stride=1, padding=0):
+    """Windows (N, C, OH, OW, kh, kw) added up where they lie in images of `shape`.
+
+    The adjoint of unfold: for all x and u, the sum of u unfold(x) is the sum of fold(u) x.
+
+    >>> import numpy as np
+    >>> fold(np.ones((1, 1, 2, 2, 2, 2)), shape=(1, 1, 3, 3))[0, 0]
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]])
+    """
+    shape = shape_of(shape)
+    if floating(windows, "windows").ndim != 6 or len(shape) != 4:
+        raise ValueError("windows must be (N, C, OH, OW, kh, kw) and shape (N, C, H, W), got "
+                         f"{windows.shape} and {shape}")
+    stride, padding = pair(stride, "stride"), pair(padding, "padding", least=0)
+    sizes = zip(shape[2:], windows.shape[4:], stride, padding, strict=True)
+    due = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
+    if windows.shape[:4] != shape[:2] + due:
+        raise ValueError(f"windows must have shape {shape[:2] + due} + (kh, kw) for images of "
+                         f"shape {shape} at stride {stride} and padding {padding}, got "
+                         f"{windows.shape}")
+    return _fold(windows, shape=shape, stride=stride, padding=padding)
 
 
 def max_pool2d(x, size, stride=None, padding=0):

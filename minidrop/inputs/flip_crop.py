@@ -105,10 +105,11 @@ def crop(x, offsets, padding=4):
     return windows[image, :, offsets[:, 0], offsets[:, 1]]                     # Eq. (flip_crop.4)
 
 
-def flip_crop(rng, x, y, padding=4):
+def flip_crop(rng, x, y, padding=4, mirror=True):
     """A batch with flips and crops drawn for each image: (x, y), y as it came.
 
-    For `fit(..., batch=flip_crop)`; `rng` is a stream or an int seed.
+    For `fit(..., batch=flip_crop)`; `rng` is a stream or an int seed.  For photographs: a mirrored
+    digit is another sign, so `mirror=False` only crops, and 4 pixels are much of a small image.
 
     >>> import numpy as np
     >>> x, y = flip_crop(0, np.ones((2, 3, 8, 8)), np.array([4, 2]))
@@ -117,9 +118,9 @@ def flip_crop(rng, x, y, padding=4):
     """
     rng, tensor = as_stream(rng), hasattr(_images(x), "requires_grad")
     beside = backend_of(x.data if tensor else x)
-    mask = to_backend(flip_mask(rng, len(x)), beside)
-    offsets = to_backend(crop_offsets(rng, len(x), padding), beside)
-    return crop(flip(x, mask), offsets, padding), y
+    if mirror:
+        x = flip(x, to_backend(flip_mask(rng, len(x)), beside))
+    return crop(x, to_backend(crop_offsets(rng, len(x), padding), beside), padding), y
 
 
 def _images(x):

@@ -24,3 +24,11 @@ __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", 
            "Linear", "LogSoftmax", "MaxPool2d", "Module", "MultiHeadAttention", "Noise",
            "NotInitialised", "Parameter", "PatchEmbedding", "ReLU", "Sequential", "Sigmoid",
            "Softmax", "Tanh", "constant", "fan_in_uniform", "he_normal", "noise_on"]
+
+
+def __getattr__(name):                            # layers that are techniques lie at the top
+    import sys
+
+    top = vars(sys.modules[__package__.partition(".")[0]])
+    hint = f"; did you mean minidrop.{name}?" if name[0] != "_" and name in top else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

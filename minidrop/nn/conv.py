@@ -1,6 +1,6 @@
 """Convolution and pooling as layers, for images (N, C, H, W)."""
 
-from ..arguments import count, pair
+from ..arguments import count, has_channels, pair
 from ..functional import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d
 from .layers import fan_in_uniform
 from .module import Module, Parameter
@@ -29,6 +29,7 @@ class Conv2d(Module):
         self.bias = Parameter((n_out,), rule) if bias else None
 
     def forward(self, x):
+        has_channels(x, self.n_in)
         return conv2d(x, self.weight, self.bias, self.stride, self.padding, self.groups)
 
 

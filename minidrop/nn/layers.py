@@ -163,6 +163,11 @@ class Sequential(Module):
     def __getitem__(self, i): return self.layers[i]
 
     def forward(self, x):
-        for layer in self.layers:
-            x = layer(x)
+        for name, layer in vars(self).items():
+            if isinstance(layer, Module):
+                try:
+                    x = layer(x)
+                except (ValueError, TypeError) as error:
+                    error.add_note(f"in the layer {name}: {type(layer).__name__}")
+                    raise
         return x

@@ -70,6 +70,7 @@ class Module:
     skipped = False
     buffers: tuple[str, ...] = ()
     _births = 0                                   # how often init was called
+    _seed = None                                  # and with what the last time
 
     def forward(self, x):
         raise NotImplementedError(f"{type(self).__name__} must define forward")
@@ -111,7 +112,7 @@ class Module:
                 thing.data, thing.grad = value.astype("float32"), None
             elif isinstance(thing, Noise):
                 thing.rng, thing.noise = Stream(seed, path), None
-        self._births += 1
+        self._births, self._seed = self._births + 1, Stream(seed).key[0]
         return self
 
     def reset(self):
@@ -191,10 +192,12 @@ class Module:
         return self
 
     def __repr__(self):
-        own = [f"{k}={v!r}" for k, v in vars(self).items()
-               if isinstance(v, int | float | str) and k != "training" and k[0] != "_"]
-        children = [f"\n  {k}: " + repr(v).replace("\n", "\n  ") for k, v in vars(self).items()
-                    if isinstance(v, Module)]
+        own = [f"{k}={v!r}" for k, v in vars(self).items() if k != "training" and k[0] != "_"
+               and isinstance(v[0] if isinstance(v, tuple) and v else v, int | float | str)]
+        below, children = self.named_modules()[1:], []
+        for path, m in below:
+            if not any(path.startswith(f"{other}.") for other, _ in below):     # no grandchild
+                children.append(f"\n  {path}: " + repr(m).replace("\n", "\n  "))
         end = "\n" if children else ""
         return f"{type(self).__name__}({', '.join(own)}{''.join(children)}{end})"
 

@@ -79,7 +79,8 @@ def batch_norm(x, mean=None, var=None, weight=None, bias=None, eps=1e-5):
 def _by_the_batch(x, weight, bias, eps):
     """The output, and the mean and variance it was made with."""
     if _checked(x).size <= x.shape[1]:
-        raise ValueError("x must have more than one value in a channel while training, got shape "
+        raise ValueError("x must have more than one value in a channel while training (the last "
+                         "mini-batch of an epoch may have one example), got shape "
                          f"{x.shape}")
     weight, bias = per_channel(weight, x, "weight"), per_channel(bias, x, "bias")
     axes = (0, *range(2, x.ndim))

@@ -22,9 +22,7 @@ Differs
   [test_max_norm_1_convolution_weights_are_rows_too]
 """
 
-from fnmatch import fnmatchcase
-
-from ..arguments import describe, floating, number
+from ..arguments import describe, floating, matching, number
 from ..functional import maximum, sqrt
 from ..nn import Module
 
@@ -60,7 +58,8 @@ def _limit(limit):
 def apply_max_norm(net, limit, pattern="*"):
     """Project the weights of a network in place: every trained parameter of two or more axes.
 
-    `pattern` picks them by their path.  For `fit(..., project=lambda net: apply_max_norm(net, 3))`.
+    `pattern` picks them by their path, whole or from a dot on.  For
+    `fit(..., project=lambda net: apply_max_norm(net, 3))`.
 
     >>> import numpy as np
     >>> from minidrop.nn import Linear
@@ -72,12 +71,8 @@ def apply_max_norm(net, limit, pattern="*"):
     """
     if not isinstance(net, Module):
         raise TypeError(f"net must be a Module, got {describe(net)}")
-    if not isinstance(pattern, str):
-        raise TypeError(f"pattern must be a string, got {describe(pattern)}")
-    limit = _limit(limit)
-    found = [w for path, w in net.named_parameters() if w.ndim > 1 and fnmatchcase(path, pattern)]
-    if not found:
-        raise ValueError(f"pattern {pattern!r} matches no parameter of two or more axes")
-    for w in found:
+    limit, wide = _limit(limit), {path: w for path, w in net.named_parameters() if w.ndim > 1}
+    for path in matching(pattern, wide, what="parameter of two or more axes"):
+        w = wide[path]
         if w.requires_grad:
             w.data[...] = max_norm(w.data, limit)
