@@ -76,7 +76,8 @@ def test_normalise_3_for_a_weight_on_every_entry(xp, form, axes):
 CASES = [((6, 3), (3,), 0), ((4, 3, 5), (1, 3, 1), (0, 2)), ((4, 3, 5, 2), (1, 3, 1, 1), (0, 2, 3)),
          ((4, 3, 5, 2), (1, 3, 1, 2), (0, 2)), ((4, 3, 5), (3, 5), (1, 2)), ((4, 3, 5), (5,), 2),
          ((2, 2, 3, 4), (2, 3, 1), (2, 3)), ((4, 3, 5), (4, 3, 5), (0, 1)),
-         ((90, 16, 16, 16), (1, 16, 1, 1), (0, 2, 3)), ((3000, 200), (200,), 1)]
+         ((90, 16, 16, 16), (1, 16, 1, 1), (0, 2, 3)), ((3000, 200), (200,), 1),
+         ((30, 9000), (30, 1), 1)]
 
 
 @pytest.mark.parametrize("shape, w_shape, axes", CASES)
@@ -122,13 +123,29 @@ def test_a_cotangent_that_was_changed_in_place_is_seen(xp):
 def test_normalise_1_a_large_mean_costs_no_digits(xp, form, order, axes, mean):
     """In float32 numbers near 1e4 lie 1e-3 apart; of their squares, 10 apart, no variance is left.
     """
-    x = LAYOUTS[order]((numbers((8, 3, 16, 16)) + mean).astype("float32"))
-    y, exact = host(md.normalise(xp.asarray(x), axes)), x.astype("float64")
-    center, var = exact.mean(axes, keepdims=True), exact.var(axes, keepdims=True)
-    near = abs(center) <= 10 * np.sqrt(var)
-    assert y.dtype == "float32" and (mean == 0) == near.all()
-    assert_allclose(y, (exact - center) / np.sqrt(var + EPS), atol=1e-5 if mean == 0 else 2e-3)
-    assert_allclose(host(moments(xp.asarray(x), axes)[1]), var, rtol=1e-5)
+    x, g = (LAYOUTS[order]((numbers((8, 3, 16, 16), seed) + shift).astype("float32"))
+            for seed, shift in ((0, mean), (1, -1)))
+    leaf, w = (Tensor(xp.asarray(v), True) for v in (x, np.ones((1, 3, 1, 1), "float32")))
+    y = md.normalise(leaf, axes, weight=w)
+    gx, gw = map(host, grad(y, [leaf, w], g=xp.asarray(g)))
+    exact = Tensor(x.astype("float64"), True), Tensor(np.ones((1, 3, 1, 1)), True)
+    due = normal.twin(*exact, 0.0, axes=axes, eps=EPS)
+    gx_due, gw_due = grad(due, exact, g=g.astype("float64"))
+    near = 1e-5 if mean == 0 else 1e-3
+    assert y.dtype == gx.dtype == gw.dtype == "float32"
+    assert_allclose(host(y.data), due.data, atol=near)
+    close = 1e-6 if mean == 0 else 4e-5 if 0 in axes else 2e-4      # the larger the set, the better
+    assert_allclose(gx, gx_due, atol=close, rtol=1e-6)
+    assert_allclose(gw, gw_due, rtol=0, atol=50 * near)     # a sum of 2048 products
+    assert_allclose(host(moments(xp.asarray(x), axes)[1]), exact[0].data.var(axes, keepdims=True),
+                    rtol=1e-5)
+
+
+def test_the_variance_of_constant_channels_is_not_negative(form):
+    x = np.random.default_rng(0).uniform(-1e3, 1e3, 200).astype("float32") + np.zeros((999, 1), "f")
+    mean, var = moments(x, (0,))
+    assert (var >= 0).all() and (var < 1e-6).all()
+    assert_allclose(mean, x[:1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("axes", [(0, 2, 3), (1, 2, 3), (2, 3)])

@@ -41,7 +41,7 @@ def moments(x, axes):
         guess = mean.astype(x.dtype)
         rest, square = (total / n for total in _sums(matrix, flat, guess))
         mean, var = guess + rest, square - rest * rest
-    return mean.astype(x.dtype), (var * (var > 0)).astype(x.dtype)
+    return mean.astype(x.dtype), var.astype(x.dtype)
 
 
 def scaled(x, mean, r, w, b):
