@@ -6,8 +6,9 @@ paper and says what it is, and the formula with its tag:
     Srivastava 2014, section 4: draw a mask
     $$ m_i \sim \mathrm{Bernoulli}(q) \tag{dropout.1} $$
 
-A line of code that computes it ends in `# Eq. (dropout.1)`; a property is tied to a test whose name
-starts with `test_dropout_1_`, or `test_dropout_4_and_5_` for two.
+A line of code that computes it ends in `# Eq. (dropout.1)`, or `# Eq. (dropout.1), (dropout.2)` for
+two; a property is tied to a test whose name starts with `test_dropout_1_`, or
+`test_dropout_4_and_5_` for two.
 """
 
 import ast
@@ -23,7 +24,7 @@ SECTIONS = ("Paper", "Papers", "Where", "Symbols", "Without noise", "Differs")
 
 _FORMULA = re.compile(r"([^\n]*)\n\$\$(.*?)\\tag\{([\w.]+)\}\s*\$\$", re.S)
 _TAG = re.compile(r"^\$\$.*?\\tag\{([\w.]+)\}", re.M | re.S)
-_CITATION = re.compile(r"# Eq\. \(([\w.]+)\)")
+_CITATION = re.compile(r"# Eq\. (\([\w.]+\)(?:, \([\w.]+\))*)")
 _TEST = re.compile(r"^def test_(\w+)", re.M)
 
 
@@ -74,7 +75,7 @@ def techniques(package=PACKAGE, tests=None):
 
 def table(package=PACKAGE):
     """The techniques as a Markdown table: name, where, what it does, its functions and lesson."""
-    rows = ["| technique | noise on | what it does | functions |", "|---|---|---|---|"]
+    rows = ["| technique | acts on | what it does | functions |", "|---|---|---|---|"]
     for t in techniques(package):
         if place_of(t.path, package) < len(PLACES):
             name, _, what = t.summary.rstrip(".").partition(": ")
@@ -128,7 +129,7 @@ def _flowing(body):
 
 
 def citations(path):
-    """(tag, Line) for every `# Eq. (tag)` comment of a file."""
+    """(tag, Line) for every tag in the `# Eq. (tag)` comments of a file."""
     source = path.read_text(encoding="utf-8")
     if not _CITATION.search(source):              # most files: spare them the parsing
         return []
@@ -136,11 +137,11 @@ def citations(path):
                  if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     found = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        for tag in _CITATION.findall(token.string) if token.type == tokenize.COMMENT else ():
+        for tags in _CITATION.findall(token.string) if token.type == tokenize.COMMENT else ():
             row = token.start[0]
             around = [f.name for f in functions if f.lineno <= row <= (f.end_lineno or 0)]
-            code = token.line[: token.start[1]].strip()
-            found.append((tag, Line(path, row, ".".join(around), code)))
+            line = Line(path, row, ".".join(around), token.line[: token.start[1]].strip())
+            found += [(tag, line) for tag in re.findall(r"[\w.]+", tags)]
     return found
 
 

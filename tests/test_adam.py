@@ -32,7 +32,7 @@ def by_hand(w, lr=LR, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.0, decoupled=Fal
 @pytest.mark.parametrize("eps", [1e-8, 0.1])
 @pytest.mark.parametrize("decay", [0.0, DECAY])
 @pytest.mark.parametrize("kind", [Adam, AdamW])
-def test_all_equations_together(kind, decay, eps, betas, xp):
+def test_adam_1_and_2_and_3_and_4_step_as_by_hand(kind, decay, eps, betas, xp):
     path = run(xp, kind(LR, betas, eps, weight_decay=decay), 3.0, GRADIENTS)
     due = by_hand(3.0, LR, *betas, eps, decay, decoupled=kind is AdamW)
     np.testing.assert_allclose(path, due, rtol=1e-13)

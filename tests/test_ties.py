@@ -18,9 +18,13 @@ def problems(package, tests):
     for technique in techniques:
         stated |= {equation.tag: technique.name for equation in technique.equations}
         found += _docstring_problems(technique, package, names)
-    for path in sorted(package.rglob("*.py")):
-        found += [f"{path.name}:{line.number} cites ({tag}), which nobody states"
-                  for tag, line in catalog.citations(path) if tag not in stated]
+    for tag, line in [cited for path in sorted(package.rglob("*.py"))
+                      for cited in catalog.citations(path)]:
+        where = f"{line.path.name}:{line.number}"
+        if tag not in stated:
+            found.append(f"{where} cites ({tag}), which nobody states")
+        if not line.code:
+            found.append(f"{where} cites ({tag}) beside no code")
     prefixes = {tag.rpartition(".")[0] for tag in stated}
     for name in sorted(names):
         for prefix in prefixes:
@@ -102,6 +106,8 @@ def test_a_sound_technique_has_no_problems(tmp_path):
 @pytest.mark.parametrize("old, new, sentence", [
     ("# Eq. (half.1)", "", "(half.1) is neither computed nor shown"),
     ("# Eq. (half.1)", "# Eq. (half.1) and # Eq. (half.9)", "cites (half.9), which nobody states"),
+    ("# Eq. (half.1)", "# Eq. (half.1), (half.9)", "cites (half.9), which nobody states"),
+    ("    return x / 2 ", "    # Eq. (half.2)\n    return x / 2 ", "cites (half.2) beside no code"),
     ("tag{half.2}", "tag{half.3}", "tags must run half.1, half.2"),
     ("Nobody, page 2: twice that\n", "\n", "(half.2) needs a line above it"),
     ("Paper    Nobody, nowhere.\n", "", "has no 'Paper'"),

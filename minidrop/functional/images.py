@@ -42,7 +42,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1):
 def unfold(x, size, stride=1, padding=0):
     """The windows (N, C, OH, OW, kh, kw) of images (N, C, H, W), as a view of the padded images.
 
-    Times a filter and summed over C, kh and kw they are a channel of conv2d.
+    Times a filter and summed over C, kh and kw they are a channel of conv2d.  PyTorch's unfold
+    copies them into columns (N, C kh kw, L), L = OH OW: those are
+    `unfold(...).transpose(0, 1, 4, 5, 2, 3).reshape(n, c * kh * kw, oh * ow)`.
 
     >>> import numpy as np
     >>> unfold(np.arange(9.0).reshape(1, 1, 3, 3), size=2)[0, 0, 1, 1]

@@ -64,9 +64,10 @@ def group_norm(x, groups, weight=None, bias=None, eps=1e-5):
         raise ValueError(f"x must have more than one entry in a group, got shape {x.shape} and "
                          f"{groups} groups")
     weight, bias = per_channel(weight, x, "weight"), per_channel(bias, x, "bias")
-    x, weight, bias = (v if v is None else v.reshape(len(v), groups, c // groups, *v.shape[2:])
-                       for v in (x, weight, bias))
-    axes = tuple(range(2, x.ndim))                                             # Eq. (group_norm.1)
+    x = x.reshape(n, groups, c // groups, *places)                             # Eq. (group_norm.1)
+    weight, bias = (v if v is None else v.reshape(1, groups, c // groups, *v.shape[2:])
+                    for v in (weight, bias))
+    axes = tuple(range(2, x.ndim))
     return normalise(x, axes, eps, weight, bias).reshape(n, c, *places)        # Eq. (group_norm.2)
 
 

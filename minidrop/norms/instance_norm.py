@@ -60,8 +60,8 @@ def instance_norm(x, weight=None, bias=None, eps=1e-5):
     if math.prod(x.shape[2:]) == 1:
         raise ValueError(f"x must have more than one place in a channel, got shape {x.shape}")
     weight, bias = per_channel(weight, x, "weight"), per_channel(bias, x, "bias")
-    # Eq. (instance_norm.1) and Eq. (instance_norm.2)
-    return normalise(x, tuple(range(2, x.ndim)), eps, weight, bias)
+    axes = tuple(range(2, x.ndim))
+    return normalise(x, axes, eps, weight, bias)          # Eq. (instance_norm.1), (instance_norm.2)
 
 
 class InstanceNorm(Module):

@@ -56,4 +56,4 @@ def normalise(x, axes, eps=1e-5, weight=None, bias=None, known=None):
                          f"{describe(known)}")
     weight, bias = 1.0 if weight is None else weight, 0.0 if bias is None else bias
     eps = number(eps, "eps")
-    return normal(x, weight, bias, axes=axes, eps=eps, known=known)            # Eq. (normalise.1)
+    return normal(x, weight, bias, axes=axes, eps=eps, known=known)

@@ -50,7 +50,7 @@ def scaled(x, mean, r, w, b):
     fits = mean.shape == r.shape == tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     matrix = matrix_of(x, axes, w, b) if fits else None
     if matrix is None:
-        return (x - mean) * (r * w) + b
+        return (x - mean) * (r * w) + b                                     # Eq. (normalise.1)
     xp, flat = array_module(x), matrix.of(x)
     y, far = xp.empty_like(flat), _far(mean, r)
     a = r * w
@@ -58,8 +58,8 @@ def scaled(x, mean, r, w, b):
 
     def work(i, rows, d, a, c, m):
         part = xp.subtract(flat[rows], m, out=d) if far else flat[rows]
-        xp.multiply(part, a, out=y[rows])
-        y[rows] += c
+        xp.multiply(part, a, out=y[rows])                                   # Eq. (normalise.1)
+        y[rows] += c                                                        # Eq. (normalise.1)
 
     _sweep(work, flat, matrix, a, c, mean)
     return matrix.back(y)
@@ -98,15 +98,15 @@ def gradients(g, x, w, b, mean, r, matrix):
     gb, gw = _sums(matrix, flat, mean if far else None, g)
     gw = (gw if far else gw - mean * gb) * r
     a = r * w
-    k = -a * r * gw / n
-    c = -a * gb / n if far else -a * gb / n - k * mean
+    k = -a * r * gw / n                                                     # Eq. (normalise.3)
+    c = -a * gb / n if far else -a * gb / n - k * mean                      # Eq. (normalise.3)
     gx = xp.empty_like(flat)
 
     def work(i, rows, d, a, k, c, m):
         xp.multiply(xp.subtract(flat[rows], m, out=d) if far else flat[rows], k, out=d)
         d += c
         xp.multiply(g[rows], a, out=gx[rows])
-        gx[rows] += d
+        gx[rows] += d                                                       # Eq. (normalise.3)
 
     _sweep(work, flat, matrix, *(v.astype(x.dtype) for v in (a, k, c, mean)))
     return matrix.back(gx), *(back_to(v.astype(x.dtype), like) for v, like in ((gw, w), (gb, b)))

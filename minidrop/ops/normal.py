@@ -24,7 +24,7 @@ def normal(x, w, b, axes, eps, known=None):
     if 0 not in axes:
         return _samples(x, w, b, axes, eps)
     mean, var = known or moments(x, axes)
-    r = 1 / array_module(x).sqrt(var + eps)
+    r = 1 / array_module(x).sqrt(var + eps)                                 # Eq. (normalise.1)
     return scaled(x, mean, r, w, b), (mean, r)
 
 
@@ -39,8 +39,8 @@ def _gradients(wanted, g, y, x, w, b, axes, eps, kept, known=None):
 
 
 def _composite(x, w, b, axes, eps, known=None):
-    d = x - x.mean(axes, keepdims=True)
-    return d / sqrt((d * d).mean(axes, keepdims=True) + eps) * w + b
+    d = x - x.mean(axes, keepdims=True)                                     # Eq. (normalise.1)
+    return d / sqrt((d * d).mean(axes, keepdims=True) + eps) * w + b        # Eq. (normalise.1)
 
 
 normal.vjps(joint=_gradients, twin=_composite)
@@ -70,10 +70,10 @@ def _samples(x, w, b, axes, eps):
     def part(lo, hi):
         for s in pieces[lo:hi]:
             mean[s], d = centred(x[s], axes, out=y[s])
-            r[s] = 1 / xp.sqrt(average(d * d, axes) + eps)
-            d *= r[s]
-            d *= w
-            d += b
+            r[s] = 1 / xp.sqrt(average(d * d, axes) + eps)                  # Eq. (normalise.1)
+            d *= r[s]                                                       # Eq. (normalise.1)
+            d *= w                                                          # Eq. (normalise.1)
+            d += b                                                          # Eq. (normalise.1)
 
     par(part, len(pieces), each=x.size // max(1, len(pieces)))
     return y, (mean, r)
@@ -91,10 +91,10 @@ def _samples_back(g, x, w, b, axes, mean, r):
             normed = (x[s] - mean[s]) * r[s]
             gw[i], gb[i] = back_to(g[s] * normed, w), back_to(g[s], b)
             d = xp.multiply(g[s], w, out=gx[s])
-            normed *= average(d * normed, axes)
-            d -= average(d, axes)
-            d -= normed
-            d *= r[s]
+            normed *= average(d * normed, axes)                             # Eq. (normalise.3)
+            d -= average(d, axes)                                           # Eq. (normalise.3)
+            d -= normed                                                     # Eq. (normalise.3)
+            d *= r[s]                                                       # Eq. (normalise.3)
 
     par(part, len(pieces), each=x.size // max(1, len(pieces)))
     return gx, sum(gw), sum(gb)

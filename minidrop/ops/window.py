@@ -22,7 +22,10 @@ from . import blocked
 
 @primitive
 def unfold(x, size, stride, padding):
-    """The windows (N, C, OH, OW, kh, kw) of x (N, C, H, W), a read-only view of the padded x."""
+    """The windows (N, C, OH, OW, kh, kw) of x (N, C, H, W), a read-only view of the padded x.
+
+    PyTorch's unfold copies the same numbers into columns (N, C kh kw, OH OW).
+    """
     xp, (sh, sw) = array_module(x), stride
     if any(padding):
         x = xp.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
