@@ -73,30 +73,58 @@ def lesson(name, code):
 def show(name, table, graph):
     """Equations of a technique beside the lines that compute them, or what a model is.
 
-    Without NAME a list of both.
+    NAME may also be the tag of one equation, such as adam.4.  Without NAME a list of all.
     """
-    from . import catalog, terminal
+    from . import catalog, lesson, terminal
     from .models.commands import MODELS, page
 
-    known = {technique.name: technique for technique in catalog.techniques()}
+    techniques = catalog.techniques()
+    known = {technique.name: technique for technique in techniques}
+    tagged = {equation.tag: equation for technique in techniques
+              for equation in technique.equations}
     if table:
         click.echo(catalog.table())
-        return
-    if name is None:
-        for technique in known.values():
-            click.echo(f"{technique.name:14s}{technique.summary}")
-        for model, build in MODELS.items():
-            click.echo(f"{model:14s}{(build.__doc__ or '').splitlines()[0]}")
-        return
-    if name in MODELS:
+    elif name is None:
+        _contents(techniques, MODELS)
+    elif name in MODELS:
         page(name, graph)
-        return
-    if name not in known:
-        raise unknown("technique or model", name, [*sorted(known), *MODELS])
-    if graph:
-        raise click.UsageError(f"--graph draws models, and {name} is a technique; there are "
+    elif graph and name in known | tagged:
+        kind = "a technique" if name in known else "an equation"
+        raise click.UsageError(f"--graph draws models, and {name} is {kind}; there are "
                                f"{', '.join(MODELS)}")
-    technique, out = known[name], terminal.console()
+    elif name in known:
+        _show_technique(terminal.console(), known[name])
+    elif name in tagged:
+        _show_equation(terminal.console(), tagged[name])
+    elif name in lesson.written():
+        raise click.UsageError(f"{name} is a lesson and no technique: see `minidrop lesson {name}`")
+    elif "." in name:
+        raise unknown("equation", name, [*tagged])
+    else:
+        raise unknown("technique or model", name, [*sorted(known), *MODELS])
+
+
+HEADINGS = {"optim": "optimizers", "ops": "functions", "functional": "functions"}
+
+
+def _contents(techniques, models):
+    """Print the techniques and models, one a line, below the folders they lie in."""
+    groups: dict[str, list] = {}
+    for technique in techniques:
+        folder = technique.path.parent.name
+        groups.setdefault(HEADINGS.get(folder, folder), []).append((technique.name,
+                                                                    technique.summary))
+    groups["models"] = [(model, (build.__doc__ or "").splitlines()[0])
+                        for model, build in models.items()]
+    for heading, entries in groups.items():
+        click.secho(heading, bold=True)
+        for entry, summary in entries:
+            click.echo(f"  {entry:14s}{summary}")
+
+
+def _show_technique(out, technique):
+    from . import terminal
+
     terminal.print_markdown(out, f"**{technique.summary}**")
     for label, body in technique.sections.items():
         if label not in ("Without noise", "Differs"):
@@ -104,18 +132,25 @@ def show(name, table, graph):
             terminal.print_markdown(out, f"**{label}**  {body}")
     for equation in technique.equations:
         out.print()
-        terminal.print_markdown(out, f"*{equation.place}*: {equation.title}" if equation.place
-                                else equation.title)
-        terminal.print_formula(out, rf"{equation.latex} \tag{{{equation.tag}}}")
-        for line in equation.lines:
-            click.echo(f"    {where(line)}  in {line.function}")
-            terminal.print_code(out, line.code)
-        for test in equation.tests:
-            click.echo(f"    shown by test_{test}")
+        _show_equation(out, equation)
     for label in ("Without noise", "Differs"):
         if label in technique.sections:
             out.print()
             terminal.print_markdown(out, f"**{label}**\n\n{technique.sections[label]}")
+
+
+def _show_equation(out, equation):
+    """Print an equation, the lines that compute it and the tests that show it."""
+    from . import terminal
+
+    terminal.print_markdown(out, f"*{equation.place}*: {equation.title}" if equation.place
+                            else equation.title)
+    terminal.print_formula(out, rf"{equation.latex} \tag{{{equation.tag}}}")
+    for line in equation.lines:
+        click.echo(f"    {where(line)}  in {line.function}")
+        terminal.print_code(out, line.code)
+    for test in equation.tests:
+        click.echo(f"    shown by test_{test}")
 
 
 @main.command()

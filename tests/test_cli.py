@@ -1,13 +1,14 @@
 """The command line, as a person meets it."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner
 
-from minidrop import __version__, bench, catalog, lesson, plots
+from minidrop import __version__, bench, catalog, lesson, models, plots
 from minidrop.cli import main
 
 
@@ -33,6 +34,9 @@ def test_version():
     (("leson",), "there is no command 'leson'; did you mean 'lesson'?"),
     (("lesson", "droput"), "there is no lesson 'droput'; did you mean 'dropout'?"),
     (("show", "dropuot"), "there is no technique or model 'dropuot'; did you mean 'dropout'?"),
+    (("show", "adma.4"), "there is no equation 'adma.4'; did you mean 'adam.4'?"),
+    (("show", "convolution"), "convolution is a lesson and no technique: see `minidrop lesson"),
+    (("show", "adam.4", "--graph"), "--graph draws models, and adam.4 is an equation; there are"),
     (("bench", "z"), "there is no workload 'z'; there are"),
     (("lesson", "museum"), "'museum' is not written yet; there are"),
 ])
@@ -70,11 +74,28 @@ def test_show_puts_every_equation_beside_its_line():
             assert f"shown by test_{name}" in text
 
 
-def test_show_without_a_name_lists_the_techniques():
+def test_show_without_a_name_lists_all_under_headings():
     code, text = run("show")
-    listed, due = ([line.split()[0] for line in text.splitlines()],
-                   [technique.name for technique in catalog.techniques()])
-    assert code == 0 and listed[:len(due)] == due
+    heading, listed = "", {}
+    for line in text.splitlines():
+        if line.startswith("  "):
+            listed.setdefault(heading, []).append(line.split()[0])
+        else:
+            heading = line
+    assert code == 0 and list(listed)[-3:] == ["functions", "optimizers", "models"]
+    assert "dropout" in listed["units"] and "batch_norm" in listed["norms"]
+    assert listed["optimizers"] == ["adam", "schedules", "sgd"]
+    assert listed.pop("models") == [*models.MODELS]
+    assert sorted(sum(listed.values(), [])) == sorted(t.name for t in catalog.techniques())
+
+
+@pytest.mark.parametrize("tag, code_line", [
+    ("lr.2", "return floor + 0.5 * (lr - floor) * (1 + wave)"),
+    ("adam.4", "w -= self.lr / (1 - self.beta1**t) * m / size")])
+def test_show_of_a_tag_shows_that_equation_alone(tag, code_line):
+    code, text = run("show", tag)
+    assert code == 0 and code_line in text
+    assert re.findall(r"\((\w+\.\d)\)$", text, re.M) == [tag]
 
 
 def test_equations_lists_every_tag_once():
