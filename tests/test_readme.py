@@ -7,6 +7,7 @@ from pathlib import Path
 
 from numpy.testing import assert_allclose
 
+import minidrop
 from minidrop import catalog
 from minidrop.cli import main
 
@@ -35,6 +36,23 @@ def test_the_example_prints_what_the_readme_shows():
     # The last line depends on the last bits of the machine's matrix products: one digit in 50.
     assert NUMBER.sub("", last) == NUMBER.sub("", accuracy)
     assert_allclose(float(NUMBER.search(last)[0]), float(NUMBER.search(accuracy)[0]), atol=0.02)
+
+
+def test_the_second_example_trains_and_goes_on_from_its_file(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    example = blocks("python")[1]
+    assert len([line for line in example.splitlines() if line]) <= 12
+    outputs = []
+    for _ in range(2):                            # the second time the run is over, and is loaded
+        printed, space = io.StringIO(), {"md": minidrop}
+        with contextlib.redirect_stdout(printed):
+            exec(example, space)
+        outputs.append(printed.getvalue())
+    due = float(re.search(r"# about (\S+)$", example, re.M)[1])
+    assert outputs[0] == outputs[1] and (tmp_path / "digits.run").is_file()
+    assert_allclose(float(NUMBER.search(outputs[0])[0]), due, atol=0.06)
+    steps = int(re.search(r"# (\d+) mini-batches of 64", example)[1])
+    assert steps == -(-len(space["digits"].train[0]) // 64)
 
 
 def test_the_two_commands_are_there_in_full():
