@@ -73,7 +73,7 @@ def step_of(path):
 # --- the bits of an undisturbed run --------------------------------------------------------------
 
 @pytest.mark.parametrize("seconds", [0, 30])
-@pytest.mark.parametrize("break_at", [0, 2, 3, 7, 10, 11])
+@pytest.mark.parametrize("break_at", [2, 7, 11])
 def test_a_broken_run_ends_in_the_bits_of_an_undisturbed_one(xp, backend, tmp_path, monkeypatch,
                                                              break_at, seconds):
     whole = run(xp, backend)
@@ -285,7 +285,7 @@ def test_a_file_of_another_format_is_refused(tmp_path, monkeypatch):
     lambda whole: b"\xff" * 100, lambda whole: whole.replace(b"minidrop", b"somebody", 1),
     lambda whole: (2**62).to_bytes(8, "little") + whole[8:], lambda whole: whole + b"more",
     *(lambda whole, k=k: whole[:k * len(whole) // 20] + bytes([whole[k * len(whole) // 20] ^ 1])
-      + whole[k * len(whole) // 20 + 1:] for k in range(20))])
+      + whole[k * len(whole) // 20 + 1:] for k in range(2, 20, 3))])
 def test_a_spoilt_file_is_refused_in_one_sentence_and_changes_nothing(tmp_path, spoil):
     path = tmp_path / "run"
     run(path=path)

@@ -11,10 +11,10 @@ from minidrop import xp as xp_file
 from minidrop.products import one_blas_thread, product
 from minidrop.xp import host
 
-CASES = [((3, 4), (4, 5)), ((300, 70), (70, 200)), ((200, 70), (70, 300)), ((1, 900), (900, 1100)),
-         ((1100, 900), (900, 1)), ((900,), (900, 1100)), ((1100, 900), (900,)), ((9000,), (9000,)),
+CASES = [((3, 4), (4, 5)), ((300, 70), (70, 200)), ((200, 70), (70, 300)), ((1, 90), (90, 310)),
+         ((310, 90), (90, 1)), ((90,), (90, 310)), ((310, 90), (90,)), ((20000,), (20000,)),
          ((3, 90, 80), (3, 80, 70)), ((2, 3, 90, 80), (2, 3, 80, 70)), ((3, 90, 80), (80, 70)),
-         ((90, 80), (3, 80, 70)), ((3, 1, 90, 80), (2, 80, 70)), ((0, 80), (80, 900)),
+         ((90, 80), (3, 80, 70)), ((3, 1, 90, 80), (2, 80, 70)), ((0, 80), (80, 90)),
          ((65, 64), (64, 257)), ((129, 600), (600, 129))]
 
 
@@ -44,7 +44,7 @@ def test_it_is_the_product_of_numpy(a, b, turned, xp, small_pieces):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("a, b", [*CASES, ((128, 784), (784, 512)), ((512, 128), (128, 600))])
+@pytest.mark.parametrize("a, b", [*CASES, ((128, 784), (784, 512)), ((1, 900), (900, 600))])
 def test_no_number_of_threads_changes_a_bit(a, b, dtype, monkeypatch):
     from threadpoolctl import threadpool_limits
 
