@@ -58,7 +58,11 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
     """Train MODEL on DATA.
 
     `minidrop show` lists the models, `minidrop data list` the data.  Everything is chosen by the
-    validation part; the test part is not even read without --test.
+    validation part; the test part is not even read without --test.  What two of them reached there:
+
+    \b
+        minidrop train lenet mnist --epochs 3         99.2 %
+        minidrop train resnet20 cifar10 --epochs 2    70.9 %
     """
     if model not in MODELS:
         raise unknown("model", model, [*MODELS])
