@@ -56,10 +56,10 @@ def scaled(x, mean, r, w, b):
     a = r * w
     c = 0 * a + b if far else b - mean * a
 
-    def work(i, rows, d, a, c, m):
-        part = xp.subtract(flat[rows], m, out=d) if far else flat[rows]
-        xp.multiply(part, a, out=y[rows])                                   # Eq. (normalise.1)
-        y[rows] += c                                                        # Eq. (normalise.1)
+    def work(i, rows, scratch, a, c, m):
+        part = y[rows]
+        xp.multiply(xp.subtract(flat[rows], m, out=part) if far else flat[rows], a, out=part)
+        part += c                                                           # Eq. (normalise.1)
 
     _sweep(work, flat, matrix, a, c, mean)
     return matrix.back(y)
@@ -91,24 +91,24 @@ def _far(mean, r):
 
 
 def gradients(g, x, w, b, mean, r, matrix):
-    """Those of w r (x - mean) + b in x, w and b: gx = a g + k (x - mean) + c, from (normalise.3).
+    """Those of w r (x - mean) + b in x, w and b: gx = a (k (x - mean) + c + g), from (normalise.3).
     """
     xp, flat, g, n = array_module(x), matrix.of(x), matrix.of(g), x.size // mean.size
     far = _far(mean, r)
     gb, gw = _sums(matrix, flat, mean if far else None, g)
     gw = (gw if far else gw - mean * gb) * r
-    a = r * w
-    k = -a * r * gw / n                                                     # Eq. (normalise.3)
-    c = -a * gb / n if far else -a * gb / n - k * mean                      # Eq. (normalise.3)
+    k = -r * gw / n                                                         # Eq. (normalise.3)
+    c = -gb / n if far else -gb / n - k * mean                              # Eq. (normalise.3)
     gx = xp.empty_like(flat)
 
-    def work(i, rows, d, a, k, c, m):
-        xp.multiply(xp.subtract(flat[rows], m, out=d) if far else flat[rows], k, out=d)
-        d += c
-        xp.multiply(g[rows], a, out=gx[rows])
-        gx[rows] += d                                                       # Eq. (normalise.3)
+    def work(i, rows, scratch, a, k, c, m):
+        part = gx[rows]
+        xp.multiply(xp.subtract(flat[rows], m, out=part) if far else flat[rows], k, out=part)
+        part += c
+        part += g[rows]
+        part *= a                                                           # Eq. (normalise.3)
 
-    _sweep(work, flat, matrix, *(v.astype(x.dtype) for v in (a, k, c, mean)))
+    _sweep(work, flat, matrix, *(v.astype(x.dtype) for v in (r * w, k, c, mean)))
     return matrix.back(gx), *(back_to(v.astype(x.dtype), like) for v, like in ((gw, w), (gb, b)))
 
 
