@@ -181,10 +181,12 @@ def matching(pattern, paths, name="pattern", what="name"):
     found = [path for path in paths
              if fnmatchcase(path, pattern) or fnmatchcase(path, f"*.{pattern}")]
     if not found:
-        near = difflib.get_close_matches(pattern.lower(), paths, n=8, cutoff=0.4) or sorted(paths)
-        more = f" and {len(paths) - 8} more" if len(paths) > 8 else ""
+        near = paths
+        if len(paths) > 8:
+            near = difflib.get_close_matches(pattern.lower(), paths, n=8, cutoff=0.4) or near
+            near = [*near[:8], f"and {len(paths) - len(near[:8])} more"]
         raise ValueError(f"{name} {pattern!r} matches no {what}; there are "
-                         f"{', '.join(near[:8])}{more}")
+                         f"{', '.join(near) or 'none'}")
     return found
 
 

@@ -105,7 +105,7 @@ def test_resnet8_has_the_shapes_of_its_docstring():
     net = models.resnet8().init(0).eval()
     assert sizes_between(net, images((3, 32, 32))) == {
         "stem": (16, 32, 32), "stage1": (16, 32, 32), "stage2": (32, 16, 16), "stage3": (64, 8, 8),
-        "pool": (64,), "drop": (64,), "out": (10,)}
+        "pool": (64,), "head": (64,), "out": (10,)}
 
 
 @pytest.mark.parametrize("build, exactly, millions", [
@@ -300,6 +300,7 @@ def test_what_is_placed_takes_the_mode_of_what_was_there():
     ("*", md.Dropout(0.5), ValueError, "the layer for sum must keep"),
     ("drop", lambda old, k: 0.5, TypeError, "layer must give a Module for first.drop, got float"),
     ("drop", 0.5, TypeError, "layer must be a Module or a function"),
+    ("drop", md.Dropout, TypeError, "layer must be a Module .*, got the class Dropout"),
     (3, md.Dropout(0.5), TypeError, "pattern must be a string, got int 3"),
 ])
 def test_a_wrong_place_or_layer_is_refused_in_one_sentence_and_changes_nothing(

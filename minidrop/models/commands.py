@@ -28,7 +28,7 @@ OPTIMIZERS = {
 }
 SCHEDULES = {
     "cosine": lambda lr, steps: warmup(cosine(lr, steps), steps // 10),
-    "step": lambda lr, steps: warmup(step_decay(lr, steps, [steps // 2, 3 * steps // 4]),
+    "step": lambda lr, steps: warmup(step_decay(lr, steps, sorted({steps // 2, 3 * steps // 4})),
                                      steps // 10),
     "constant": lambda lr, steps: [lr] * steps,
 }
@@ -71,6 +71,8 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
     with _plainly(checkpoint):
         splits = _load(data, test)
         x, y = splits.train
+        if augment and x.ndim != 4:
+            raise ValueError(f"--augment is for images, and {data} are {x.ndim - 1}-d points")
         net = build(model, x.shape[1:], int(y.max()) + 1)
         for one in filled:
             _fill(net, one)
@@ -85,7 +87,10 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
                       schedules={"lr": SCHEDULES[schedule](rule.lr, steps)},
                       batch=flip_crop if augment else None, checkpoint=checkpoint, recorder=watch)
         _report(history, epochs)
-        click.echo(watch.report())
+        if watch.ends:
+            click.echo(watch.report())
+        else:
+            click.echo(f"the run in {checkpoint} was already finished")
         if test:
             score = evaluate(net, splits.test)
             click.echo(f"test: loss {score.loss:.4f}, accuracy {100 * score.accuracy:.2f} %")

@@ -13,9 +13,8 @@ by their path, so those of all other layers stay what they are, bit for bit.
 """
 
 import copy
-from fnmatch import fnmatchcase
 
-from ..arguments import describe
+from ..arguments import describe, matching
 from ..nn import Module
 
 PURPOSES = {"drop": "dropout", "dropblock": "DropBlock", "sum": "stochastic depth"}
@@ -84,19 +83,11 @@ def place(net, pattern, layer):
     Dropout(p=0.5, scaling='inverted')
     """
     there = _places(net)
-    if not isinstance(pattern, str):
-        raise TypeError(f"pattern must be a string, got {describe(pattern)}")
-    if not isinstance(layer, Module) and not callable(layer):
+    if not isinstance(layer, Module) and (isinstance(layer, type) or not callable(layer)):
         raise TypeError("layer must be a Module or a function (old, k) -> Module, got "
                         f"{describe(layer)}")
-    paths = [path for path in there
-             if fnmatchcase(path, pattern) or fnmatchcase(path, "*." + pattern)]
-    if not paths:
-        some = [*there][:8] + [f"and {len(there) - 8} more"] * (len(there) > 8)
-        raise ValueError(f"pattern {pattern!r} matches no place; there are "
-                         f"{', '.join(some) or 'none'}")
     made = []
-    for k, path in enumerate(paths, 1):
+    for k, path in enumerate(matching(pattern, there, what="place"), 1):
         parent, name = there[path]
         old = getattr(parent, name)
         new = _fresh(layer) if isinstance(layer, Module) else layer(old, k)

@@ -60,7 +60,8 @@ def resnet(depth, channels=3, classes=10, shortcut="zeros"):
         width = wider
     return Sequential(
         stem=Sequential(conv=_conv(channels, WIDTHS[0]), norm=BatchNorm(WIDTHS[0]), relu=ReLU()),
-        **stages, pool=GlobalAvgPool2d(), drop=Identity(), out=Linear(width, classes))
+        **stages, pool=GlobalAvgPool2d(), head=Sequential(drop=Identity()),
+        out=Linear(width, classes))
 
 
 def _block(n_in, n_out, shortcut):
