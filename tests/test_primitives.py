@@ -293,6 +293,15 @@ def test_where_takes_any_condition_that_has_a_truth(condition, xp):
     assert host(gb).tolist() == (~chosen).astype(float).tolist()
 
 
+def test_the_gradient_of_a_slice_keeps_the_memory_order(xp):
+    """Channels-last stays channels-last, so that what comes after reads its memory in order."""
+    x, halves = xp.ones((2, 6, 4, 3)).transpose(0, 3, 1, 2), (slice(None), slice(None, None, 2))
+    index = (halves[0], halves[0], halves[1], halves[1])
+    g = REGISTRY["getitem"](x, index=index)
+    back = REGISTRY["scatter"](g, index=index, shape=x.shape)
+    assert back.strides == x.strides and float(back.sum()) == g.size
+
+
 # --- dtype and kind ------------------------------------------------------------------------------
 
 @EACH

@@ -69,13 +69,22 @@ getitem.vjps(lambda g, y, x, index: scatter(g, index=index, shape=x.shape))
 @primitive
 def scatter(g, index, shape):
     """Zeros of `shape` with g added at `index`: the adjoint of getitem."""
-    out = array_module(g).zeros(shape, g.dtype)
+    out = _zeros(shape, g)
     index = _plain(index)
     if _basic(index):
         out[index] = g                            # no place occurs twice
     else:
         scatter_add(out, index, g)
     return out
+
+
+def _zeros(shape, g):
+    """Zeros in g's memory order, if g has as many axes: what follows then need not turn it."""
+    natural = list(range(len(shape)))
+    order = sorted(natural, key=lambda i: -abs(g.strides[i])) if g.ndim == len(shape) else natural
+    if order == natural:
+        return array_module(g).zeros(shape, g.dtype)
+    return array_module(g).zeros([shape[i] for i in order], g.dtype).transpose(_inverse(order))
 
 
 scatter.vjps(lambda g, y, x, index, shape: getitem(g, index=index))
