@@ -7,6 +7,7 @@
 """
 
 import importlib
+import signal
 import sys
 from collections import Counter
 
@@ -17,6 +18,8 @@ import pytest
 from tests import strict
 
 matplotlib.use("Agg")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:     # so a shell starts what runs behind it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HOST_ONLY = {               # files in which nothing depends on the array module, and why
     "test_axes.py": "reads a page and draws its figure",
