@@ -80,6 +80,14 @@ def floating(x, name="x"):
     return x
 
 
+def wide_enough(x, name="x"):
+    """The floating `x`, if it is no float16, in which the square of 256 is infinite."""
+    if floating(x, name).dtype.itemsize < 4:
+        raise TypeError(f"{name} must be float32 or float64, since squares overflow in {x.dtype}; "
+                        "convert it with .astype('float32')")
+    return x
+
+
 def several(things, name="params"):
     """`things` as a list of floating arrays or Tensors, not empty; one alone is a list of one."""
     if hasattr(type(things), "dtype"):

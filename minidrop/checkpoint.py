@@ -185,11 +185,10 @@ class Checkpoint:
     def _all_streams(self, make=False):
         found = {f"fit/{name}": stream for name, stream in self.streams.items()}
         for path, module in self.net.named_modules():
-            if isinstance(module, Noise):
-                if make and not isinstance(module.rng, Stream):
-                    module.rng = Stream(0, path)
-                if isinstance(module.rng, Stream):
-                    found[f"net/{path}"] = module.rng
+            if make and isinstance(module, Noise) and not isinstance(module.rng, Stream):
+                module.rng = Stream(0, path)
+            if isinstance(getattr(module, "rng", None), Stream):
+                found[f"net/{path}"] = module.rng
         return found
 
 
@@ -226,4 +225,14 @@ def _plain(value):
         return float(value)
     if isinstance(value, int | str | None):
         return value
-    return getattr(value, "__name__", type(value).__name__)
+    return _function(value)
+
+
+def _function(f):
+    """The name of a function and the numbers it holds, which tell one lambda from another."""
+    name = getattr(f, "__name__", type(f).__name__)
+    held = [*f.__code__.co_consts] if name == "<lambda>" else []
+    held += [cell.cell_contents for cell in getattr(f, "__closure__", None) or ()]
+    held += [*getattr(f, "args", ()), *getattr(f, "keywords", {}).values()]         # of a partial
+    numbers = [value for value in held if isinstance(value, Real) and not isinstance(value, bool)]
+    return f"{name} with {', '.join(map(str, numbers))}" if numbers else name

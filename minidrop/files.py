@@ -57,7 +57,7 @@ def read(path):
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}    # noqa: SIM118
         facts = json.loads(header["minidrop"])
-        if "digest" in header and header["digest"] != _digest(arrays, header["minidrop"]):
+        if header["digest"] != _digest(arrays, header["minidrop"]):
             raise ValueError("its digest is another")
         for name, axes in facts.pop("axes", {}).items():
             arrays[name] = arrays[name].transpose([axes.index(i) for i in range(len(axes))])

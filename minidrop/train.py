@@ -112,6 +112,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
         done, losses, scores = saved.resume()
         bar.initial = bar.n = len(losses)
         net.train()
+        for w in net.parameters():                # what an earlier backward left behind
+            w.grad = None
         for epoch in range(done, epochs):
             first = len(losses) - epoch * steps   # where the epoch goes on
             batches = _batches(x, y, batch_size, batch, first, **streams)

@@ -234,7 +234,7 @@ def other_loss(z, y):
     ({"net": network().init(99)}, "seed of init 7 there and 99 here"),
     ({"loss": other_loss}, "loss 'cross_entropy' there and 'other_loss' here"),
     ({"batch": None}, "batch 'jitter' there and None here"),
-    ({"penalty": lambda net, step: 0.0}, "penalty None there and '<lambda>' here"),
+    ({"penalty": lambda net, step: 0.0}, "penalty None there and '<lambda>"),
     ({"project": print}, "project None there and 'print' here"),
     ({"data": (X, Y)}, "validation 'float32 .* there and None here"),
     ({"data": md.data.Splits((X[1:], Y[1:]), (X, Y), None)}, "data 'float32 .11, 5.* 'float32 .10"),

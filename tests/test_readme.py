@@ -58,7 +58,7 @@ def test_the_second_example_trains_and_goes_on_from_its_file(monkeypatch, tmp_pa
 def test_the_two_commands_are_there_in_full():
     assert [block.strip() for block in blocks("sh")] == [
         "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/minidrop lesson dropout",
-        'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest']
+        'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest -n auto']
 
 
 def test_the_table_of_techniques_is_the_catalogs():

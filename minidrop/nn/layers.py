@@ -125,7 +125,7 @@ class Flatten(Module):
     """(N, ...) to (N, the product of the rest)."""
 
     def forward(self, x):
-        return x.reshape(x.shape[0], -1)
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
 class Sequential(Module):

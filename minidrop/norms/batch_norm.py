@@ -46,7 +46,7 @@ Differs
   [test_batch_norm_4_holds_under_noise_on]
 """
 
-from ..arguments import count, floating, has_channels, number, per_channel
+from ..arguments import count, floating, has_channels, number, per_channel, wide_enough
 from ..functional import moments, rescale
 from ..nn import Module, Parameter, constant
 from ..xp import array_module
@@ -91,7 +91,7 @@ def _by_the_batch(x, weight, bias, eps):
 def _checked(x):
     if not 2 <= floating(x).ndim <= 5:
         raise ValueError(f"x must have shape (N, C) or (N, C, ...) with 2 to 5 axes, got {x.shape}")
-    return x
+    return wide_enough(x)
 
 
 class BatchNorm(Module):

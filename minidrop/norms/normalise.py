@@ -31,7 +31,7 @@ Differs
   it is then subtracted before anything is squared.  [test_normalise_1_a_large_mean_costs_no_digits]
 """
 
-from ..arguments import axes_of, describe, fitting, floating, number
+from ..arguments import axes_of, describe, fitting, number, wide_enough
 from ..functional import normal
 
 
@@ -47,7 +47,7 @@ def normalise(x, axes, eps=1e-5, weight=None, bias=None, known=None):
     array([[-1.,  1.],
            [ 0.,  0.]])
     """
-    axes = axes_of(axes, floating(x).shape)
+    axes = axes_of(axes, wide_enough(x).shape)
     weight, bias = fitting(weight, x, "weight"), fitting(bias, x, "bias")
     due = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     given = known if isinstance(known, tuple) else (known,)

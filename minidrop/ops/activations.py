@@ -92,7 +92,9 @@ def _tanh_of_cubic(x, out):
 
 
 def _gelu_composite(x):
-    return 0.5 * x * (1 + tanh(SLOPE * (x + CUBE * x * x * x)))           # Eq. (activations.2)
+    near = -maximum(-maximum(x, -BEYOND), -BEYOND)
+    cubic = SLOPE * (near + CUBE * near * near * near)
+    return 0.5 * x * (1 + tanh(cubic))                                    # Eq. (activations.2)
 
 
 gelu_tanh.vjps(lambda g, y, x: in_passes(_gelu_slope, x, g), twin=_gelu_composite)

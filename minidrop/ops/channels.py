@@ -11,6 +11,7 @@ import functools
 import math
 from typing import NamedTuple
 
+from ..arguments import axes_of
 from ..tape import data_of
 from ..xp import array_module, chunks, on_host, par
 from .shape import back
@@ -30,6 +31,7 @@ def moments(x, axes):
     (array([[2.e+00, 1.e+09]]), array([[1., 1.]]))
     """
     x = data_of(x)
+    axes = axes_of(axes, x.shape)
     matrix = matrix_of(x, axes)
     if matrix is None:
         mean, d = centred(x, axes)
@@ -37,7 +39,7 @@ def moments(x, axes):
     flat, n = matrix.of(x), x.size // matrix.channels
     mean, square = (total / n for total in _sums(matrix, flat))
     var = square - mean * mean
-    if bool((mean * mean > FAR * var).any()):
+    if not bool((mean * mean <= FAR * var).all()):       # nor where squares overflowed
         guess = mean.astype(x.dtype)
         rest, square = (total / n for total in _sums(matrix, flat, guess))
         mean, var = guess + rest, square - rest * rest

@@ -5,7 +5,7 @@ from ..tape import primitive
 from ..xp import array_module, chunks, on_host, par
 from .elementwise import exp
 from .linalg import matmul
-from .reduce import logsumexp
+from .reduce import log_softmax
 from .shape import reshape
 
 
@@ -30,15 +30,15 @@ def _rows(x):
 def softmax_cross_entropy(z, y):
     """Mean over the batch of -sum_k y_k ln softmax(z)_k; labels y (N,) or probabilities (N, K)."""
     xp, n = array_module(z), len(z)
-    top = z.max(-1, keepdims=True)
-    lse = xp.log(xp.exp(z - top).sum(-1)) + top[:, 0]
+    d = z - z.max(-1, keepdims=True)              # a common offset costs no digits
+    lse = xp.log(xp.exp(d).sum(-1))
     if y.ndim == 1:
-        return (lse - z[xp.arange(n), y]).sum() / n
-    return (lse * y.sum(-1) - (z * y).sum(-1)).sum() / n
+        return (lse - d[xp.arange(n), y]).sum() / n
+    return (lse * y.sum(-1) - (d * y).sum(-1)).sum() / n
 
 
 softmax_cross_entropy.vjps(lambda g, loss, z, y: softmax_residual(z, y) * (g / len(z)),
-                           lambda g, loss, z, y: (logsumexp(z) - z) * (g / len(z)))
+                           lambda g, loss, z, y: -log_softmax(z) * (g / len(z)))
 
 
 @primitive
@@ -56,13 +56,13 @@ def softmax_residual(z, y):
 
 
 def _softmax_jacobian(g, r, z, y):
-    s = exp(z - logsumexp(z))                     # d s_j / d z_k = s_j ([j = k] - s_k)
+    s = exp(log_softmax(z))                       # d s_j / d z_k = s_j ([j = k] - s_k)
     jvp = s * (g - (s * g).sum(-1, keepdims=True))
     return jvp if y.ndim == 1 else jvp * y.sum(-1, keepdims=True)
 
 
 softmax_residual.vjps(_softmax_jacobian,
-                      lambda g, r, z, y: (g * exp(z - logsumexp(z))).sum(-1, keepdims=True) - g)
+                      lambda g, r, z, y: (g * exp(log_softmax(z))).sum(-1, keepdims=True) - g)
 
 
 @primitive

@@ -55,9 +55,10 @@ def _picked(x, size, stride, padding):
     where = {"size": size, "stride": stride, "padding": (0, 0)}
     places = xp.arange(images.size).reshape(images.shape)
     windows, places = (unfold(_padded(a, padding, value), **where)
-                       for a, value in ((images, -math.inf), (places, 0)))
+                       for a, value in ((images, -math.inf), (places, -1)))
     windows, places = (a.reshape(*a.shape[:4], -1) for a in (windows, places))
-    first = windows.argmax(-1)[..., None]
+    largest = (windows == windows.max(-1, keepdims=True)) & (places >= 0)      # not the padding
+    first = largest.argmax(-1)[..., None]
     picked = xp.take_along_axis(places, first, -1)[..., 0]
     return getitem(reshape(x, shape=(-1,)), index=picked)
 

@@ -49,11 +49,11 @@ max_.vjps(_largest)
 
 
 @primitive
-def logsumexp(x):
-    """ln sum_k e^x_k over the last axis, kept as size 1; the largest x is taken out first."""
+def log_softmax(x):
+    """x - ln sum_k e^x_k over the last axis; the largest x is taken out first and stays out."""
     xp = array_module(x)
-    top = x.max(-1, keepdims=True)
-    return top + xp.log(xp.exp(x - top).sum(-1, keepdims=True))
+    d = x - x.max(-1, keepdims=True)
+    return d - xp.log(xp.exp(d).sum(-1, keepdims=True))
 
 
-logsumexp.vjps(lambda g, y, x: g * exp(x - y))
+log_softmax.vjps(lambda g, y, x: g - exp(y) * g.sum(-1, keepdims=True))
