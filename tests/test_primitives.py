@@ -208,7 +208,8 @@ def test_the_gradient_holds_for_views_in_any_memory_order(name, layout, xp):
         gradcheck(g, *bases)
         plain = f(*(view(x).copy() for view, x in zip(views, bases, strict=True)))
         odd = f(*(view(Tensor(x)) for view, x in zip(views, bases, strict=True)))
-        np.testing.assert_allclose(host(odd.data), host(plain), rtol=1e-13, atol=1e-13)
+        close = 1e-13 if name.startswith("conv2d") else 1e-15      # a BLAS may add in other orders
+        np.testing.assert_allclose(host(odd.data), host(plain), rtol=close, atol=close)
 
 
 @EACH
