@@ -20,6 +20,7 @@ from .functional import (
     log_softmax,
     max_pool2d,
     mse_loss,
+    one_hot,
     patches,
     relu,
     selu,

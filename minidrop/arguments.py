@@ -146,6 +146,23 @@ def per_channel(v, x, name):
     return fitting(v.reshape(1, -1, *[1] * (x.ndim - 2)), x, name)
 
 
+def images(x):
+    """`x` itself, if it is a floating array or Tensor (N, C, H, W) and not empty."""
+    if floating(x).ndim != 4 or 0 in x.shape:
+        raise ValueError(f"x must be images (N, C, H, W), none of them 0, got shape {x.shape}")
+    return x
+
+
+def order_of(order, n):
+    """`order` itself, if it is an array of `n` whole numbers in 0..n-1: a partner for each row."""
+    if getattr(order, "shape", None) != (n,) or order.dtype.kind not in "iu":
+        raise ValueError(f"order must be whole numbers of shape ({n},), got {describe(order)}")
+    if n and not 0 <= int(order.min()) <= int(order.max()) < n:
+        raise ValueError(f"order must lie in 0..{n - 1}, got {int(order.min())} to "
+                         f"{int(order.max())}")
+    return order
+
+
 def keep_mask(mask, shape, name="mask"):
     """A boolean array that broadcasts to `shape` (and not beyond); 0/1 numbers are converted."""
     if not hasattr(getattr(mask, "dtype", None), "kind"):

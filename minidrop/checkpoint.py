@@ -13,6 +13,7 @@ time.  A disk that is full stops the run, and the last good file stays.
 
 import os
 import time
+from dataclasses import is_dataclass
 from numbers import Real
 from pathlib import Path
 
@@ -214,13 +215,8 @@ def _numbers(owner, thing):
 def _plain(value):
     """A setting as JSON can hold it: functions by name, data by shape, dtype and some rows."""
     if isinstance(value, tuple | list):
-        import hashlib  # here, so that importing minidrop stays cheap
-
-        digest = hashlib.sha256()
-        for array in value:
-            digest.update(host(array[::max(1, len(array) // ROWS)]).tobytes())
         parts = [f"{array.dtype} {array.shape}" for array in value]
-        return f"{', '.join(parts)}, digest {digest.hexdigest()[:8]}"
+        return f"{', '.join(parts)}, {_digest(value)}"
     if isinstance(value, Real) and not isinstance(value, int):
         return float(value)
     if isinstance(value, int | str | None):
@@ -228,9 +224,25 @@ def _plain(value):
     return _function(value)
 
 
+def _digest(arrays):
+    import hashlib  # here, so that importing minidrop stays cheap
+
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(host(array[::max(1, len(array) // ROWS)]).tobytes())
+    return f"digest {digest.hexdigest()[:8]}"
+
+
 def _function(f):
-    """The name of a function and the numbers it holds, which tell one lambda from another."""
+    """The name of a function and the numbers it holds, which tell one lambda from another.
+
+    A dataclass that can be called is told by all its fields, a model among them by its weights.
+    """
     name = getattr(f, "__name__", type(f).__name__)
+    if is_dataclass(f):
+        fields = {key: _digest([array.reshape(-1) for array in value.state_dict().values()])
+                  if isinstance(value, Module) else repr(value) for key, value in vars(f).items()}
+        return f"{name}({', '.join(f'{key}={value}' for key, value in fields.items())})"
     held = [*f.__code__.co_consts] if name == "<lambda>" else []
     held += [cell.cell_contents for cell in getattr(f, "__closure__", None) or ()]
     held += [*getattr(f, "args", ()), *getattr(f, "keywords", {}).values()]         # of a partial

@@ -14,9 +14,11 @@ from .vectors import (
     masked,
     maximum,
     mse_loss,
+    one_hot,
     relu,
     selu,
     sigmoid,
+    soft_targets,
     softmax,
     sqrt,
     tanh,
@@ -25,5 +27,5 @@ from .vectors import (
 
 __all__ = ["accuracy", "attention", "avg_pool2d", "conv2d", "cross_entropy", "exp", "fold", "gelu",
            "global_avg_pool2d", "linear", "log", "log_softmax", "masked", "max_pool2d", "maximum",
-           "moments", "mse_loss", "normal", "patches", "relu", "rescale", "selu", "sigmoid",
-           "softmax", "sqrt", "tanh", "unfold", "where"]
+           "moments", "mse_loss", "normal", "one_hot", "patches", "relu", "rescale", "selu",
+           "sigmoid", "soft_targets", "softmax", "sqrt", "tanh", "unfold", "where"]

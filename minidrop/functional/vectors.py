@@ -2,7 +2,7 @@
 
 import math
 
-from ..arguments import describe, floating, option, probability
+from ..arguments import count, describe, floating, option, probability
 from ..ops.activations import erf, gelu_tanh
 from ..ops.activations import selu as _selu
 from ..ops.activations import softmax as _softmax
@@ -14,7 +14,8 @@ from ..tape import data_of
 from ..xp import array_module
 
 __all__ = ["accuracy", "cross_entropy", "exp", "gelu", "linear", "log", "log_softmax", "masked",
-           "maximum", "mse_loss", "relu", "selu", "sigmoid", "softmax", "sqrt", "tanh", "where"]
+           "maximum", "mse_loss", "one_hot", "relu", "selu", "sigmoid", "soft_targets", "softmax",
+           "sqrt", "tanh", "where"]
 
 
 def linear(x, weight, bias=None):
@@ -136,6 +137,39 @@ def mse_loss(y, target):
                          f"{describe(y)} and {describe(target)}")
     difference = y - target
     return (difference * difference).mean()
+
+
+def one_hot(labels, classes, dtype="float32"):
+    """Rows (N, `classes`) of `dtype`: 1 at the label, 0 elsewhere, for whole numbers (N,).
+
+    >>> import numpy as np
+    >>> one_hot(np.array([2, 0]), classes=3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    y, classes = data_of(labels), count(classes, "classes")
+    if getattr(getattr(y, "dtype", None), "kind", None) not in ("i", "u") or y.ndim != 1:
+        raise TypeError(f"labels must be an array (N,) of whole numbers, got {describe(y)}")
+    if y.size and not 0 <= int(y.min()) <= int(y.max()) < classes:
+        raise ValueError(f"labels must lie in 0..{classes - 1}, got {int(y.min())}..{int(y.max())}")
+    xp = array_module(y)
+    if xp.dtype(dtype).kind != "f":
+        raise TypeError(f"dtype must be floating, got {dtype!r}")
+    return (y[:, None] == xp.arange(classes)).astype(dtype)
+
+
+def soft_targets(y, classes, dtype="float32"):
+    """Rows (N, `classes`) of `dtype`: labels (N,) as one-hot rows, rows of floats as they are.
+
+    >>> import numpy as np
+    >>> soft_targets(np.array([[0.25, 0.75]]), classes=2), soft_targets(np.array([1]), classes=2)
+    (array([[0.25, 0.75]], dtype=float32), array([[0., 1.]], dtype=float32))
+    """
+    if getattr(getattr(y, "dtype", None), "kind", None) != "f":
+        return one_hot(y, classes, dtype)
+    if y.shape != (len(y), count(classes, "classes")):
+        raise ValueError(f"y must be labels (N,) or rows (N, {classes}), got shape {y.shape}")
+    return y if y.dtype == dtype else y.astype(dtype)
 
 
 def accuracy(logits, labels):

@@ -32,7 +32,7 @@ Differs
   [test_flip_crop_4_pads_with_the_mean_of_normalised_images]
 """
 
-from ..arguments import count, describe, floating
+from ..arguments import count, describe, images
 from ..functional import unfold, where
 from ..noise import as_stream, bernoulli, integers
 from ..xp import array_module, backend_of, to_backend
@@ -61,7 +61,7 @@ def flip(x, mask):
     array([[3., 2., 1.],
            [1., 2., 3.]])
     """
-    _images(x)
+    images(x)
     if getattr(mask, "shape", None) != (len(x),) or mask.dtype.kind != "b":
         raise ValueError(f"mask must be a boolean array of shape ({len(x)},), got {describe(mask)}")
     return where(mask[:, None, None, None], x[..., ::-1], x)                   # Eq. (flip_crop.2)
@@ -93,7 +93,7 @@ def crop(x, offsets, padding=4):
            [0., 0.]])
     """
     padding = count(padding, "padding", least=0)
-    n, _, *size = _images(x).shape
+    n, _, *size = images(x).shape
     if getattr(offsets, "shape", None) != (n, 2) or offsets.dtype.kind not in "iu":
         raise ValueError(f"offsets must be whole numbers of shape ({n}, 2), got "
                          f"{describe(offsets)}")
@@ -116,14 +116,8 @@ def flip_crop(rng, x, y, padding=4, mirror=True):
     >>> x.shape, y
     ((2, 3, 8, 8), array([4, 2]))
     """
-    rng, tensor = as_stream(rng), hasattr(_images(x), "requires_grad")
+    rng, tensor = as_stream(rng), hasattr(images(x), "requires_grad")
     beside = backend_of(x.data if tensor else x)
     if mirror:
         x = flip(x, to_backend(flip_mask(rng, len(x)), beside))
     return crop(x, to_backend(crop_offsets(rng, len(x), padding), beside), padding), y
-
-
-def _images(x):
-    if floating(x).ndim != 4 or 0 in x.shape:
-        raise ValueError(f"x must be images (N, C, H, W), none of them 0, got shape {x.shape}")
-    return x
