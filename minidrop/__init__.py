@@ -49,6 +49,7 @@ from .units.dropout import (
     dropout_original,
     dropout_original_expect,
 )
+from .units.spatial import SpatialDropout, spatial_dropout, spatial_dropout_mask
 from .weights.max_norm import apply_max_norm, max_norm
 
 __version__ = "0.1.0"

@@ -66,6 +66,7 @@ NO_VECTOR = values("w", 1.0, X, X[0, :2], [1.0, 1.0, 1.0])
 NO_WEIGHT = values("w", 1.0, X[:, :2], X[None], [1.0, 1.0, 1.0], LABELS[:3])
 NO_AXES = values(None, "0", 2, -3, (), (0, 0), (0, -2), 0.5, (0, 1.0))
 IMAGES = np.ones((2, 4, 5, 5), "float32")
+MAPS = np.ones((2, 4, 1, 1), bool)
 FILTERS = np.ones((6, 2, 3, 3), "float32")
 NO_IMAGES = NO_FLOATS | values(X, IMAGES[0], IMAGES[:, :0], IMAGES[..., :0])
 NO_PAIR = NO_COUNT | values((2, 0), (1, 2, 3), (1.5, 1), ("a", "b"))
@@ -78,6 +79,7 @@ POOLS = {"x": NO_IMAGES, "size": NO_PAIR | values(6, (1, 9)), "padding": NO_PADD
 FREE = "any value is right"
 WRONG = {
     "Dropout": ({"p": 0.5}, {"p": NO_RATE, "scaling": THINGS | values("Inverted", "")}),
+    "SpatialDropout": ({"p": 0.5}, {"p": NO_RATE}),
     "GroupNorm": ({"groups": 2, "channels": 4},
                   {"groups": NO_COUNT | values(3, 8), "channels": NO_COUNT | values(3),
                    "eps": NO_SIZE, "affine": FREE}),
@@ -209,6 +211,12 @@ WRONG = {
     "sqrt": ({"x": X * X + 1}, {"x": values(None, "three", {}, [None])}),
     "tanh": ({"x": X}, {"x": values(None, "three", {}, [None])}),
     "unfold": ({"x": IMAGES, "size": 2}, POOLS | {"padding": NO_PADDING}),
+    "spatial_dropout": ({"x": IMAGES, "mask": MAPS, "p": 0.5},
+                        {"x": NO_FLOATS | values(X, IMAGES[0, 0]), "p": NO_RATE,
+                         "mask": NO_MASK | values(MAPS[0], MAPS[:, :3], IMAGES > 0)}),
+    "spatial_dropout_mask": ({"rng": 0, "shape": (2, 3, 4), "p": 0.5},
+                             {"rng": NO_RNG, "shape": NO_SHAPE | values(3, (2, 3), (1,) * 6),
+                              "p": NO_RATE}),
     "uniform": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
     "nn.GELU": ({}, {"approximate": THINGS | values("exact", "", True)}),
     "nn.AvgPool2d": ({"size": 2}, LAYER_POOLS),

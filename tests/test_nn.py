@@ -1,6 +1,7 @@
 """Modules: paths, initial values, streams, modes, moving and saving."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -191,6 +192,7 @@ def test_noise_on_switches_noise_modules_alone():
 
 NOISES = {
     md.Dropout: [lambda: md.Dropout(0.5), lambda: md.Dropout(0.5, scaling="paper")],
+    md.SpatialDropout: [lambda: md.SpatialDropout(0.5)],
 }
 DRAWS_IN_EVALUATION = set()                       # by name, with the reason
 
@@ -300,7 +302,8 @@ class Reshaped(Module):
 
 LAYERS = [lambda: HalvedMaps(6, 6),
           nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("none"), nn.SELU,
-          nn.Softmax, nn.LogSoftmax, nn.Identity, lambda: nn.Linear(6, 6), *NOISES[md.Dropout],
+          nn.Softmax, nn.LogSoftmax, nn.Identity, lambda: nn.Linear(6, 6),
+          *itertools.chain.from_iterable(NOISES.values()),
           lambda: nn.Conv2d(1, 1, 3, padding=1), lambda: nn.MaxPool2d(3, 1, 1),
           lambda: nn.AvgPool2d(3, 1, 1), nn.GlobalAvgPool2d,
           lambda: nn.PatchEmbedding(1, 2, (2, 1)), lambda: nn.MultiHeadAttention(3, 3),
@@ -309,7 +312,8 @@ LAYERS = [lambda: HalvedMaps(6, 6),
           lambda: md.GroupNorm(2, 6), lambda: md.InstanceNorm(2, affine=True)]
 ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHeadAttention: (2, 3),
              nn.Conv2d: (1, 2, 3), nn.MaxPool2d: (1, 2, 3), nn.AvgPool2d: (1, 2, 3),
-             nn.GlobalAvgPool2d: (6, 1, 1), HalvedMaps: (6, 1, 1)}
+             nn.GlobalAvgPool2d: (6, 1, 1), HalvedMaps: (6, 1, 1),
+             md.SpatialDropout: (2, 3, 1)}
 
 
 def test_every_layer_takes_part_in_the_dtype_test():

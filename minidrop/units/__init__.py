@@ -1,5 +1,5 @@
 """Noise on the units of a layer: one technique a file."""
 
-from . import dropout
+from . import dropout, spatial
 
-__all__ = ["dropout"]
+__all__ = ["dropout", "spatial"]
