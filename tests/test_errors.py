@@ -263,8 +263,8 @@ UNNAMED = {"exp", "log", "relu", "sigmoid", "sqrt", "tanh"}   # one argument, Nu
 
 
 def public(module, prefix=""):
-    return {prefix + name: thing for name, thing in vars(module).items()
-            if name[0] != "_" and callable(thing)
+    things = [(name, getattr(module, name)) for name in dir(module) if name[0] != "_"]
+    return {prefix + name: thing for name, thing in things if callable(thing)
             and getattr(thing, "__module__", "minidrop").startswith("minidrop")}
 
 

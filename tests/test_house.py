@@ -202,8 +202,8 @@ def test_everything_public_has_a_docstring():
 
 
 def test_everything_at_the_top_has_an_example_that_runs():
-    bare = [name for name, value in vars(minidrop).items()
-            if name[0] != "_" and not inspect.ismodule(value)
+    public = [(name, getattr(minidrop, name)) for name in dir(minidrop)]
+    bare = [name for name, value in public if not inspect.ismodule(value)
             and not isinstance(value, minidrop.tape.Primitive) and ">>>" not in value.__doc__]
     assert bare == []                             # the examples are run by --doctest-modules
 

@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import math
 import platform
+import sys
 import time
 
 import click
@@ -159,7 +160,10 @@ def _fill(net, text):
     if not equals or not pattern or not name:
         raise click.UsageError(f"--place must be PATTERN=LAYER, such as 'drop=dropout:0.5', got "
                                f"{text!r}")
-    layers = {kind.__name__.lower(): kind for kind in _below(Noise)}
+    top = sys.modules[__package__.partition(".")[0]]
+    public = [getattr(top, one) for one in dir(top)]
+    layers = {kind.__name__.lower(): kind for kind in public
+              if inspect.isclass(kind) and issubclass(kind, Noise) and kind is not Noise}
     if name not in layers:
         raise unknown("layer", name, sorted(layers))
     try:
@@ -167,13 +171,6 @@ def _fill(net, text):
     except (TypeError, ValueError) as error:
         raise click.UsageError(f"--place {text}: {error}") from None
     place(net, pattern, layer)
-
-
-def _below(kind):
-    for child in kind.__subclasses__():
-        if child.__module__.startswith(f"{__package__.partition('.')[0]}."):
-            yield child
-        yield from _below(child)
 
 
 def _report(history, epochs):

@@ -1,0 +1,99 @@
+"""The public names and where they live; `__init__.py` imports each when it is first asked for."""
+
+from . import (
+    allocator as allocator,
+    binding as binding,
+    check as check,
+    checkpoint as checkpoint,
+    data as data,
+    functional as functional,
+    inputs as inputs,
+    models as models,
+    nn as nn,
+    noise as noise,
+    norms as norms,
+    optim as optim,
+    penalties as penalties,
+    tape as tape,
+    train as train,
+    units as units,
+    weights as weights,
+    xp as xp,
+)
+from .allocator import tune as tune
+from .binding import scaled as scaled
+from .check import (
+    Forbid as Forbid,
+    Record as Record,
+    Replay as Replay,
+    all_masks as all_masks,
+    exact_moments as exact_moments,
+    gradcheck as gradcheck,
+)
+from .checkpoint import load as load, save as save
+from .functional import (
+    accuracy as accuracy,
+    attention as attention,
+    avg_pool2d as avg_pool2d,
+    conv2d as conv2d,
+    cross_entropy as cross_entropy,
+    exp as exp,
+    fold as fold,
+    gelu as gelu,
+    global_avg_pool2d as global_avg_pool2d,
+    linear as linear,
+    log as log,
+    log_softmax as log_softmax,
+    max_pool2d as max_pool2d,
+    mse_loss as mse_loss,
+    one_hot as one_hot,
+    patches as patches,
+    relu as relu,
+    selu as selu,
+    sigmoid as sigmoid,
+    softmax as softmax,
+    sqrt as sqrt,
+    tanh as tanh,
+    unfold as unfold,
+)
+from .inputs.flip_crop import (
+    crop as crop,
+    crop_offsets as crop_offsets,
+    flip as flip,
+    flip_crop as flip_crop,
+    flip_mask as flip_mask,
+)
+from .nn import Module as Module, Noise as Noise, Parameter as Parameter, noise_on as noise_on
+from .noise import (
+    Stream as Stream,
+    bernoulli as bernoulli,
+    beta as beta,
+    gaussian as gaussian,
+    integers as integers,
+    permutation as permutation,
+    uniform as uniform,
+)
+from .norms.batch_norm import BatchNorm as BatchNorm, batch_norm as batch_norm
+from .norms.group_norm import GroupNorm as GroupNorm, group_norm as group_norm
+from .norms.instance_norm import InstanceNorm as InstanceNorm, instance_norm as instance_norm
+from .norms.layer_norm import LayerNorm as LayerNorm, layer_norm as layer_norm
+from .norms.normalise import normalise as normalise
+from .penalties.l1 import l1 as l1
+from .penalties.l2 import l2 as l2
+from .tape import Tensor as Tensor, grad as grad, no_grad as no_grad
+from .train import evaluate as evaluate, fit as fit, train_step as train_step
+from .units.dropout import (
+    Dropout as Dropout,
+    dropout as dropout,
+    dropout_mask as dropout_mask,
+    dropout_original as dropout_original,
+    dropout_original_expect as dropout_original_expect,
+)
+from .units.spatial import (
+    SpatialDropout as SpatialDropout,
+    spatial_dropout as spatial_dropout,
+    spatial_dropout_mask as spatial_dropout_mask,
+)
+from .weights.max_norm import apply_max_norm as apply_max_norm, max_norm as max_norm
+
+__version__: str
