@@ -13,6 +13,7 @@ two; a property is tied to a test whose name starts with `test_dropout_1_`, or
 
 import ast
 import io
+import itertools
 import re
 import tokenize
 from pathlib import Path
@@ -73,18 +74,37 @@ def techniques(package=PACKAGE, tests=None):
     return sorted(found, key=lambda t: (place_of(t.path, package), t.name))
 
 
-def table(package=PACKAGE):
-    """The techniques as a Markdown table: name, where, what it does, its functions and lesson."""
+def table(package=PACKAGE, root=""):
+    """The techniques as a Markdown table: name, where, what it does, its functions.
+
+    `root` leads from the page that shows it to the top of the project.
+    """
     rows = ["| technique | acts on | what it does | functions |", "|---|---|---|---|"]
-    for t in techniques(package):
-        if place_of(t.path, package) < len(PLACES):
-            name, _, what = t.summary.rstrip(".").partition(": ")
-            public = [node.name for node in ast.parse(t.path.read_text(encoding="utf-8")).body
-                      if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
-            path = t.path.relative_to(package.parent).as_posix()
-            rows.append(f"| [{name}]({path}) | {t.path.parent.name} | {what} | "
-                        f"{', '.join(f'`{function}`' for function in public)} |")
+    for t in _placed(package):
+        name, _, what = t.summary.rstrip(".").partition(": ")
+        public = [node.name for node in ast.parse(t.path.read_text(encoding="utf-8")).body
+                  if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
+        rows.append(f"| [{name}]({root}{_link(t, package)}) | {t.path.parent.name} | {what} | "
+                    f"{', '.join(f'`{function}`' for function in public)} |")
     return "\n".join(rows)
+
+
+def overview(package=PACKAGE):
+    """The techniques as a short Markdown table: a row for each folder, which is the place."""
+    rows = ["| acts on | what that is | techniques |", "|---|---|---|"]
+    for place, there in itertools.groupby(_placed(package), lambda t: t.path.parent):
+        summary = docstring(place / "__init__.py").partition("\n")[0].partition(":")[0]
+        links = [f"[{t.summary.partition(':')[0]}]({_link(t, package)})" for t in there]
+        rows.append(f"| {place.name} | {summary} | {', '.join(links)} |")
+    return "\n".join(rows)
+
+
+def _placed(package):
+    return [t for t in techniques(package) if place_of(t.path, package) < len(PLACES)]
+
+
+def _link(t, package):
+    return t.path.relative_to(package.parent).as_posix()
 
 
 def technique(name, package=PACKAGE):

@@ -68,7 +68,7 @@ def lesson(name, code):
 
 @main.command()
 @click.argument("name", required=False)
-@click.option("--table", is_flag=True, help="List all as the Markdown table of the README.")
+@click.option("--table", is_flag=True, help="List all as a Markdown table.")
 @click.option("--graph", is_flag=True, help="Draw the computation graph of a model.")
 def show(name, table, graph):
     """Equations of a technique beside the lines that compute them, or what a model is.

@@ -39,6 +39,9 @@ def test_the_table_lists_techniques_alone():
     there = {path.relative_to(PACKAGE).as_posix() for place in catalog.PLACES
              for path in (PACKAGE / place).glob("[!_]*.py")}
     assert listed == there and len(rows) == len(there)
+    short = catalog.overview()
+    assert all(f"(minidrop/{path})" in short for path in there)
+    assert "| units | Noise on the units of a layer | [Dropout](minidrop/units/dropout.py)" in short
 
 
 def test_formulas_in_a_terminal_say_what_the_latex_says():

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import runpy
 from pathlib import Path
 
 from numpy.testing import assert_allclose
@@ -61,9 +62,19 @@ def test_the_two_commands_are_there_in_full():
         'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest -n auto']
 
 
-def test_the_table_of_techniques_is_the_catalogs():
-    between = re.search(r"<!-- techniques: .*?-->\n(.*?)\n<!-- end -->", README, re.S)
-    assert between[1] == catalog.table()
+def test_the_tables_of_techniques_are_the_catalogs():
+    """If not: python site/scripts/techniques.py"""
+    script = runpy.run_path(str(ROOT / "site/scripts/techniques.py"), run_name="techniques")
+    for path, table in script["TABLES"].items():
+        text = path.read_text(encoding="utf-8")
+        assert script["START"] in text and script["with_table"](text, table()) == text
+    assert "minidrop/units/dropout.py" in catalog.overview()
+
+
+def test_every_link_of_the_page_of_techniques_exists():
+    page = ROOT / "site/pages/techniques.md"
+    links = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert len(links) > 10 and all((page.parent / link).exists() for link in links)
 
 
 def test_every_link_into_the_project_exists():
