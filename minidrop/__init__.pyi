@@ -89,6 +89,13 @@ from .units.dropout import (
     dropout_original as dropout_original,
     dropout_original_expect as dropout_original_expect,
 )
+from .units.mc import (
+    MCMoments as MCMoments,
+    MCPrediction as MCPrediction,
+    mc_moments as mc_moments,
+    mc_precision as mc_precision,
+    mc_predict as mc_predict,
+)
 from .units.spatial import (
     SpatialDropout as SpatialDropout,
     spatial_dropout as spatial_dropout,

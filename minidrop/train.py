@@ -1,6 +1,5 @@
 """Training: `train_step` is one step, `fit` repeats it with a progress bar, `evaluate` looks."""
 
-import contextlib
 import math
 from typing import Any, NamedTuple
 
@@ -8,10 +7,10 @@ from .arguments import count, describe, floating, takes
 from .binding import Binding
 from .checkpoint import Checkpoint
 from .functional import accuracy, cross_entropy
-from .nn import Module
+from .nn import Module, evaluation, modes_kept
 from .noise import Stream, permutation
 from .optim import Optimizer
-from .tape import Tensor, data_of, no_grad
+from .tape import Tensor, data_of
 from .xp import array_module, backend_of
 
 
@@ -108,7 +107,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
         "epochs": epochs, "batch_size": batch_size, "seed": streams["order"].key[0],
         "schedules": binding.digest(), "data": (x, y), "validation": validation, "loss": loss,
         "batch": batch, "penalty": penalty, "project": project}, epochs * steps)
-    with _modes_kept(net), binding, saved, _bar(epochs * steps, progress) as bar:
+    with modes_kept(net), binding, saved, _bar(epochs * steps, progress) as bar:
         done, losses, scores = saved.resume()
         bar.initial = bar.n = len(losses)
         net.train()
@@ -170,10 +169,10 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     >>> 0 <= score.accuracy <= 1
     True
     """
+    _check_module(net)
     x, y = _pair(data, "data")
     batch_size, total, right = count(batch_size, "batch_size"), 0.0, 0.0
-    with _modes_kept(net), no_grad():
-        net.eval()
+    with evaluation(net):
         for i in range(0, len(x), batch_size):
             xb, yb = x[i:i + batch_size], y[i:i + batch_size]
             z = net(xb)
@@ -186,18 +185,6 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
 def _check_module(net):
     if not isinstance(net, Module):
         raise TypeError(f"net must be a Module, got {describe(net)}")
-
-
-@contextlib.contextmanager
-def _modes_kept(net):
-    """Give every module the mode back that it had, whatever happens within."""
-    _check_module(net)
-    modes = [(module, module.training) for _, module in net.named_modules()]
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _parts(data):

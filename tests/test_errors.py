@@ -31,6 +31,10 @@ def net():
     return nn.Linear(3, 3).init(0)
 
 
+def noisy():
+    return nn.Sequential(net(), md.Dropout(0.5).init(0))
+
+
 def example():
     """A Tensor that needs a gradient, and one made from it."""
     x = md.Tensor([1.0], requires_grad=True)
@@ -188,6 +192,15 @@ WRONG = {
                 "bias": values("b", 1.0, X, X[0], X[:1, 0], X[:, 0].tolist())}),
     "log_softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
     "max_pool2d": ({"x": IMAGES, "size": 2}, POOLS),
+    "mc_moments": ({"model": noisy(), "x": X, "passes": 2},
+                   {"model": NO_MODEL | values(net()), "x": NO_FLOATS | values(EMPTY),
+                    "passes": NO_COUNT, "tau": NO_SIZE.filter(lambda k: k is not None)}),
+    "mc_precision": ({"p": 0.5, "length": 1.0, "n": 10, "decay": 0.1},
+                     {"p": NO_RATE, "length": NO_SIZE, "n": NO_COUNT,
+                      "decay": NO_SIZE | values(0)}),
+    "mc_predict": ({"model": noisy(), "x": X, "passes": 2},
+                   {"model": NO_MODEL | values(net()), "x": NO_FLOATS | values(EMPTY),
+                    "passes": NO_COUNT}),
     "mse_loss": ({"y": X, "target": X},
                  {"y": NO_FLOATS | values(X[0], EMPTY),
                   "target": THINGS | values(1.0, X[0], X[:, :1])}),
@@ -251,6 +264,9 @@ WRONG = {
 ELSEWHERE = {
     "load": "reads files, in test_manners.py", "save": "writes files, in test_manners.py",
     "Forbid": "takes nothing", "Record": "a double, in test_check.py",
+    "MCMoments": "a plain tuple", "MCPrediction": "a plain tuple",
+    "nn.evaluation": "a context, checked by evaluate and mc_predict",
+    "nn.modes_kept": "a context, checked by fit",
     "Replay": "a double, in test_check.py", "no_grad": "takes nothing", "tune": "takes nothing",
     "scaled": "read by fit's schedules", "train_step": "one step of a loop, checked by fit",
     "nn.Sequential": "in test_nn.py", "nn.NotInitialised": "an error",

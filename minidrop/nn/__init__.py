@@ -18,12 +18,14 @@ from .layers import (
     fan_in_uniform,
     he_normal,
 )
-from .module import Module, Noise, NotInitialised, Parameter, noise_on
+from .modes import evaluation, modes_kept, noise_on
+from .module import Module, Noise, NotInitialised, Parameter
 
 __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Identity",
            "Linear", "LogSoftmax", "MaxPool2d", "Module", "MultiHeadAttention", "Noise",
            "NotInitialised", "Parameter", "PatchEmbedding", "ReLU", "Sequential", "Sigmoid",
-           "Softmax", "Tanh", "constant", "fan_in_uniform", "he_normal", "noise_on"]
+           "Softmax", "Tanh", "constant", "evaluation", "fan_in_uniform", "he_normal",
+           "modes_kept", "noise_on"]
 
 
 def __getattr__(name):                            # layers that are techniques lie at the top

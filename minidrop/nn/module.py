@@ -277,20 +277,3 @@ class Noise(Module):
             return self.expect(x)
         self.noise = self.sample(self.noise_shape(floating(x)))
         return self.apply(x, self.noise)
-
-
-def noise_on(model):
-    """Switch the noise modules alone to training, for Monte-Carlo dropout after `model.eval()`.
-
-    Their children keep their mode: a batch norm within a stochastic branch stays in evaluation.
-    `evaluate` switches them off again while it looks.  Returns the model.
-
-    >>> noise_on(Noise().eval()).training
-    True
-    """
-    if not isinstance(model, Module):
-        raise TypeError(f"model must be a Module, got {describe(model)}")
-    for _, m in model.named_modules():
-        if isinstance(m, Noise):
-            m.training = True
-    return model

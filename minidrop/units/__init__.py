@@ -1,5 +1,5 @@
 """Noise on the units of a layer: one technique a file."""
 
-from . import dropout, spatial
+from . import dropout, mc, spatial
 
-__all__ = ["dropout", "spatial"]
+__all__ = ["dropout", "mc", "spatial"]
