@@ -56,6 +56,12 @@ from .functional import (
     tanh as tanh,
     unfold as unfold,
 )
+from .inputs.cutout import (
+    Cutout as Cutout,
+    cutout as cutout,
+    cutout_centers as cutout_centers,
+    cutout_mask as cutout_mask,
+)
 from .inputs.flip_crop import (
     crop as crop,
     crop_offsets as crop_offsets,

@@ -29,8 +29,9 @@ def number(value, name, least=0.0, most=math.inf):
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {describe(value)}")
     if not (math.isfinite(value) and least <= value <= most):
-        allowed = f"at least {least:g}" if most == math.inf else f"in [{least:g}, {most:g}]"
-        raise ValueError(f"{name} must be finite and {allowed}, got {value!r}")
+        allowed = (f" and in [{least:g}, {most:g}]" if most < math.inf
+                   else f" and at least {least:g}" if least > -math.inf else "")
+        raise ValueError(f"{name} must be finite{allowed}, got {value!r}")
     return float(value)
 
 

@@ -73,6 +73,14 @@ def test_the_shape_of_the_decisions_is_the_samplers(name):
     assert mask.shape == DROPS[name][0] and rows()[name][0] == str(mask.shape)
 
 
+def test_cutout_erases_the_square_of_one_decision():
+    (shape, length), size = DROPS["cutout, 3 x 3"], SHAPE[2:]
+    assert md.cutout_mask(md.cutout_centers(0, SHAPE[0], *size), length, *size).shape == shape
+    around = np.array([[h + length // 2, w + length // 2]])
+    erased = ~md.cutout_mask(around, length, *size)
+    assert np.array_equal((n == N) & erased, DROPPED["cutout, 3 x 3"])
+
+
 def test_sets_are_told_by_their_axes():
     along = SCRIPT["along"]
     assert [along(found) for found in AVERAGED.values()] == [

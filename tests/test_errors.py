@@ -76,6 +76,9 @@ NO_IMAGES = NO_FLOATS | values(X, IMAGES[0], IMAGES[:, :0], IMAGES[..., :0])
 NO_PAIR = NO_COUNT | values((2, 0), (1, 2, 3), (1.5, 1), ("a", "b"))
 NO_PADDING = THINGS | values(-1, 1.5, (1, -1), (0, 0, 0), math.nan)
 NO_STRIDE = values("three", b"3", 1j, [None], {"a": 1}, 0, -1, 1.5, (1, 0), (1, 2, 3))
+CENTERS = np.array([[0, 4], [3, 2]])
+NO_LENGTH = THINGS | values(-1, 1.5, True, [1], math.nan)
+NO_FILL = values(None, "three", b"3", 1j, [None], {"a": 1}, object, math.nan, True, (), X)
 LAYER_POOLS = {"size": NO_PAIR, "padding": NO_PADDING, "stride": NO_STRIDE}
 POOLS = {"x": NO_IMAGES, "size": NO_PAIR | values(6, (1, 9)), "padding": NO_PADDING | values(2),
          "stride": NO_STRIDE}
@@ -128,6 +131,18 @@ WRONG = {
                       {"logits": NO_FLOATS | values(EMPTY, X[0], X[None], X[:, :0]),
                        "target": NO_LABELS | values(LABELS + 1, LABELS - 1, LABELS > 0),
                        "label_smoothing": NO_RATE}),
+    "Cutout": ({"length": 2}, {"length": NO_LENGTH, "fill": NO_FILL}),
+    "cutout": ({"x": IMAGES, "mask": IMAGES[:, :1] > 0},
+               {"x": NO_IMAGES, "mask": NO_MASK.filter(lambda m: m is not MASK),
+                "fill": NO_FILL | values((0, 1), [0.0] * 5)}),
+    "cutout_centers": ({"rng": 0, "n": 3, "height": 5, "width": 5},
+                       {"rng": NO_RNG, "n": THINGS | values(-1, 1.5, math.nan), "height": NO_COUNT,
+                        "width": NO_COUNT}),
+    "cutout_mask": ({"centers": CENTERS, "length": 2, "height": 5, "width": 5},
+                    {"centers": THINGS | values([[1, 2]], CENTERS[0], CENTERS[:, :1], CENTERS + 2,
+                                                CENTERS - 1, CENTERS * 1.0),
+                     "length": NO_LENGTH, "height": NO_COUNT | values(3),
+                     "width": NO_COUNT | values(4)}),
     "dropout": ({"x": X, "mask": MASK, "p": 0.5}, {"x": NO_FLOATS, "mask": NO_MASK, "p": NO_RATE}),
     "dropout_mask": ({"rng": 0, "shape": 3, "p": 0.5},
                      {"rng": NO_RNG, "shape": NO_SHAPE, "p": NO_RATE}),
