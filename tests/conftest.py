@@ -3,7 +3,8 @@
     pytest                  both
     pytest -m strict        the stand-in alone
     pytest --cupy           a real GPU in the place of the stand-in
-    pytest --reference      also the comparisons with PyTorch; then a missing library is a failure
+    pytest --reference      also the comparisons with PyTorch, torchvision, timm and Keras, as
+                            tests/parity/libraries.py installs them; a missing one is a failure
 """
 
 import importlib
@@ -49,6 +50,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_optim.py": "PyTorch here is the CPU's",
     "parity/test_models.py": "PyTorch here is the CPU's",
     "parity/test_torch.py": "PyTorch here is the CPU's",
+    "parity/test_units.py": "PyTorch here is the CPU's",
     "parity/test_window.py": "PyTorch here is the CPU's",
 }
 _ran = Counter()

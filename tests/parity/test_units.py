@@ -1,0 +1,109 @@
+"""Noise on units beside PyTorch and Keras: the same mask or noise for both, values and gradients.
+
+Where both form the same products they agree bit for bit, elsewhere to `CLOSE` of the largest entry.
+"""
+
+import numpy as np
+import pytest
+
+import minidrop as md
+from tests.parity.draws import assert_close, of_minidrop, of_torch, pair, per_map
+from tests.samplers import assert_rate
+
+pytestmark = pytest.mark.reference
+CLOSE = {"float32": 1e-6, "float64": 1e-15}
+RATES = [0.1, 0.2, 0.5, 0.9, 1 / 3]
+SHAPES = {1: (6, 5, 9), 2: (6, 5, 4, 3), 3: (6, 5, 2, 3, 4)}
+dtypes = pytest.mark.parametrize("dtype", CLOSE)
+rates = pytest.mark.parametrize("p", RATES)
+ranks = pytest.mark.parametrize("rank", SHAPES)
+
+
+def dropout_of(torch, rank):
+    return getattr(torch.nn.functional, f"dropout{rank}d")
+
+
+# --- spatial dropout: Dropout1d, 2d, 3d -----------------------------------------------------------
+
+@dtypes
+@rates
+@ranks
+def test_spatial_dropout_under_the_mask_of_torch(torch, rng, rank, p, dtype):
+    x, g = pair(rng, SHAPES[rank], dtype)
+    y2, gradient2, mask = of_torch(torch, lambda x: dropout_of(torch, rank)(x, p), x, g)
+    mask = per_map(mask)
+    y, gradient = of_minidrop(lambda x: md.spatial_dropout(x, mask, p), x, g)
+    np.testing.assert_array_equal(y, y2)
+    np.testing.assert_array_equal(gradient, gradient2)
+    assert mask.shape == md.spatial_dropout_mask(0, x.shape, p).shape
+
+
+@ranks
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_spatial_dropout_at_both_ends(torch, rng, rank, p):
+    x, g = pair(rng, SHAPES[rank], "float32")
+    y2, gradient2, _ = of_torch(torch, lambda x: dropout_of(torch, rank)(x, p), x, g)
+    mask = md.spatial_dropout_mask(0, x.shape, p)
+    y, gradient = of_minidrop(lambda x: md.spatial_dropout(x, mask, p), x, g)
+    np.testing.assert_array_equal(y, y2)
+    np.testing.assert_array_equal(gradient, gradient2)
+
+
+@ranks
+def test_spatial_dropout_is_the_identity_in_evaluation(torch, rng, rank):
+    x = rng.standard_normal(SHAPES[rank])
+    layer = getattr(torch.nn, f"Dropout{rank}d")(0.7).eval()
+    np.testing.assert_array_equal(layer(torch.from_numpy(x)).numpy(), x)
+    assert md.SpatialDropout(0.7).init(0).eval()(x) is x
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+def test_both_drop_the_asked_share_of_maps(torch, p):
+    torch.manual_seed(0)
+    kept = torch.nn.functional.dropout2d(torch.ones(300, 200, 1, 2), p)[..., 0] > 0
+    for mask in (kept.numpy(), md.spatial_dropout_mask(0, (300, 200, 1, 2), p)):
+        assert_rate((~mask).sum(), 300 * 200, p)
+
+
+def test_torchs_dropout2d_of_an_image_without_a_batch_drops_rows(torch):
+    """It takes the image's C for N and its H for C, as this file's functions do, which say so."""
+    torch.manual_seed(0)
+    with pytest.warns(UserWarning, match=r"interpreted as shape \(N, C, L\)"):
+        kept = torch.nn.functional.dropout2d(torch.ones(64, 8, 8), 0.5) > 0
+    assert (kept.any(2) == kept.all(2)).all()                      # whole rows
+    whole = (kept.any(2).any(1) == kept.all(2).all(1)).sum()       # chance of a whole map: 2/2^8
+    assert whole < 8
+    assert md.spatial_dropout_mask(0, (64, 8, 8), 0.5).shape == (64, 8, 1)
+
+
+def test_a_matrix_passes_torchs_dropout2d_and_is_refused_here(torch):
+    with pytest.warns(UserWarning, match="deprecated"):
+        torch.nn.functional.dropout2d(torch.ones(4, 8), 0.5)
+    with pytest.raises(ValueError, match="shape"):
+        md.spatial_dropout_mask(0, (4, 8), 0.5)
+
+
+@rates
+@ranks
+def test_spatial_dropout_under_the_mask_of_keras(torch, keras, rng, rank, p):
+    """Keras has its channels last unless asked, in one dimension always."""
+    shape, order = SHAPES[rank], [0, *range(2, rank + 2), 1]
+    named = {} if rank == 1 else {"data_format": "channels_last"}
+    x, ones = rng.standard_normal(shape).astype("float32"), np.ones(shape, "float32")
+    back = [0, rank + 1, *range(1, rank + 1)]
+
+    def theirs(x):
+        layer = getattr(keras.layers, f"SpatialDropout{rank}D")(p, seed=3, **named)
+        return layer(torch.from_numpy(x.transpose(order)), training=True).numpy().transpose(back)
+
+    mask = per_map(theirs(ones) > 0)
+    assert_close(md.spatial_dropout(x, mask, p), theirs(x), CLOSE["float32"])
+
+
+def test_keras_selects_so_a_dropped_infinity_is_0(torch, keras):
+    x = np.full((40, 3, 3), np.inf, "float32")
+    y2 = keras.layers.SpatialDropout1D(0.5, seed=3)(torch.from_numpy(x), training=True).numpy()
+    assert set(np.unique(y2)) == {0, np.inf}
+    with np.errstate(invalid="ignore"):
+        y = md.spatial_dropout(x.swapaxes(1, 2), y2.swapaxes(1, 2)[..., :1] > 0, 0.5)
+    np.testing.assert_array_equal(np.isnan(y.swapaxes(1, 2)), y2 == 0)
