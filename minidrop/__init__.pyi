@@ -56,6 +56,12 @@ from .functional import (
     tanh as tanh,
     unfold as unfold,
 )
+from .inputs.cutmix import (
+    CutMix as CutMix,
+    cutmix as cutmix,
+    cutmix_box as cutmix_box,
+    cutmix_center as cutmix_center,
+)
 from .inputs.cutout import (
     Cutout as Cutout,
     cutout as cutout,

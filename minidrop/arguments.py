@@ -164,6 +164,14 @@ def order_of(order, n):
     return order
 
 
+def share_rows(y, n):
+    """`y` itself, if it is a floating array or Tensor of `n` rows, one share for each class."""
+    if getattr(getattr(y, "dtype", None), "kind", None) != "f" or y.ndim != 2 or len(y) != n:
+        raise TypeError(f"y must be {n} rows of floats, (N, classes), got {describe(y)}; labels "
+                        "become rows by one_hot(labels, classes)")
+    return y
+
+
 def keep_mask(mask, shape, name="mask"):
     """A boolean array that broadcasts to `shape` (and not beyond); 0/1 numbers are converted."""
     if not hasattr(getattr(mask, "dtype", None), "kind"):

@@ -73,6 +73,9 @@ IMAGES = np.ones((2, 4, 5, 5), "float32")
 MAPS = np.ones((2, 4, 1, 1), bool)
 FILTERS = np.ones((6, 2, 3, 3), "float32")
 NO_IMAGES = NO_FLOATS | values(X, IMAGES[0], IMAGES[:, :0], IMAGES[..., :0])
+NO_ROWS = NO_FLOATS | values(X[0], X, IMAGES[:2])
+NO_ORDER = THINGS | values([0, 1], LABELS, np.zeros(2), np.array([0, 2]), np.array([-1, 0]))
+NO_BOX = THINGS | values(1, X, (0.5, 1), (0, 0.5, 1, 2), (0, None))
 NO_PAIR = NO_COUNT | values((2, 0), (1, 2, 3), (1.5, 1), ("a", "b"))
 NO_PADDING = THINGS | values(-1, 1.5, (1, -1), (0, 0, 0), math.nan)
 NO_STRIDE = values("three", b"3", 1j, [None], {"a": 1}, 0, -1, 1.5, (1, 0), (1, 2, 3))
@@ -131,6 +134,15 @@ WRONG = {
                       {"logits": NO_FLOATS | values(EMPTY, X[0], X[None], X[:, :0]),
                        "target": NO_LABELS | values(LABELS + 1, LABELS - 1, LABELS > 0),
                        "label_smoothing": NO_RATE}),
+    "CutMix": ({}, {"alpha": NO_SIZE | values(0), "classes": NO_COUNT}),
+    "cutmix": ({"x": IMAGES, "y": X[:2], "box": (0, 1, 0, 5), "order": LABELS[:2]},
+               {"x": NO_IMAGES, "y": NO_ROWS, "order": NO_ORDER,
+                "box": NO_BOX | values((0, 1, 2), (0, 1, 2, 6), (2, 1, 0, 5), (-1, 1, 0, 5))}),
+    "cutmix_box": ({"weight": 0.5, "center": (0, 4), "height": 4, "width": 5},
+                   {"weight": NO_RATE, "height": NO_COUNT, "width": NO_COUNT,
+                    "center": NO_BOX | values((0, 1, 2), (4, 0), (0, 5), (-1, 0))}),
+    "cutmix_center": ({"rng": 0, "height": 4, "width": 5},
+                      {"rng": NO_RNG, "height": NO_COUNT, "width": NO_COUNT}),
     "Cutout": ({"length": 2}, {"length": NO_LENGTH, "fill": NO_FILL}),
     "cutout": ({"x": IMAGES, "mask": IMAGES[:, :1] > 0},
                {"x": NO_IMAGES, "mask": NO_MASK.filter(lambda m: m is not MASK),
