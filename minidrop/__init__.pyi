@@ -14,6 +14,7 @@ from . import (
     norms as norms,
     optim as optim,
     penalties as penalties,
+    schedules as schedules,
     tape as tape,
     train as train,
     units as units,
@@ -92,8 +93,17 @@ from .norms.layer_norm import LayerNorm as LayerNorm, layer_norm as layer_norm
 from .norms.normalise import normalise as normalise
 from .penalties.l1 import l1 as l1
 from .penalties.l2 import l2 as l2
+from .schedules.ramps import linear_ramp as linear_ramp
 from .tape import Tensor as Tensor, grad as grad, no_grad as no_grad
 from .train import evaluate as evaluate, fit as fit, train_step as train_step
+from .units.dropblock import (
+    DropBlock as DropBlock,
+    dropblock as dropblock,
+    dropblock_drop_map as dropblock_drop_map,
+    dropblock_mask as dropblock_mask,
+    dropblock_rate as dropblock_rate,
+    dropblock_seeds as dropblock_seeds,
+)
 from .units.dropout import (
     Dropout as Dropout,
     dropout as dropout,

@@ -86,9 +86,14 @@ LAYER_POOLS = {"size": NO_PAIR, "padding": NO_PADDING, "stride": NO_STRIDE}
 POOLS = {"x": NO_IMAGES, "size": NO_PAIR | values(6, (1, 9)), "padding": NO_PADDING | values(2),
          "stride": NO_STRIDE}
 
+NO_REGION = THINGS | values("Valid", "")
+
 FREE = "any value is right"
 WRONG = {
     "Dropout": ({"p": 0.5}, {"p": NO_RATE, "scaling": THINGS | values("Inverted", "")}),
+    "DropBlock": ({"p": 0.1, "block": 3},
+                  {"p": NO_RATE, "block": NO_COUNT | values((3, 3)), "seeds": NO_REGION,
+                   "shared": FREE, "norm": THINGS | values("Batch", "")}),
     "SpatialDropout": ({"p": 0.5}, {"p": NO_RATE}),
     "GroupNorm": ({"groups": 2, "channels": 4},
                   {"groups": NO_COUNT | values(3, 8), "channels": NO_COUNT | values(3),
@@ -155,6 +160,22 @@ WRONG = {
                                                 CENTERS - 1, CENTERS * 1.0),
                      "length": NO_LENGTH, "height": NO_COUNT | values(3),
                      "width": NO_COUNT | values(4)}),
+    "dropblock": ({"x": IMAGES, "mask": IMAGES > 0},
+                  {"x": NO_IMAGES | values(IMAGES[:0]), "norm": THINGS | values("Batch", ""),
+                   "mask": THINGS | values(0.5, [True], IMAGES / 2, IMAGES[:, :3] > 0)}),
+    "dropblock_drop_map": ({"p": 0.1, "block": 2, "height": 3, "width": 4},
+                           {"p": NO_RATE, "block": NO_COUNT | values(4), "height": NO_COUNT,
+                            "width": NO_COUNT, "seeds": NO_REGION}),
+    "dropblock_mask": ({"seeds": IMAGES > 0, "block": 2},
+                       {"seeds": NO_FLOATS.filter(lambda s: not isinstance(s, np.ndarray))
+                        | values(X > 0, IMAGES, LABELS, IMAGES[..., :0] > 0),
+                        "block": NO_COUNT, "clipped": FREE}),
+    "dropblock_rate": ({"p": 0.1, "block": 2, "height": 3, "width": 4},
+                       {"p": NO_RATE, "block": NO_COUNT | values(4), "height": NO_COUNT,
+                        "width": NO_COUNT}),
+    "dropblock_seeds": ({"rng": 0, "shape": (2, 3, 4, 5), "p": 0.1, "block": 2},
+                        {"rng": NO_RNG, "shape": NO_SHAPE | values(3, (2, 3, 4)), "p": NO_RATE,
+                         "block": NO_COUNT | values(5), "seeds": NO_REGION, "shared": FREE}),
     "dropout": ({"x": X, "mask": MASK, "p": 0.5}, {"x": NO_FLOATS, "mask": NO_MASK, "p": NO_RATE}),
     "dropout_mask": ({"rng": 0, "shape": 3, "p": 0.5},
                      {"rng": NO_RNG, "shape": NO_SHAPE, "p": NO_RATE}),
@@ -217,6 +238,9 @@ WRONG = {
                {"x": NO_FLOATS | values(X[0], X[:, :2], EMPTY.T),
                 "weight": THINGS | values(1.0, X[0], X[:, :2], X[None], X.tolist()),
                 "bias": values("b", 1.0, X, X[0], X[:1, 0], X[:, 0].tolist())}),
+    "linear_ramp": ({"start": 0, "end": 1, "total": 5},
+                    {"start": NO_SIZE, "end": NO_SIZE, "total": NO_COUNT,
+                     "steps": values("three", 1.5, 0, -1, 6, math.nan)}),
     "log_softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
     "max_pool2d": ({"x": IMAGES, "size": 2}, POOLS),
     "mc_moments": ({"model": noisy(), "x": X, "passes": 2},

@@ -193,6 +193,10 @@ def test_noise_on_switches_noise_modules_alone():
 
 NOISES = {
     md.Dropout: [lambda: md.Dropout(0.5), lambda: md.Dropout(0.5, scaling="paper")],
+    md.DropBlock: [lambda: md.DropBlock(0.5, 2), lambda: md.DropBlock(0.5, 2, "all"),
+                   lambda: md.DropBlock(0.5, 1, shared=True),
+                   lambda: md.DropBlock(0.5, 2, norm="sample"),
+                   lambda: md.DropBlock(0.5, 2, norm="none")],
     md.SpatialDropout: [lambda: md.SpatialDropout(0.5)],
 }
 DRAWS_IN_EVALUATION = set()                       # by name, with the reason
@@ -314,7 +318,7 @@ LAYERS = [lambda: HalvedMaps(6, 6),
 ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHeadAttention: (2, 3),
              nn.Conv2d: (1, 2, 3), nn.MaxPool2d: (1, 2, 3), nn.AvgPool2d: (1, 2, 3),
              nn.GlobalAvgPool2d: (6, 1, 1), HalvedMaps: (6, 1, 1),
-             md.SpatialDropout: (2, 3, 1)}
+             md.SpatialDropout: (2, 3, 1), md.DropBlock: (1, 2, 3)}
 
 
 def test_every_layer_takes_part_in_the_dtype_test():

@@ -69,8 +69,9 @@ softmax_residual.vjps(_softmax_jacobian,
 def masked(x, mask, scale):
     """scale x where the mask keeps, else 0, in one pass over memory; linear, so its own adjoint.
 
-    `mask` (boolean) broadcasts to x, `scale` is a Python float.  The product is taken, so a dropped
-    inf or nan gives nan.
+    `mask` (boolean) broadcasts to x, `scale` is a Python float or an array that holds one number of
+    x's dtype, so that a GPU need not be waited for.  The product is taken, so a dropped inf or nan
+    gives nan.
     """
     xp = array_module(x, mask)
     if x.ndim == 0 or not on_host(x):

@@ -1,5 +1,5 @@
 """Noise on the units of a layer: one technique a file."""
 
-from . import dropout, mc, spatial
+from . import dropblock, dropout, mc, spatial
 
-__all__ = ["dropout", "mc", "spatial"]
+__all__ = ["dropblock", "dropout", "mc", "spatial"]

@@ -1,0 +1,5 @@
+"""When rather than where: arrays with one value for each step, for `fit(..., schedules=...)`."""
+
+from . import ramps
+
+__all__ = ["ramps"]

@@ -1,0 +1,47 @@
+r"""Ramps: let a rate grow step by step while the network learns.
+
+Paper    Ghiasi, Lin, Le, "DropBlock: a regularization method for convolutional networks",
+         NeurIPS 2018, arXiv:1810.12890: "Ghiasi 2018".
+Where    Over time: a number of the model that a schedule steers, such as the `p` of its layers.
+Symbols  $t$ a step, from 0, $T$ the number of steps, $n$ those in which the value moves,
+         $v_t$ the value of step $t$, $p$ drop probability (Ghiasi 2018 has keep_prob $= 1 - p$).
+
+Ghiasi 2018, in words (scheduled DropBlock): keep_prob falls linearly from 1 to its target
+$$ 1 - p_t = 1 - \tfrac{t}{T} \, (1 - \mathrm{keep\_prob}), \qquad \text{so} \quad
+   p_t = p \, t / T                                                            \tag{ramps.1} $$
+From (ramps.1), in general: between any two values, in the n first steps of a run
+$$ v_t = (1 - r) \, v_0 + r \, v_n, \qquad r = \min(1, t / n)                   \tag{ramps.2} $$
+
+Without noise  The same: a schedule steers a layer also where it draws nothing.
+
+Differs
+- From Ghiasi 2018, which speaks of the probability to keep: the array holds drop probabilities, as
+  our layers do.  [test_ramps_1_is_one_minus_the_ramp_of_the_paper]
+- From miguelvr/dropblock, whose ramp (NumPy's linspace) has the target in its last step: here it is
+  reached in step T, the first one behind the run, as in the paper's code; four steps up to 0.1 hold
+  0, 0.025, 0.05, 0.075 and not 0, 0.033, 0.067, 0.1.
+  [test_ramps_2_reaches_its_end_in_the_step_after_the_last]
+"""
+
+from ..arguments import count, number
+from ..xp import array_module
+
+
+def linear_ramp(start, end, total, steps=None):
+    """From `start` to `end` in a straight line: an array (total,), one value for each step.
+
+    It arrives at `end` in step `steps`, counted from 0, and stays there; by default that is the
+    step behind the last, as in the paper's code.  `steps` lies in 1..`total`.
+
+    >>> linear_ramp(0.0, 0.1, total=5)
+    array([0.  , 0.02, 0.04, 0.06, 0.08])
+    >>> linear_ramp(0.0, 0.1, total=5, steps=2)
+    array([0.  , 0.05, 0.1 , 0.1 , 0.1 ])
+    """
+    start, end, total = number(start, "start"), number(end, "end"), count(total, "total")
+    steps = total if steps is None else count(steps, "steps")
+    if steps > total:
+        raise ValueError(f"steps must be at most total = {total}, got {steps}")
+    xp = array_module()
+    share = xp.minimum(1.0, xp.arange(total) / steps)
+    return (1 - share) * start + share * end                                 # Eq. (ramps.2)
