@@ -45,6 +45,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_strict.py": "tests the stand-in itself",
     "test_ties.py": "reads source text",
     "test_train_command.py": "the command line prints text",
+    "parity/test_dropblock.py": "PyTorch here is the CPU's",
     "parity/test_functions.py": "PyTorch here is the CPU's",
     "parity/test_norms.py": "PyTorch here is the CPU's",
     "parity/test_optim.py": "PyTorch here is the CPU's",

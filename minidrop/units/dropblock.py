@@ -41,20 +41,23 @@ Differs
 - From the paper's TensorFlow code, where 0 / 0 is nan: a tensor that is dropped as a whole gives
   zeros.  [test_dropblock_4_a_tensor_dropped_as_a_whole_gives_zeros]
 - From torchvision, which makes a block that is too large as small as the map: it is refused.
-  [test_a_block_larger_than_the_map_is_refused]
+  [test_a_block_larger_than_the_map_is_refused,
+  test_torchvision_refuses_even_blocks_and_cuts_large_ones]
 - From torchvision, which refuses even blocks: they are blocks like any other.
-  [test_dropblock_3_equals_nested_loops]
+  [test_dropblock_3_equals_nested_loops, test_torchvision_refuses_even_blocks_and_cuts_large_ones]
 - From torchvision and timm, which add 1e-6 or 1e-7 to the sum of the mask: nothing is added, so a
-  mask that keeps all changes no bit.  [test_dropblock_4_at_p_0_is_the_identity]
+  mask that keeps all changes no bit.  [test_dropblock_4_at_p_0_is_the_identity,
+  test_torchvision_adds_a_little_to_the_sum_of_the_mask]
 - From torchvision and timm: no `inplace`, since the input is needed elsewhere and a saved copy is
   not worth a silent change of the caller's array.  [test_dropblock_4_leaves_its_input_alone]
 - From timm 1.0.31 (and its default before), which draws seeds on the whole map at the rate of those
   that fit: for $p = 0.1$ and $b = 7$ it drops 0.930 of 7 x 7 pixels, 0.209 of 14 x 14 and 0.133 of
   28 x 28, see (dropblock.6); `seeds="all"` does the same, and says so.
-  [test_dropblock_6_has_the_shares_of_timm]
+  [test_dropblock_6_has_the_shares_of_timm, test_timm_drops_another_share_than_was_asked_for]
 - From timm 1.0.31, where all channels share a mask unless told otherwise: each has its own, as in
   Ghiasi 2018; with `shared=True` the dropped share has C times the variance.
-  [test_dropblock_2_shared_masks_have_c_times_the_variance]
+  [test_dropblock_2_shared_masks_have_c_times_the_variance,
+  test_timm_shares_one_mask_among_all_channels_unless_told_otherwise]
 - From miguelvr/dropblock, which seeds the whole map with the rate $p / b^2$ and so drops 0.0740 for
   $p = 0.1$, $b = 7$ on 14 x 14 pixels.  [test_dropblock_6_has_the_shares_of_miguelvr]
 """
