@@ -259,11 +259,18 @@ def gaussian(rng, shape):
     """
     shape = shape_of(shape)
     n = math.prod(shape)
-    u, v = rng.bits((2, -(-n // 2))).astype("float64") * 2.0**-32
-    xp = array_module(u)
-    radius, angle = xp.sqrt(-2 * xp.log(u + 2.0**-32)), 2 * math.pi * v
-    pairs = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
-    return pairs[:n].astype("float32").reshape(shape)
+    bits = rng.bits((2, -(-n // 2)))
+    xp, half = array_module(bits), bits.shape[1]
+    pairs = xp.empty((2, half), "float32")
+
+    def part(lo, hi):
+        for s in chunks(lo, hi, each=8) if xp is numpy else [slice(lo, hi)]:
+            u, v = bits[:, s].astype("float64") * 2.0**-32
+            radius, angle = xp.sqrt(-2 * xp.log(u + 2.0**-32)), 2 * math.pi * v
+            pairs[0, s], pairs[1, s] = radius * xp.cos(angle), radius * xp.sin(angle)
+
+    par(part, half, each=4) if xp is numpy else part(0, half)
+    return pairs.ravel()[:n].reshape(shape)
 
 
 @draws

@@ -214,6 +214,14 @@ def test_gaussian_is_box_and_muller_to_1e_6(shape, backend):
     np.testing.assert_allclose(host(got).ravel(), due[:n], atol=1e-6)
 
 
+def test_a_large_gaussian_is_the_same_in_one_piece():
+    n = 2**21 + 1                                 # many passes, and two threads where there are two
+    u, v = stream("numpy").bits((2, n // 2 + 1)) * 2.0**-32
+    radius, angle = np.sqrt(-2 * np.log(u + 2.0**-32)), 2 * math.pi * v
+    due = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n]
+    assert_same(gaussian(stream("numpy"), n), due.astype("float32"))
+
+
 def test_beta_is_numpys_from_the_next_block_on_and_takes_as_many_as_it_needs(backend):
     rng, taken = stream(backend, block=9), set()
     for a, b in [(0.5, 0.5), (1.0, 1.0), (2.0, 5.0), (1e-3, 1e-3)] * 20:

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import minidrop as md
 from minidrop.check import Forbid, Record, exact_moments, gradcheck
 from minidrop.xp import host
+from tests.samplers import assert_fresh, assert_independent, assert_rate, assert_shared
 
 PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -38,6 +39,23 @@ def test_spatial_1_is_exact_at_both_ends(xp, backend):
     for p in (0.0, 1.0):
         mask = md.spatial_dropout_mask(md.Stream(0, "", backend), (100, 100, 2, 2), p)
         assert host(mask).sum() == (1 - p) * 10_000
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_spatial_1_drops_maps_with_the_rate_p_and_independently(p):
+    # 250,000 draws, not 4 million: the places of a map share one
+    layer, x = md.SpatialDropout(p).init(7), np.ones((500, 500, 4, 4), "float32")
+    dropped = layer(x) == 0
+    assert_shared(dropped, (2, 3))
+    assert_rate(dropped[:, :, 0, 0].sum(), 250_000, p)
+    for axis in (0, 1):
+        assert_independent(dropped[:, :, 0, 0], axis, p)
+
+
+def test_spatial_1_draws_anew_at_every_call():
+    stream = md.Stream(0)
+    first, second = (md.spatial_dropout_mask(stream, (100, 100, 3), 0.3) for _ in range(2))
+    assert_fresh(first, second, 0.7)
 
 
 # --- (spatial.2): the equation --------------------------------------------------------------------
