@@ -74,8 +74,10 @@ def masked(x, mask, scale):
     gives nan.
     """
     xp = array_module(x, mask)
+    if mask.size < x.size:                        # scaling the mask is less work
+        mask, scale = mask * x.dtype.type(scale), 1.0
     if x.ndim == 0 or not on_host(x):
-        return x * mask * scale
+        return x * mask if scale == 1 else x * mask * scale
     y = xp.empty_like(x)
     mask = xp.broadcast_to(mask, x.shape)
     row = x.size // max(1, len(x))
@@ -83,7 +85,8 @@ def masked(x, mask, scale):
     def part(lo, hi):
         for s in chunks(lo, hi, each=row):        # both products while the chunk is in cache
             xp.multiply(x[s], mask[s], out=y[s])
-            y[s] *= scale
+            if scale != 1:
+                y[s] *= scale
 
     par(part, len(x), each=row)
     return y
