@@ -96,6 +96,12 @@ from .penalties.l2 import l2 as l2
 from .schedules.ramps import linear_ramp as linear_ramp
 from .tape import Tensor as Tensor, grad as grad, no_grad as no_grad
 from .train import evaluate as evaluate, fit as fit, train_step as train_step
+from .units.alpha import (
+    AlphaDropout as AlphaDropout,
+    FeatureAlphaDropout as FeatureAlphaDropout,
+    alpha_affine as alpha_affine,
+    alpha_dropout as alpha_dropout,
+)
 from .units.dropblock import (
     DropBlock as DropBlock,
     dropblock as dropblock,
@@ -110,6 +116,11 @@ from .units.dropout import (
     dropout_mask as dropout_mask,
     dropout_original as dropout_original,
     dropout_original_expect as dropout_original_expect,
+)
+from .units.gaussian import (
+    GaussianDropout as GaussianDropout,
+    gaussian_dropout as gaussian_dropout,
+    gaussian_noise as gaussian_noise,
 )
 from .units.mc import (
     MCMoments as MCMoments,

@@ -52,6 +52,7 @@ NO_NUMBER = THINGS | values([0.5], np.ones(2), True)
 NEGATIVE = st.floats(max_value=0.0, exclude_max=True)
 NO_SIZE = NO_NUMBER | NEGATIVE | values(math.nan, -1)
 NO_RATE = NO_SIZE | st.floats(min_value=1.0, exclude_min=True) | values(2)
+NO_MEAN = NO_NUMBER | values(math.nan, math.inf)
 NO_COUNT = THINGS | values(1.5, 2.0, math.nan, True, [1], np.ones(2)) | st.integers(max_value=0)
 NO_SHAPE = THINGS | values(-1, 1.5, (2, -1), (2, 1.0), ("a",), np.ones(2), math.nan)
 NO_RNG = THINGS | values(0.5, math.nan, [1], np.ones(2), np.random.default_rng(0), X)
@@ -91,6 +92,10 @@ NO_REGION = THINGS | values("Valid", "")
 FREE = "any value is right"
 WRONG = {
     "Dropout": ({"p": 0.5}, {"p": NO_RATE, "scaling": THINGS | values("Inverted", "")}),
+    "AlphaDropout": ({"p": 0.5}, {"p": NO_RATE, "mean": NO_MEAN, "var": NO_SIZE | values(0)}),
+    "FeatureAlphaDropout": ({"p": 0.5},
+                            {"p": NO_RATE, "mean": NO_MEAN, "var": NO_SIZE | values(0)}),
+    "GaussianDropout": ({"p": 0.5}, {"p": NO_RATE | values(1, 1.0)}),
     "DropBlock": ({"p": 0.1, "block": 3},
                   {"p": NO_RATE, "block": NO_COUNT | values((3, 3)), "seeds": NO_REGION,
                    "shared": FREE, "norm": THINGS | values("Batch", "")}),
@@ -109,6 +114,10 @@ WRONG = {
     "accuracy": ({"logits": X, "labels": LABELS},
                  {"logits": NO_FLOATS | values(EMPTY, X[0], X[None], X[:, :0]),
                   "labels": NO_LABELS}),
+    "alpha_affine": ({"p": 0.5}, {"p": NO_RATE, "mean": NO_MEAN, "var": NO_SIZE | values(0)}),
+    "alpha_dropout": ({"x": X, "mask": MASK, "p": 0.5},
+                      {"x": NO_FLOATS, "mask": NO_MASK, "p": NO_RATE, "mean": NO_MEAN,
+                       "var": NO_SIZE | values(0)}),
     "all_masks": ({"n": 2}, {"n": (THINGS | values(-1, 21, 2.0, math.nan))}),
     "attention": ({"q": X, "k": X, "v": X}, {name: NO_FLOATS | values(X[0], EMPTY, X[None])
                                             for name in "qkv"}),
@@ -205,6 +214,10 @@ WRONG = {
               "padding": NO_PADDING | values(1)}),
     "flip_mask": ({"rng": 0, "n": 3}, {"rng": NO_RNG, "n": THINGS | values(-1, 1.5, math.nan)}),
     "gaussian": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
+    "gaussian_dropout": ({"x": X, "noise": X},
+                         {"x": NO_FLOATS, "noise": NO_FLOATS | values(X[:2], X[None], X[:, :2])}),
+    "gaussian_noise": ({"rng": 0, "shape": 3, "p": 0.5},
+                       {"rng": NO_RNG, "shape": NO_SHAPE, "p": NO_RATE | values(1, 1.0)}),
     "global_avg_pool2d": ({"x": IMAGES}, {"x": NO_IMAGES}),
     "grad": ({"y": example()[1], "xs": example()[0]},
              {"y": THINGS | values(X, 1.0, md.Tensor([1.0])),

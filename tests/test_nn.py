@@ -193,6 +193,9 @@ def test_noise_on_switches_noise_modules_alone():
 
 NOISES = {
     md.Dropout: [lambda: md.Dropout(0.5), lambda: md.Dropout(0.5, scaling="paper")],
+    md.AlphaDropout: [lambda: md.AlphaDropout(0.5), lambda: md.AlphaDropout(0.5, 1.0, 2.0)],
+    md.FeatureAlphaDropout: [lambda: md.FeatureAlphaDropout(0.5)],
+    md.GaussianDropout: [lambda: md.GaussianDropout(0.5)],
     md.DropBlock: [lambda: md.DropBlock(0.5, 2), lambda: md.DropBlock(0.5, 2, "all"),
                    lambda: md.DropBlock(0.5, 1, shared=True),
                    lambda: md.DropBlock(0.5, 2, norm="sample"),
@@ -318,7 +321,8 @@ LAYERS = [lambda: HalvedMaps(6, 6),
 ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHeadAttention: (2, 3),
              nn.Conv2d: (1, 2, 3), nn.MaxPool2d: (1, 2, 3), nn.AvgPool2d: (1, 2, 3),
              nn.GlobalAvgPool2d: (6, 1, 1), HalvedMaps: (6, 1, 1),
-             md.SpatialDropout: (2, 3, 1), md.DropBlock: (1, 2, 3)}
+             md.SpatialDropout: (2, 3, 1), md.FeatureAlphaDropout: (2, 3, 1),
+             md.DropBlock: (1, 2, 3)}
 
 
 def test_every_layer_takes_part_in_the_dtype_test():
