@@ -134,6 +134,12 @@ from .units.spatial import (
     spatial_dropout as spatial_dropout,
     spatial_dropout_mask as spatial_dropout_mask,
 )
+from .weights.dropconnect import (
+    DropConnect as DropConnect,
+    dropconnect as dropconnect,
+    dropconnect_mask as dropconnect_mask,
+    dropconnect_moments as dropconnect_moments,
+)
 from .weights.max_norm import apply_max_norm as apply_max_norm, max_norm as max_norm
 
 __version__: str

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
 PLACES = ("inputs", "units", "weights", "paths", "norms", "penalties", "averages", "schedules")
-SECTIONS = ("Paper", "Papers", "Where", "Symbols", "Without noise", "Differs")
+SECTIONS = ("Paper", "Papers", "Where", "Symbols", "Without noise", "Memory", "Differs")
 
 _FORMULA = re.compile(r"([^\n]*)\n\$\$(.*?)\\tag\{([\w.]+)\}\s*\$\$", re.S)
 _TAG = re.compile(r"^\$\$.*?\\tag\{([\w.]+)\}", re.M | re.S)

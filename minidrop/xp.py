@@ -96,6 +96,7 @@ CHUNK = 1 << 17             # elements in a pass: 512 kB of float32 stay in a co
 #                             seldom wait for the interpreter's lock
 LEAST = 1 << 18             # elements that each thread must have, to pay for its start
 ALIGN = 1 << 10             # a cut falls on a multiple of so many elements, or on a row
+DEVICE_CHUNK = 1 << 24      # elements in a pass on a GPU, where a pass only bounds the memory
 
 
 @functools.cache
@@ -160,7 +161,7 @@ def _alone(part, lo, hi):
         _within.part = before
 
 
-def chunks(lo, hi, each=1):
-    """Slices that cut range(lo, hi) into passes which stay in a core's cache."""
-    step = max(1, CHUNK // max(1, each))
+def chunks(lo, hi, each=1, size=CHUNK):
+    """Slices that cut range(lo, hi) into passes of `size`, by default what fits a core's cache."""
+    step = max(1, size // max(1, each))
     return [slice(i, min(i + step, hi)) for i in range(lo, hi, step)]

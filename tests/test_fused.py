@@ -48,12 +48,16 @@ def masked(x, mask, scale):
     return x * mask * scale
 
 
+def masked_linear(x, w, mask):
+    return (mask * w @ x[..., None])[..., 0]
+
+
 def range_like(array):
     return fused.array_module(array).arange(len(array))
 
 
 TWINS = {twin.__name__: twin for twin in
-         (linear, softmax_cross_entropy, softmax_residual, masked)}
+         (linear, softmax_cross_entropy, softmax_residual, masked, masked_linear)}
 
 
 def test_every_fused_primitive_has_a_twin():
@@ -141,6 +145,18 @@ def test_masked_is_two_products(xp, shapes, p, order, seed):
     np.testing.assert_array_equal(host(fused.masked(x, mask, scale)), host(x * mask * scale))
 
 
+@PROPERTY
+@given(sizes=st.tuples(st.integers(0, 5), SIZES, SIZES), p=PROBABILITIES,
+       orders=st.tuples(ORDERS, ORDERS), axes=st.permutations(range(3)), seed=SEEDS)
+def test_masked_linear_is_a_product_with_weights_for_each_row(xp, sizes, p, orders, axes, seed):
+    (n, inputs, outputs), rng = sizes, np.random.default_rng(seed)
+    shape = n, outputs, inputs
+    mask = np.ascontiguousarray((rng.random(shape) >= p).transpose(axes))
+    assert_agree(xp, "masked_linear", drawn(xp, rng, (n, inputs), orders[0] if n else "c"),
+                 drawn(xp, rng, (outputs, inputs), orders[1]),
+                 xp.asarray(mask).transpose(*np.argsort(axes).tolist()))
+
+
 # --- what only the fused form promises -----------------------------------------------------------
 
 @pytest.mark.parametrize("size", [1e3, 1e4, 1e30])
@@ -169,6 +185,20 @@ def test_masked_gives_the_same_bits_on_any_number_of_threads(shape, mask_shape, 
     for threads in (1, 3):
         monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
         np.testing.assert_array_equal(fused.masked(x, mask, 1 / 0.7), x * mask * (1 / 0.7))
+
+
+def test_masked_linear_gives_the_same_bits_on_any_number_of_threads(monkeypatch):
+    rng, found = np.random.default_rng(0), []
+    x, w = (rng.standard_normal(shape, dtype="float32") for shape in ((9, 300), (300, 300)))
+    mask = rng.random((9, 300, 300)) < 0.5
+    for threads in (1, 3):
+        monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
+        leaves = [Tensor(x, requires_grad=True), Tensor(w, requires_grad=True)]
+        y = fused.masked_linear(*leaves, mask)
+        found.append([y.data, *grad(y.sum(), leaves)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(found[0][0], masked_linear(x, w, mask), rtol=1e-4, atol=1e-4)
 
 
 def test_par_waits_for_every_part_and_passes_its_error_on(monkeypatch):

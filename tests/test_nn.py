@@ -202,7 +202,7 @@ NOISES = {
                    lambda: md.DropBlock(0.5, 2, norm="none")],
     md.SpatialDropout: [lambda: md.SpatialDropout(0.5)],
 }
-DRAWS_IN_EVALUATION = set()                       # by name, with the reason
+DRAWS_IN_EVALUATION = {md.DropConnect}            # where its inference is "gaussian" or "mc"
 
 
 def test_every_noise_module_is_tried():
@@ -311,6 +311,7 @@ class Reshaped(Module):
 LAYERS = [lambda: HalvedMaps(6, 6),
           nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("none"), nn.SELU,
           nn.Softmax, nn.LogSoftmax, nn.Identity, lambda: nn.Linear(6, 6),
+          lambda: md.DropConnect(6, 6, 0.5, activation=md.relu),
           *itertools.chain.from_iterable(NOISES.values()),
           lambda: nn.Conv2d(1, 1, 3, padding=1), lambda: nn.MaxPool2d(3, 1, 1),
           lambda: nn.AvgPool2d(3, 1, 1), nn.GlobalAvgPool2d,

@@ -147,6 +147,8 @@ SAMPLES = {
     "masked": [case(numbers(*a), mask(*b), scale) for a, b, scale in [
         ((2, 3), (2, 3), 2.0), ((2, 3), (3,), 0.0), ((2, 3, 4), (2, 3, 1), 1.25), ((), (), 3.0),
         ((0, 3), (3,), 2.0)]],
+    "masked_linear": [case(numbers(n, i), numbers(o, i), mask(n, o, i)) for n, o, i in
+                      [(2, 4, 3), (1, 1, 1), (3, 1, 2), (0, 2, 3)]],
 }
 
 

@@ -12,6 +12,7 @@ from .vectors import (
     log,
     log_softmax,
     masked,
+    masked_linear,
     maximum,
     mse_loss,
     one_hot,
@@ -26,6 +27,7 @@ from .vectors import (
 )
 
 __all__ = ["accuracy", "attention", "avg_pool2d", "conv2d", "cross_entropy", "exp", "fold", "gelu",
-           "global_avg_pool2d", "linear", "log", "log_softmax", "masked", "max_pool2d", "maximum",
-           "moments", "mse_loss", "normal", "one_hot", "patches", "relu", "rescale", "selu",
-           "sigmoid", "soft_targets", "softmax", "sqrt", "tanh", "unfold", "where"]
+           "global_avg_pool2d", "linear", "log", "log_softmax", "masked", "masked_linear",
+           "max_pool2d", "maximum", "moments", "mse_loss", "normal", "one_hot", "patches", "relu",
+           "rescale", "selu", "sigmoid", "soft_targets", "softmax", "sqrt", "tanh", "unfold",
+           "where"]

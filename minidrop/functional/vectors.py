@@ -8,14 +8,14 @@ from ..ops.activations import selu as _selu
 from ..ops.activations import softmax as _softmax
 from ..ops.elementwise import exp, log, maximum, relu, sigmoid, sqrt, tanh, where
 from ..ops.fused import linear as _linear
-from ..ops.fused import masked, softmax_cross_entropy
+from ..ops.fused import masked, masked_linear, softmax_cross_entropy
 from ..ops.reduce import log_softmax as _log_softmax
 from ..tape import data_of
 from ..xp import array_module
 
 __all__ = ["accuracy", "cross_entropy", "exp", "gelu", "linear", "log", "log_softmax", "masked",
-           "maximum", "mse_loss", "one_hot", "relu", "selu", "sigmoid", "soft_targets", "softmax",
-           "sqrt", "tanh", "where"]
+           "masked_linear", "maximum", "mse_loss", "one_hot", "relu", "selu", "sigmoid",
+           "soft_targets", "softmax", "sqrt", "tanh", "where"]
 
 
 def linear(x, weight, bias=None):

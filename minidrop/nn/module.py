@@ -275,5 +275,6 @@ class Noise(Module):
     def forward(self, x):
         if not self.training:
             return self.expect(x)
+        self.noise = None                         # it makes room for the next
         self.noise = self.sample(self.noise_shape(floating(x)))
         return self.apply(x, self.noise)

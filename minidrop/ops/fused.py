@@ -1,8 +1,8 @@
 """Primitives fused for numerics or speed.  Each has a composite twin in tests/test_fused.py."""
 
-from ..products import product
+from ..products import one_blas_thread, product
 from ..tape import primitive
-from ..xp import array_module, chunks, on_host, par
+from ..xp import DEVICE_CHUNK, array_module, chunks, on_host, par
 from .elementwise import exp
 from .linalg import matmul
 from .reduce import log_softmax
@@ -93,3 +93,31 @@ def masked(x, mask, scale):
 
 
 masked.vjps(lambda g, y, x, mask, scale: masked(g, mask, scale))
+
+
+@primitive
+def masked_linear(x, w, mask):
+    """y[n, o] = sum_i mask[n, o, i] w[o, i] x[n, i]: each row of x meets a mask of its own.
+
+    x (N, in), w (out, in), mask boolean (N, out, in); y (N, out).  The masked weights exist for a
+    few examples at a time.  Linear in x and in w, and its adjoints are itself with the axes of the
+    mask in another order.
+    """
+    xp = array_module(x, w, mask)
+    y = xp.empty((len(x), len(w)), xp.result_type(x, w))
+
+    def part(lo, hi, **sized):
+        for s in chunks(lo, hi, each=w.size, **sized):
+            y[s] = (mask[s] * w @ x[s, :, None])[..., 0]
+
+    if on_host(x):
+        with one_blas_thread:
+            par(part, len(x), each=w.size)
+    else:
+        part(0, len(x), size=DEVICE_CHUNK)
+    return y
+
+
+masked_linear.vjps(
+    lambda g, y, x, w, mask: masked_linear(g, w.T, mask.transpose(0, 2, 1)),
+    lambda g, y, x, w, mask: masked_linear(g.T, x.T, mask.transpose(1, 2, 0)))
