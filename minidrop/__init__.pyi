@@ -76,6 +76,7 @@ from .inputs.flip_crop import (
     flip_crop as flip_crop,
     flip_mask as flip_mask,
 )
+from .inputs.mixup import Mixup as Mixup, mixup as mixup, mixup_weight as mixup_weight
 from .nn import Module as Module, Noise as Noise, Parameter as Parameter, noise_on as noise_on
 from .noise import (
     Stream as Stream,

@@ -274,15 +274,19 @@ def gaussian(rng, shape):
 
 
 @draws
-def beta(rng, a, b):
-    """One float from Beta(a, b), drawn on the host by NumPy's own method; a, b > 0.
+def beta(rng, a, b, shape=None):
+    """One float from Beta(a, b), a, b > 0, drawn on the host by NumPy's own method.
+
+    With a `shape` it is an array of independent draws, float32.
 
     >>> 0 <= beta(0, 2.0, 5.0) <= 1
     True
     """
     a, b = (number(value, name, least=2.0**-1022) for value, name in ((a, "a"), (b, "b")))
     generator = rng._generator(rng.block)
-    value = numpy.random.Generator(generator).beta(a, b)
+    value = numpy.random.Generator(generator).beta(a, b, None if shape is None else shape_of(shape))
     used = int(generator.state["state"]["counter"][0])
     rng._reserve(used - rng.block)                   # the draw took as many blocks as it needed
-    return float(value)
+    if shape is None:
+        return float(value)
+    return backend_module(rng.backend).asarray(value.astype("float32"))

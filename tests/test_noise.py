@@ -234,6 +234,17 @@ def test_beta_is_numpys_from_the_next_block_on_and_takes_as_many_as_it_needs(bac
     assert max(taken) > 1
 
 
+@pytest.mark.parametrize("shape", [5, (2, 3), (0,), ()])
+def test_beta_of_a_shape_is_numpys_too(backend, xp, shape):
+    rng = stream(backend, block=9)
+    philox = np.random.Philox(key=np.array(rng.key, np.uint64), counter=9)
+    due = np.asarray(np.random.Generator(philox).beta(0.5, 2.0, shape), "float32")
+    got = beta(rng, 0.5, 2.0, shape)
+    assert isinstance(got, xp.ndarray) and got.dtype == "float32" and got.shape == due.shape
+    np.testing.assert_array_equal(host(got), due)
+    assert rng.state == (*rng.key, int(philox.state["state"]["counter"][0]))
+
+
 # --- distributions: a false alarm has a probability below 1e-6 -----------------------------------
 # Dvoretzky, Kiefer, Wolfowitz and Massart: P(sup |F_n - F| > t) <= 2 exp(-2 n t^2) for n draws.
 
