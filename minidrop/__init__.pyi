@@ -57,6 +57,11 @@ from .functional import (
     tanh as tanh,
     unfold as unfold,
 )
+from .inputs.attentive_cutmix import (
+    AttentiveCutMix as AttentiveCutMix,
+    attention_cells as attention_cells,
+    attentive_cutmix as attentive_cutmix,
+)
 from .inputs.cutmix import (
     CutMix as CutMix,
     cutmix as cutmix,

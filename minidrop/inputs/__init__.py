@@ -1,5 +1,5 @@
 """What is done to the examples before the first layer: one technique a file."""
 
-from . import cutmix, cutout, flip_crop, mixup
+from . import attentive_cutmix, cutmix, cutout, flip_crop, mixup
 
-__all__ = ["cutmix", "cutout", "flip_crop", "mixup"]
+__all__ = ["attentive_cutmix", "cutmix", "cutout", "flip_crop", "mixup"]
