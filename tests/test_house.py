@@ -1,6 +1,7 @@
 """The house: imports point down, NumPy and CuPy stay where they belong, names mean one thing."""
 
 import ast
+import functools
 import importlib
 import inspect
 import subprocess
@@ -55,13 +56,19 @@ def floor(name):
                 or prefix.endswith("/") and name.startswith(prefix))
 
 
+@functools.cache
+def import_nodes(text):
+    return [node for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports(path, package):
     """Every module that a file imports, anywhere in it: dotted within the package, or top-level."""
     parts = path.relative_to(package).parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in import_nodes(path.read_text(encoding="utf-8")):
         if isinstance(node, ast.Import):
             yield from ((False, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             if not node.level:
                 yield False, node.module
                 continue
