@@ -47,6 +47,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_train_command.py": "the command line prints text",
     "parity/test_dropblock.py": "PyTorch here is the CPU's",
     "parity/test_functions.py": "PyTorch here is the CPU's",
+    "parity/test_inplace.py": "PyTorch here is the CPU's",
+    "parity/test_inputs.py": "PyTorch here is the CPU's",
     "parity/test_norms.py": "PyTorch here is the CPU's",
     "parity/test_optim.py": "PyTorch here is the CPU's",
     "parity/test_models.py": "PyTorch here is the CPU's",

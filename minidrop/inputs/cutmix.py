@@ -43,15 +43,19 @@ Differs
   for CIFAR-100, 1 for ImageNet) and overwrites it: `CutMix` mixes every batch and leaves its input
   alone.  [test_cutmix_batches_are_all_mixed_and_their_input_stays]
 - From torchvision, which takes its half sides in one step, int(0.5 sqrt(1 - weight) W): they are
-  the same numbers.  [test_cutmix_3_has_torchvisions_half_sides]
+  the same numbers.  [test_cutmix_3_has_torchvisions_half_sides, test_every_box_is_torchvisions]
+- From timm 1.0.31, whose box keeps an odd side: where the sides are 3 it pastes 9 pixels, here 4 as
+  in the official code.  [test_timm_keeps_the_odd_side_of_a_box]
 - From torchvision and timm, where the partner of image i is image i - 1 and N - 1 - i: the order
   is a random permutation, as in the official code, and an image may meet itself.
   [test_cutmix_partners_are_a_permutation_that_may_leave_an_image_alone]
 - From Keras 3, whose box lies within the image, so that half of it is pasted on average.
-  [test_cutmix_8_a_box_that_is_never_clipped_pastes_one_half]
+  [test_cutmix_8_a_box_that_is_never_clipped_pastes_one_half,
+  test_keras_labels_are_off_the_share_of_pixels_by_a_hundredth]
 - From Keras 3, which takes the label from the area of a box between the pixels, at 32 x 32 off the
   share of pixels by 0.011 on average and by up to 63/1024: here they are equal.
-  [test_cutmix_6_an_area_between_the_pixels_is_off_the_share_of_pixels]
+  [test_cutmix_6_an_area_between_the_pixels_is_off_the_share_of_pixels,
+  test_keras_labels_are_off_the_share_of_pixels_by_a_hundredth]
 """
 
 import math

@@ -30,13 +30,18 @@ Differs
   $\mu$, and only the mean and variance over the layer are kept.
   [test_alpha_2_pulls_each_entry_towards_the_mean]
 - From PyTorch and Keras, which hold $\mu = 0$ and $\nu = 1$: `mean` and `var` are options, as in
-  the paper's code; their a and b are these.  [test_alpha_4_is_the_constant_of_pytorch_and_keras]
+  the paper's code; their a and b are these.  [test_alpha_4_is_the_constant_of_pytorch_and_keras,
+  test_alpha_dropout_under_the_mask_of_torch, test_alpha_dropout_under_the_mask_of_keras]
 - From Keras, which divides by zero at a rate of 1, and like PyTorch: p = 1 gives zeros, by
-  (alpha.6).  [test_alpha_6_at_p_1_everything_is_the_mean]
+  (alpha.6).  [test_alpha_6_at_p_1_everything_is_the_mean,
+  test_keras_divides_by_zero_at_a_rate_of_1]
 - From PyTorch, whose `F.feature_alpha_dropout` takes a 2-d input as plain alpha dropout: an input
-  of `FeatureAlphaDropout` has 3 to 5 axes.  [test_alpha_1_feature_draws_once_for_each_map]
+  of `FeatureAlphaDropout` has 3 to 5 axes.  [test_alpha_1_feature_draws_once_for_each_map,
+  test_torchs_feature_alpha_dropout_takes_a_matrix_entry_by_entry]
 - From PyTorch's `F.alpha_dropout`, which does nothing unless told to train: the functions have no
-  mode.  And no `inplace`, as for `dropout`.  [test_alpha_2_by_hand]
+  mode.  [test_alpha_2_by_hand]
+- From PyTorch: no `inplace`, as for `dropout`; its alpha layers take it and ignore it.
+  [test_torchs_alpha_dropout_takes_inplace_and_ignores_it]
 - From implementations that select, and like PyTorch: the product is taken, so a dropped inf or nan
   gives nan.  [test_alpha_2_a_dropped_infinity_is_nan]
 """

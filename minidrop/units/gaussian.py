@@ -23,7 +23,8 @@ Differs
 - From dropout: nothing is silenced, the noise can be negative, and p = 1 is refused, since the
   variance has no limit there.  [test_gaussian_1_silences_nothing_and_needs_p_below_1]
 - From Keras, which has the same $\sigma$ but takes a rate of 1 and divides by zero at the first
-  call.  [test_gaussian_1_silences_nothing_and_needs_p_below_1]
+  call.  [test_gaussian_dropout_on_the_normal_numbers_of_keras,
+  test_keras_divides_by_zero_at_a_rate_of_1]
 - From Keras, which draws in the type of the layer: the noise is float32 and of at most
   $\sqrt{64 \ln 2} = 6.66$ standard deviations, and is used in the type of x.
   [test_gaussian_1_noise_is_float32_and_bounded]

@@ -49,7 +49,7 @@ def torchvision():
     """
     check("torchvision")
     try:
-        return importlib.import_module("torchvision")
+        return _torchvision()
     except RuntimeError as error:
         if "does not exist" not in str(error):
             raise
@@ -58,9 +58,14 @@ def torchvision():
     declared = torch().library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         declared.define(f"{name}() -> ()")
-    module = importlib.import_module("torchvision")
+    module = _torchvision()
     module.declared = declared                    # which undeclares them when it is collected
     return module
+
+
+def _torchvision():
+    importlib.import_module("torchvision.transforms.v2")
+    return sys.modules["torchvision"]
 
 
 def timm():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minidrop as md
+from minidrop.check import Replay
 from tests.parity.draws import assert_close, of_minidrop, of_torch, pair, per_map
 from tests.samplers import assert_rate
 
@@ -100,10 +101,100 @@ def test_spatial_dropout_under_the_mask_of_keras(torch, keras, rng, rank, p):
     assert_close(md.spatial_dropout(x, mask, p), theirs(x), CLOSE["float32"])
 
 
-def test_keras_selects_so_a_dropped_infinity_is_0(torch, keras):
+def test_keras_selects_so_that_a_dropped_infinity_is_0(torch, keras):
     x = np.full((40, 3, 3), np.inf, "float32")
     y2 = keras.layers.SpatialDropout1D(0.5, seed=3)(torch.from_numpy(x), training=True).numpy()
     assert set(np.unique(y2)) == {0, np.inf}
     with np.errstate(invalid="ignore"):
         y = md.spatial_dropout(x.swapaxes(1, 2), y2.swapaxes(1, 2)[..., :1] > 0, 0.5)
     np.testing.assert_array_equal(np.isnan(y.swapaxes(1, 2)), y2 == 0)
+
+
+# --- alpha and feature alpha dropout --------------------------------------------------------------
+
+@dtypes
+@rates
+@pytest.mark.parametrize("shape", [(50, 20), (6, 5, 4, 3)])
+def test_alpha_dropout_under_the_mask_of_torch(torch, rng, shape, p, dtype):
+    x, g = pair(rng, shape, dtype)
+    y2, gradient2, mask = of_torch(
+        torch, lambda x: torch.nn.functional.alpha_dropout(x, p, training=True), x, g)
+    y, gradient = of_minidrop(lambda x: md.alpha_dropout(x, mask, p), x, g)
+    assert_close(y, y2, CLOSE[dtype])
+    assert_close(gradient, gradient2, CLOSE[dtype])
+    assert 0 < mask.mean() < 1
+
+
+@dtypes
+@rates
+@ranks
+def test_feature_alpha_dropout_under_the_mask_of_torch(torch, rng, rank, p, dtype):
+    x, g = pair(rng, SHAPES[rank], dtype)
+    y2, gradient2, mask = of_torch(
+        torch, lambda x: torch.nn.functional.feature_alpha_dropout(x, p, training=True), x, g)
+    mask = per_map(mask)
+    y, gradient = of_minidrop(lambda x: md.alpha_dropout(x, mask, p), x, g)
+    assert_close(y, y2, CLOSE[dtype])
+    assert_close(gradient, gradient2, CLOSE[dtype])
+
+
+@pytest.mark.parametrize("name", ["AlphaDropout", "FeatureAlphaDropout"])
+@pytest.mark.parametrize("p", [0.0, 1.0])
+def test_alpha_dropout_at_both_ends(torch, rng, name, p):
+    x, g = pair(rng, SHAPES[2], "float32")
+    y2, gradient2, _ = of_torch(torch, getattr(torch.nn, name)(p), x, g)
+    y, gradient = of_minidrop(getattr(md, name)(p).init(0), x, g)
+    np.testing.assert_array_equal(y, y2)
+    np.testing.assert_array_equal(gradient, gradient2)
+
+
+def test_torchs_feature_alpha_dropout_takes_a_matrix_entry_by_entry(torch):
+    torch.manual_seed(0)
+    kept = torch.nn.functional.feature_alpha_dropout(torch.ones(40, 50), 0.5, training=True) > 0
+    assert_rate(kept.sum(), 40 * 50, 0.5)
+    assert (kept.any(1) != kept.all(1)).all()     # no row as a whole
+    with pytest.raises(ValueError, match="shape"):
+        md.FeatureAlphaDropout(0.5).init(0)(np.ones((40, 50)))
+
+
+@rates
+@pytest.mark.parametrize("noise_shape", [None, (None, None, 1, 1)], ids=["entries", "maps"])
+def test_alpha_dropout_under_the_mask_of_keras(torch, keras, rng, p, noise_shape):
+    x = rng.standard_normal(SHAPES[2]).astype("float32")
+
+    def theirs(x):
+        layer = keras.layers.AlphaDropout(p, noise_shape=noise_shape, seed=3)
+        return layer(torch.from_numpy(x), training=True).numpy()
+
+    mask = theirs(np.ones_like(x)) > 0
+    mask = per_map(mask) if noise_shape else mask
+    assert_close(md.alpha_dropout(x, mask, p), theirs(x), CLOSE["float32"])
+
+
+def test_keras_divides_by_zero_at_a_rate_of_1(torch, keras):
+    for layer in (keras.layers.AlphaDropout(1.0), keras.layers.GaussianDropout(1.0)):
+        with pytest.raises(ZeroDivisionError):
+            layer(torch.ones(3), training=True)
+    assert not md.AlphaDropout(1.0).init(0)(np.ones(3)).any()
+    with pytest.raises(ValueError, match="p must be below 1"):
+        md.GaussianDropout(1.0)
+
+
+# --- Gaussian dropout -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("p", [0.0, *RATES])
+def test_gaussian_dropout_on_the_normal_numbers_of_keras(torch, keras, rng, p, monkeypatch):
+    """Keras draws from N(mean, stddev): it is given our normal numbers, shifted and scaled so."""
+    x, z = rng.standard_normal((2, 30, 40)).astype("float32")
+    monkeypatch.setattr(keras.src.backend.random, "normal", lambda shape, mean, stddev, dtype, seed:
+                        mean + stddev * torch.from_numpy(z).reshape(shape))
+    y2 = keras.layers.GaussianDropout(p)(torch.from_numpy(x), training=True).numpy()
+    y = md.gaussian_dropout(x, md.gaussian_noise(Replay(z), z.shape, p))
+    assert_close(y, y2, CLOSE["float32"])
+
+
+def test_gaussian_dropout_on_the_noise_of_keras(torch, keras, rng):
+    x = rng.standard_normal((30, 40)).astype("float32")
+    noise, y2 = (keras.layers.GaussianDropout(0.3, seed=3)(torch.from_numpy(x), training=True)
+                 for x in (np.ones_like(x), x))
+    np.testing.assert_array_equal(md.gaussian_dropout(x, noise.numpy()), y2.numpy())
