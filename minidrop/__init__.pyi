@@ -13,6 +13,7 @@ from . import (
     noise as noise,
     norms as norms,
     optim as optim,
+    paths as paths,
     penalties as penalties,
     schedules as schedules,
     tape as tape,
@@ -87,6 +88,7 @@ from .noise import (
     Stream as Stream,
     bernoulli as bernoulli,
     beta as beta,
+    coin as coin,
     gaussian as gaussian,
     integers as integers,
     permutation as permutation,
@@ -97,6 +99,13 @@ from .norms.group_norm import GroupNorm as GroupNorm, group_norm as group_norm
 from .norms.instance_norm import InstanceNorm as InstanceNorm, instance_norm as instance_norm
 from .norms.layer_norm import LayerNorm as LayerNorm, layer_norm as layer_norm
 from .norms.normalise import normalise as normalise
+from .paths.stochastic_depth import (
+    StochasticDepth as StochasticDepth,
+    path_gate as path_gate,
+    stochastic_depth as stochastic_depth,
+    stochastic_depth_expect as stochastic_depth_expect,
+    survival as survival,
+)
 from .penalties.l1 import l1 as l1
 from .penalties.l2 import l2 as l2
 from .schedules.ramps import linear_ramp as linear_ramp

@@ -21,6 +21,7 @@ from . import files
 from .arguments import describe
 from .interrupt import Interrupt
 from .nn import Module, Noise, Parameter
+from .nn.module import CHANGING
 from .noise import Stream
 from .xp import array_module, host
 
@@ -208,8 +209,7 @@ def _model(net):
 def _numbers(owner, thing):
     """{"owner.name": value} of the numbers and words that a module or an optimizer holds."""
     return {f"{owner}.{name}": _plain(value) for name, value in vars(thing).items()
-            if isinstance(value, Real | str) and name not in ("training", "skipped")
-            and name[0] != "_"}
+            if isinstance(value, Real | str) and name not in CHANGING and name[0] != "_"}
 
 
 def _plain(value):

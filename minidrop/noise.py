@@ -5,9 +5,9 @@ et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), four words of 6
 any place can be computed alone, so a state is three integers, the same seed gives the same masks on
 NumPy and CuPy, and a stream named after its layer stays when layers of other names are inserted.
 
-Everything else is a visible transform of bits: `bernoulli`, `uniform`, `integers`, `permutation`,
-`gaussian`, `beta`.  Each takes a stream (or an int seed) first and asks it to `draw`, so the test
-doubles of `minidrop.check` can replay, record or forbid any kind of noise.
+Everything else is a visible transform of bits: `bernoulli`, `coin`, `uniform`, `integers`,
+`permutation`, `gaussian`, `beta`.  Each takes a stream (or an int seed) first and asks it to
+`draw`, so the test doubles of `minidrop.check` can replay, record or forbid any kind of noise.
 """
 
 import functools
@@ -18,6 +18,7 @@ import operator
 import numpy
 
 from .arguments import count, describe, number, option, probability, shape_of
+from .philox import philox
 from .xp import BACKENDS, array_module, backend_module, chunks, par
 
 WORDS = 4                   # 64-bit words in a block
@@ -148,36 +149,6 @@ class Stream:
         return numpy.asarray(words).view("<u2")[numpy.arange(len(index)), half]
 
 
-# --- Philox 4x64-10 in array code: what NumPy's generator draws, at any block -------------------
-
-MULTIPLIERS = 0xD2E7470EE14C6C93, 0xCA5A826395121157
-KEY_STEPS = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
-ROUNDS = 10
-
-
-def philox(key, blocks):
-    """The words (n, 4) of the given blocks, a uint64 array (n,), under a key of two ints."""
-    xp = array_module(blocks)
-    c0, zero = blocks + xp.uint64(1), xp.zeros_like(blocks)
-    c1, c2, c3 = zero, zero, zero
-    for r in range(ROUNDS):
-        k0, k1 = (xp.uint64((k + r * step) % 2**64) for k, step in zip(key, KEY_STEPS, strict=True))
-        high0, low0 = _multiply(MULTIPLIERS[0], c0)
-        high1, low1 = _multiply(MULTIPLIERS[1], c2)
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-    return xp.stack([c0, c1, c2, c3], axis=-1)
-
-
-def _multiply(constant, x):
-    """High and low words of the 128-bit products constant * x, from 32-bit halves."""
-    xp = array_module(x)
-    low, shift, a = xp.uint64(2**32 - 1), xp.uint64(32), xp.uint64(constant)
-    a0, a1, x0, x1 = xp.uint64(constant % 2**32), xp.uint64(constant >> 32), x & low, x >> shift
-    middle = a1 * x0 + (a0 * x0 >> shift)
-    carry = a0 * x1 + (middle & low)
-    return a1 * x1 + (middle >> shift) + (carry >> shift), a * x
-
-
 # --- transforms: what the bits are turned into --------------------------------------------------
 
 def as_stream(rng):
@@ -212,6 +183,20 @@ def bernoulli(rng, q, shape):
     np.True_
     """
     return rng.below(math.ceil(probability(q, "q") * 2**32), shape)
+
+
+@draws
+def coin(rng, q):
+    """One Python bool, True with probability `q`: bernoulli(rng, q, ()), drawn on the host.
+
+    For a decision of the program, such as what to compute: nothing waits for a GPU.
+
+    >>> coin(1, 0.5), coin(1, 0.0)
+    (True, False)
+    """
+    bound, start = math.ceil(probability(q, "q") * 2**32), rng._reserve(2)
+    high, low = (int(rng._generator(start + plane).random_raw()) % 2**16 for plane in (0, 1))
+    return high << 16 | low < bound
 
 
 @draws

@@ -83,6 +83,17 @@ def test_cutout_erases_the_square_of_one_decision():
     assert np.array_equal((n == N) & erased, DROPPED["cutout, 3 x 3"])
 
 
+@pytest.mark.parametrize("mode, name", [("row", "stochastic depth, per example"),
+                                        ("batch", "stochastic depth, per batch")])
+def test_one_gate_of_stochastic_depth_silences_the_set_that_the_table_gives(mode, name):
+    gates = np.ones_like(md.path_gate(0, SHAPE[0], 0.5, mode))
+    assert gates.size == np.prod(DROPS[name][0])
+    gates[(n,) * gates.ndim] = False
+    gate = gates if mode == "row" else bool(gates)
+    y = md.stochastic_depth(np.zeros(SHAPE), np.ones(SHAPE), gate, 0.5)
+    assert np.array_equal(y == 0, DROPPED[name])
+
+
 def test_sets_are_told_by_their_axes():
     along = SCRIPT["along"]
     assert [along(found) for found in AVERAGED.values()] == [

@@ -201,6 +201,8 @@ NOISES = {
                    lambda: md.DropBlock(0.5, 2, norm="sample"),
                    lambda: md.DropBlock(0.5, 2, norm="none")],
     md.SpatialDropout: [lambda: md.SpatialDropout(0.5)],
+    md.StochasticDepth: [lambda: md.StochasticDepth(nn.Tanh(), 0.5, mode="row"),
+                         lambda: md.StochasticDepth(nn.ReLU(), 0.1, scaling="inverted")],
 }
 DRAWS_IN_EVALUATION = {md.DropConnect}            # where its inference is "gaussian" or "mc"
 
@@ -316,8 +318,9 @@ LAYERS = [lambda: HalvedMaps(6, 6),
           lambda: nn.Conv2d(1, 1, 3, padding=1), lambda: nn.MaxPool2d(3, 1, 1),
           lambda: nn.AvgPool2d(3, 1, 1), nn.GlobalAvgPool2d,
           lambda: nn.PatchEmbedding(1, 2, (2, 1)), lambda: nn.MultiHeadAttention(3, 3),
-          lambda: md.models.Residual(nn.ReLU(), nn.Identity()), lambda: md.BatchNorm(6),
-          lambda: md.LayerNorm(6), lambda: md.LayerNorm(6, affine=False),
+          lambda: md.models.Residual(nn.ReLU(), nn.Identity()),
+          lambda: md.StochasticDepth(nn.Linear(6, 6), 0.5, None, "row", "inverted"),
+          lambda: md.BatchNorm(6), lambda: md.LayerNorm(6), lambda: md.LayerNorm(6, affine=False),
           lambda: md.GroupNorm(2, 6), lambda: md.InstanceNorm(2, affine=True)]
 ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHeadAttention: (2, 3),
              nn.Conv2d: (1, 2, 3), nn.MaxPool2d: (1, 2, 3), nn.AvgPool2d: (1, 2, 3),

@@ -122,6 +122,24 @@ def test_a_module_that_was_skipped_keeps_its_weights(xp, backend):
     assert list(optimizer.state_dict()) == ["velocity.left.weight"]
 
 
+def test_a_mark_is_used_up_by_one_step(xp, backend):
+    optimizer = SGD(LR)
+    net, _ = two_branches(xp, backend, skip=True)
+    optimizer.step(net)
+    assert not net.right.skipped
+    net.left(xp.ones((1, 1), "float32")).sum().backward()
+    with pytest.raises(ValueError, match=r"^right\.weight received no gradient in this step"):
+        optimizer.step(net)
+
+
+def test_a_skipped_module_that_did_receive_a_gradient_is_trained(xp, backend):
+    """By a penalty, by another use of its weights, by a forward before the one that skipped it."""
+    net, before = two_branches(xp, backend, skip=True)
+    net.right.weight.sum().backward()
+    SGD(LR).step(net)
+    assert float(net.right.weight.data[0, 0]) == pytest.approx(before["right.weight"] - LR)
+
+
 def test_a_frozen_parameter_keeps_its_value(xp, backend):
     for late in (False, True):                    # frozen before, or only after, the backward pass
         net = TwoBranches().init(0).to(backend)

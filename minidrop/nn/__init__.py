@@ -20,6 +20,7 @@ from .layers import (
 )
 from .modes import evaluation, modes_kept, noise_on
 from .module import Module, Noise, NotInitialised, Parameter
+from .module import Tensor as Tensor  # for techniques, which import no tape
 
 __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Identity",
            "Linear", "LogSoftmax", "MaxPool2d", "Module", "MultiHeadAttention", "Noise",

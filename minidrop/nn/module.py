@@ -8,6 +8,7 @@ from ..tape import Tensor, data_of
 from ..xp import array_module, backend_module, backend_of, to_backend
 
 UNBORN = "this model has no values yet: call model.init(seed) once before using it"
+CHANGING = ("training", "skipped", "noise")       # what a run leaves in a module: no settings
 SILENT = "this layer has no stream to draw from: call model.init(seed) once, before loading weights"
 
 
@@ -56,8 +57,8 @@ class Module:
     Write `forward`; parameters and children are found by walking `__dict__` (lists, tuples and
     dicts too, names that start with `_` not), and are called by their path: "linear1.weight".
     `buffers` names the attributes that are saved and moved with the parameters but not trained.
-    A module that was left out of a forward on purpose is marked `skipped`: its parameters then
-    need no gradient.
+    A forward that leaves a module out on purpose marks it `skipped`: in the next step of an
+    optimizer its parameters need no gradient.
 
     >>> class Double(Module):
     ...     def forward(self, x):
@@ -192,7 +193,7 @@ class Module:
         return self
 
     def __repr__(self):
-        own = [f"{k}={v!r}" for k, v in vars(self).items() if k != "training" and k[0] != "_"
+        own = [f"{k}={v!r}" for k, v in vars(self).items() if k not in CHANGING and k[0] != "_"
                and isinstance(v[0] if isinstance(v, tuple) and v else v, int | float | str)]
         below, children = self.named_modules()[1:], []
         for path, m in below:

@@ -43,7 +43,8 @@ class Optimizer:
     def step(self, model):
         """Update every parameter from its gradient and use the gradients up: `.grad` is then None.
 
-        Frozen parameters (`requires_grad` False) and those of skipped modules are left alone.
+        Frozen parameters (`requires_grad` False) are left alone, and so are those of modules marked
+        `skipped` that received no gradient: no decay, no momentum.  The marks are used up as well.
         ValueError for any other parameter that received no gradient.
         """
         if self._model is None:
@@ -52,24 +53,25 @@ class Optimizer:
             raise ValueError("this optimizer holds the state of another model, or of this one "
                              "before its last init; make a new optimizer")
         number(self.lr, "lr")                     # a schedule or a user may have set it
-        skipped: list[str] = []
+        things = list(model.walk())
+        skipped = [m for _, m in things if not isinstance(m, Parameter) and m.skipped]
+        excused = {id(w) for module in skipped for w in module.parameters()}
         ready = []
-        for path, thing in model.walk():
-            if not isinstance(thing, Parameter):
-                if thing.skipped:
-                    skipped.append(path + "." if path else "")
-            elif path.startswith(tuple(skipped)):
-                thing.grad = None
-            elif thing.grad is not None:
-                if thing.grad.shape != thing.data.shape:
-                    raise ValueError(f"the gradient of {path} must have shape {thing.data.shape}, "
-                                     f"got {thing.grad.shape}")
-                ready.append((path, thing))
-            elif thing.requires_grad:
+        for path, w in things:
+            if not isinstance(w, Parameter):
+                continue
+            if w.grad is not None:
+                if w.grad.shape != w.data.shape:
+                    raise ValueError(f"the gradient of {path} must have shape {w.data.shape}, "
+                                     f"got {w.grad.shape}")
+                ready.append((path, w))
+            elif w.requires_grad and id(w) not in excused:
                 raise ValueError(f"{path} received no gradient in this step; use it in the loss, "
                                  "or freeze it: requires_grad = False")
         for path, parameter in ready:
             self._apply(path, parameter)
+        for module in skipped:
+            module.skipped = False
 
     def _apply(self, path, parameter):
         w, g, parameter.grad = parameter.data, parameter.grad, None
