@@ -145,6 +145,15 @@ def test_masked_is_two_products(xp, shapes, p, order, seed):
     np.testing.assert_array_equal(host(fused.masked(x, mask, scale)), host(x * mask * scale))
 
 
+@pytest.mark.parametrize("mask_shape", [(2, 3, 4, 5), (2, 1, 4, 5), (3, 1, 1)])
+def test_masked_takes_a_scale_that_stays_where_the_arrays_are(xp, mask_shape):
+    rng = np.random.default_rng(0)
+    x, mask = (xp.asarray(rng.random(shape)) for shape in ((2, 3, 4, 5), mask_shape))
+    scale = xp.full((1, 1, 1, 1), 1.5)
+    np.testing.assert_array_equal(host(fused.masked(x, mask > 0.5, scale)),
+                                  host(fused.masked(x, mask > 0.5, 1.5)))
+
+
 @PROPERTY
 @given(sizes=st.tuples(st.integers(0, 5), SIZES, SIZES), p=PROBABILITIES,
        orders=st.tuples(ORDERS, ORDERS), axes=st.permutations(range(3)), seed=SEEDS)

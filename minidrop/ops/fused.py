@@ -74,10 +74,11 @@ def masked(x, mask, scale):
     gives nan.
     """
     xp = array_module(x, mask)
-    if mask.size < x.size:                        # scaling the mask is less work
-        mask, scale = mask * x.dtype.type(scale), 1.0
+    small = mask.size < x.size
+    if small:                                     # scaling the mask is less work
+        mask = (mask * scale).astype(x.dtype)
     if x.ndim == 0 or not on_host(x):
-        return x * mask if scale == 1 else x * mask * scale
+        return x * mask if small else x * mask * scale
     y = xp.empty_like(x)
     mask = xp.broadcast_to(mask, x.shape)
     row = x.size // max(1, len(x))
@@ -85,7 +86,7 @@ def masked(x, mask, scale):
     def part(lo, hi):
         for s in chunks(lo, hi, each=row):        # both products while the chunk is in cache
             xp.multiply(x[s], mask[s], out=y[s])
-            if scale != 1:
+            if not small:
                 y[s] *= scale
 
     par(part, len(x), each=row)
