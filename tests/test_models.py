@@ -177,6 +177,61 @@ def test_stochastic_depth_with_a_rate_for_each_block_changes_no_weight():
         np.testing.assert_array_equal(w.data, w2.data)
 
 
+@pytest.mark.parametrize("rule", ["paper", "linspace", "efficientnet"])
+def test_drop_paths_gives_every_block_its_rate_and_changes_no_weight(rule):
+    plain, net = models.resnet20(), models.drop_paths(models.resnet20(), 0.5, rule=rule)
+    layers = [m for _, m in net.init(3).named_modules() if isinstance(m, md.StochasticDepth)]
+    due = [1 - md.survival(k, 9, 0.5, rule) for k in range(1, 10)]
+    assert [m.p for m in layers] == due
+    for path, array in plain.init(3).state_dict().items():
+        np.testing.assert_array_equal(array, net.state_dict()[path])
+    assert models.places(net) == models.places(plain)
+    by_hand = models.place(models.resnet20(), "*.sum", lambda old, k: md.StochasticDepth(
+        old.branch, due[k - 1], old.skip)).init(3)
+    x = images((3, 8, 8))
+    np.testing.assert_array_equal(net(x).data, by_hand(x).data)
+    assert [m.noise for m in layers] == [md.path_gate(md.Stream(3, path), 2, p) for path, p in zip(
+        [path for path, use in models.places(net).items() if use == "stochastic depth"], due,
+        strict=True)]
+
+
+def test_drop_paths_in_some_blocks_with_its_options():
+    net = models.drop_paths(models.resnet8(), 0.3, pattern="stage[23].*.sum", mode="row",
+                            scaling="inverted")
+    assert type(net.stage1.block1.sum) is models.Residual
+    found = [net[k].block1.sum for k in (2, 3)]
+    assert [m.p for m in found] == pytest.approx([0.15, 0.3])
+    assert {(m.mode, m.scaling) for m in found} == {("row", "inverted")}
+
+
+@pytest.mark.parametrize("options, sentence", [
+    ({"p": 1.5}, "p is a probability"), ({"p": 0.5, "pattern": "sun"}, "'sun' matches no place"),
+    ({"p": 0.5, "pattern": "stage1.*"}, "pattern 'stage1.*' must match sums alone, and stage1.*drop"
+     "block1 is a place for DropBlock"), ({"p": 0.5, "rule": "linear"}, "rule must be one of"),
+    ({"p": 0.5, "mode": "rows"}, "mode must be one of")])
+def test_drop_paths_refuses_what_is_no_sum_or_rate_and_changes_nothing(options, sentence):
+    net = models.resnet8()
+    before = repr(net)
+    with pytest.raises(ValueError, match=sentence):
+        models.drop_paths(net, **options)
+    assert repr(net) == before
+
+
+def test_a_resnet_with_stochastic_depth_computes_the_open_blocks_alone(xp, backend):
+    net = models.drop_paths(models.resnet8(), 0.5).init(0).to(backend)
+    x, y = xp.asarray(images((3, 8, 8), n=4)), xp.asarray(np.array([3, 7, 1, 1]))
+    rule, seen = md.optim.SGD(0.1, 0.9, True, 1e-4), set()
+    for _ in range(6):
+        before = {path: host(array).copy() for path, array in net.state_dict().items()}
+        md.train_step(net, rule, x, y)
+        gates = tuple(net[k].block1.sum.noise for k in (1, 2, 3))
+        for path, array in net.state_dict().items():
+            stage = int(path[5]) if path.startswith("stage") else None
+            assert (host(array) != before[path]).any() == (stage is None or gates[stage - 1]), path
+        seen.add(gates)
+    assert len(seen) > 1 and not all(map(all, seen))
+
+
 @pytest.mark.parametrize("build, shape", [
     (lambda: models.resnet8(channels=1, classes=4), (1, 9, 8)),
     (lambda: models.lenet(channels=3, size=17, classes=4), (3, 17, 17)),

@@ -45,6 +45,24 @@ def test_it_trains_as_fit_does_with_the_same_settings():
     assert re.search(r"time \d+\.\d s, \d+\.\d ms a step; peak memory \d+ MB", text)
 
 
+def test_stochastic_depth_rises_linearly_over_the_places(tmp_path):
+    options = ("train", "resnet8", "digits", "--epochs", "2", "--batch-size", "400", "--place",
+               "*.sum=stochasticdepth:0.6", "--checkpoint", str(tmp_path / "run.st"))
+    code, text = run(*options)
+    assert code == 0
+    net, rates = models.resnet8(channels=1), [0.2, 0.4, 0.6]
+    models.place(net, "*.sum", lambda old, k: md.StochasticDepth(
+        old.branch, 1 - md.survival(k, 3, 1 - 0.6), old.skip)).init(0)
+    assert [net[k].block1.sum.p for k in (1, 2, 3)] == pytest.approx(rates)
+    history = md.fit(net, md.optim.SGD(0.05, 0.9, True, 1e-4), data.digits(image=True), 2,
+                     batch_size=400, progress=False, schedules={
+                         "lr": md.optim.warmup(md.optim.cosine(0.05, 6), 0)})
+    assert [line.split()[2] for line in figures(text)] == [
+        f"{loss:.4f}" for loss in history.validation_loss]
+    code, again = run(*options)                   # the same command goes on, and is at the end
+    assert code == 0 and figures(again) == figures(text)
+
+
 @pytest.mark.parametrize("options, rule", [
     (("--optimizer", "adam"), r"^Adam\(lr=0\.001, .*weight_decay=0\.0001\), cosine, seed 0$"),
     (("--optimizer", "adamw", "--lr", "0.01", "--weight-decay", "0.1", "--schedule", "constant"),
@@ -98,6 +116,14 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
     (("mlp", "digits", "--place", "drop=dropout:half"), 2, "--place drop=dropout:half: "),
     (("mlp", "digits", "--place", "drop=dropout"), 2, "--place drop=dropout: "),
     (("mlp", "digits", "--place", "drop"), 2, "--place must be PATTERN=LAYER, such as "),
+    (("resnet8", "digits", "--place", "sum=stochasticdepth:1.5"), 2,
+     "--place sum=stochasticdepth:1.5: p is a probability and must lie in [0, 1], got 1.5"),
+    (("resnet8", "digits", "--place", "sum=stochasticdepth"), 2, "--place sum=stochasticdepth: "),
+    (("resnet8", "digits", "--place", "sum=stochasticdepth:0.5:2"), 2, "sum=stochasticdepth:0.5:2"),
+    (("resnet8", "digits", "--place", "*drop=stochasticdepth:0.5"), 2, "pattern '*drop' must match "
+     "sums alone, and "),
+    (("mlp", "digits", "--place", "*.sum=stochasticdepth:0.5"), 2, "'*.sum' matches no place"),
+    (("resnet8", "digits", "--place", "*.sum=dropout:0.5"), 1, "must keep its children branch"),
     (("mlp", "digits", "--lr", "-1"), 1, "lr must be finite and at least 0, got -1.0"),
     (("mlp", "digits", "--epochs", "0"), 2, "0 is not in the range x>=1"),
     (("mlp", "digits", "--optimizer", "sdg"), 2, "'sdg' is not one of 'sgd', 'adam', 'adamw'"),

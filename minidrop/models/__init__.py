@@ -2,15 +2,16 @@
 
     net = md.models.place(md.models.lenet(), "hidden.drop", md.Dropout(0.5)).init(seed=0)
 
-`places` lists the places of a network, `place` fills those that a pattern matches.
+`places` lists the places of a network, `place` fills those that a pattern matches, `drop_paths`
+gives it stochastic depth.
 """
 
 from .lenet import lenet
 from .mlp import mlp
 from .named import MODELS, build
-from .places import Residual, place, places
+from .places import Residual, drop_paths, place, places
 from .resnet import resnet, resnet8, resnet20, resnet32, resnet56, resnet110
 from .vgg import vgg_small
 
-__all__ = ["MODELS", "Residual", "build", "lenet", "mlp", "place", "places", "resnet", "resnet8",
-           "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small"]
+__all__ = ["MODELS", "Residual", "build", "drop_paths", "lenet", "mlp", "place", "places", "resnet",
+           "resnet8", "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small"]

@@ -16,10 +16,11 @@ from ..data.published import SETS
 from ..inputs.flip_crop import flip_crop
 from ..nn import Noise
 from ..optim import SGD, Adam, AdamW, cosine, step_decay, warmup
+from ..paths.stochastic_depth import StochasticDepth
 from ..suggest import unknown
 from ..train import evaluate, fit
 from .named import MODELS, build, usual_shape
-from .places import place, places
+from .places import drop_paths, place, places
 
 DATA = [*MADE, *SETS]
 OPTIMIZERS = {
@@ -49,7 +50,8 @@ SCHEDULES = {
                    "warm-up of a tenth of it; or constant.")
 @click.option("--augment", is_flag=True, help="Flip and crop images, for photographs.")
 @click.option("--place", "filled", multiple=True, metavar="PATTERN=LAYER",
-              help="Fill places: 'hidden.drop=dropout:0.5'. May be given several times.")
+              help="Fill places: 'hidden.drop=dropout:0.5'. With '*.sum=stochasticdepth:0.5' the "
+                   "rate rises linearly, to 0.5 in the last place. May be given several times.")
 @click.option("--seed", default=0, show_default=True, help="Of weights, noise and order.")
 @click.option("--checkpoint", type=click.Path(dir_okay=False),
               help="Keep the run in this file; the same command goes on from it.")
@@ -167,7 +169,11 @@ def _fill(net, text):
     if name not in layers:
         raise unknown("layer", name, sorted(layers))
     try:
-        layer = layers[name](*(float(n) if "." in n else int(n) for n in numbers))
+        values = [float(n) if "." in n else int(n) for n in numbers]
+        if layers[name] is StochasticDepth:
+            drop_paths(net, *values, pattern=pattern)
+            return
+        layer = layers[name](*values)
     except (TypeError, ValueError) as error:
         raise click.UsageError(f"--place {text}: {error}") from None
     place(net, pattern, layer)

@@ -11,7 +11,8 @@ Skip     He 2016, section 3.3: where a block halves the map and doubles the chan
          every second pixel, and for the new channels zeros (option A, which has no parameters) or
          a 1 x 1 convolution (option B).  He 2016, section 4.2: on CIFAR-10 it is option A.
 Places   `drop` between the convolutions of a block and before the last layer, `dropblock` behind
-         every convolution and on every skip connection, `sum` for stochastic depth in every block.
+         every convolution and on every skip connection, `sum` for stochastic depth in every block,
+         which `drop_paths(net, 0.5)` fills.
          DropBlock was best so in the last two groups of ResNet-50: "stage[23].*.dropblock*".
 Differs  Option A of He 2016 does not say where the zeros go: here they follow the old channels.
          Huang et al. 2016 (stochastic depth) take means of 2 x 2 pixels in the place of every
