@@ -31,13 +31,16 @@ Differs
   mixed, and `cross_entropy` gives the same loss.
   [test_mixup_5_the_two_losses_of_the_official_code_are_one]
 - From timm, which mixes labels that are smoothed already: `cross_entropy` smooths what is mixed,
-  and the labels come out the same.  [test_mixup_3_smoothing_before_or_after_is_the_same]
+  and the labels come out the same.  [test_mixup_3_smoothing_before_or_after_is_the_same,
+  test_timm_smooths_labels_and_then_mixes_them]
 - From torchvision and timm, where the partner of example i is i - 1 and N - 1 - i: the order of
   `Mixup` is a random permutation, as in the official code, and an example may meet itself.
-  `mixup` takes any order.  [test_mixup_2_takes_the_partners_of_torchvision_and_timm]
+  `mixup` takes any order.  [test_mixup_2_takes_the_partners_of_torchvision_and_timm,
+  test_mixup_with_the_weight_of_torchvision, test_mixup_with_the_weight_of_timm]
 - From Keras 3, which draws a weight for each example: that is `Mixup(per="example")`, and no
   longer keeps the sums of (mixup.6).
-  [test_mixup_6_a_weight_for_each_example_does_not_keep_the_sums]
+  [test_mixup_6_a_weight_for_each_example_does_not_keep_the_sums,
+  test_mixup_with_the_weights_of_keras]
 """
 
 from dataclasses import dataclass

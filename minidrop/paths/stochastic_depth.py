@@ -46,20 +46,25 @@ Differs
   gate computes nothing, forward or backward, and leaves the running statistics and streams of the
   branch alone.  A row gate computes the whole branch, as everywhere, and its batch norm sees the
   closed rows too.  [test_stochastic_depth_5_a_closed_batch_gate_computes_nothing,
-  test_stochastic_depth_5_a_row_gate_computes_every_row]
+  test_stochastic_depth_5_a_row_gate_computes_every_row,
+  test_a_batch_under_the_gates_of_torchvision]
 - From timm, whose DropPath has a gate for each example, divides by q and starts the rates at 0:
   these are `mode="row"`, `scaling="inverted"` and the rule "linspace".  With a last rate of 0.5,
   four blocks live with .875, .75, .625, .5 here, with 1, .833, .667, .5 there and with 1, .875,
-  .75, .625 in EfficientNet.  [test_stochastic_depth_1_2_and_3_are_three_lists]
+  .75, .625 in EfficientNet.  [test_stochastic_depth_1_2_and_3_are_three_lists,
+  test_rows_under_the_gates_of_timm, test_the_rule_linspace_has_the_rates_of_timm,
+  test_the_rule_efficientnet_has_the_rates_of_torchvisions_efficientnet]
 - From timm's `scale_by_keep=False`, which NFNet trains with and which is not the paper's scheme:
   it never scales, so evaluation is not the mean of training.  It is `scaling="none"` here.
-  [test_stochastic_depth_6_unlike_no_scaling_at_all]
+  [test_stochastic_depth_6_unlike_no_scaling_at_all,
+  test_evaluation_of_timm_is_the_branch_as_it_is]
 - From Larsson 2017, whose drop-path closes some of the paths that meet in a join, but not all: in
   a residual sum the skip always lives, and every gate is drawn by itself.
   [test_stochastic_depth_4_gates_are_independent_and_may_all_be_closed]
 - From libraries that multiply by the gate for a whole batch: a closed batch gate gives the skip
   itself, so an infinite branch does no harm.  A closed row is multiplied and gives nan.
-  [test_stochastic_depth_5_an_infinite_branch]
+  [test_stochastic_depth_5_an_infinite_branch,
+  test_torchvision_multiplies_an_infinite_branch_by_a_closed_gate]
 """
 
 from ..arguments import count, describe, floating, keep_mask, option, probability

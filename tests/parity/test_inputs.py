@@ -29,12 +29,12 @@ def of_torchvision(torch, torchvision, monkeypatch, name, weight, center=()):
     return transform
 
 
-def of_timm(timm, monkeypatch, weight, center=(), **kind):
+def of_timm(timm, monkeypatch, weight, center=(), smoothing=0.0, **kind):
     """timm's transform with the draws given: the weight, then row and column."""
     draws = iter(center)
     monkeypatch.setattr(np.random, "beta", lambda a, b: weight)
     monkeypatch.setattr(np.random, "randint", lambda low, high, size: next(draws))
-    return timm.mixup.Mixup(**kind, label_smoothing=0.0, num_classes=CLASSES)
+    return timm.mixup.Mixup(**kind, label_smoothing=smoothing, num_classes=CLASSES)
 
 
 def assert_equal(ours, theirs, tolerance=2e-7):
@@ -42,6 +42,49 @@ def assert_equal(ours, theirs, tolerance=2e-7):
     for a, b in zip(ours, theirs, strict=True):
         assert a.dtype == "float32" == str(b.numpy().dtype)
         np.testing.assert_allclose(a, b.numpy(), atol=tolerance, rtol=tolerance)
+
+
+# --- mixup ----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_mixup_with_the_weight_of_torchvision(torch, torchvision, monkeypatch, batch, weight):
+    """Its partner of image i is i - 1."""
+    x, y = batch
+    theirs = of_torchvision(torch, torchvision, monkeypatch, "MixUp", weight)(
+        torch.from_numpy(x), torch.from_numpy(y))
+    assert_equal(md.mixup(x, y, weight, np.roll(np.arange(N), 1)), theirs)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_mixup_with_the_weight_of_timm(torch, timm, monkeypatch, batch, weight):
+    """Its partner of image i is N - 1 - i, and it overwrites its input."""
+    x, y = batch
+    given = torch.from_numpy(x.copy())
+    theirs = of_timm(timm, monkeypatch, weight)(given, torch.from_numpy(y).argmax(1))
+    assert_equal(md.mixup(x, y, weight, np.arange(N)[::-1].copy()), theirs)
+    assert theirs[0] is given
+
+
+def test_timm_smooths_labels_and_then_mixes_them(torch, timm, monkeypatch, batch):
+    """Smoothed afterwards, as by `cross_entropy`, ours are the same."""
+    x, y = batch
+    given = torch.from_numpy(x.copy()), torch.from_numpy(y).argmax(1)
+    theirs = of_timm(timm, monkeypatch, 0.3, smoothing=0.1)(*given)[1].numpy()
+    _, ours = md.mixup(x, y, 0.3, np.arange(N)[::-1].copy())
+    np.testing.assert_allclose(0.9 * ours + 0.1 / CLASSES, theirs, atol=1e-7)
+
+
+def test_mixup_with_the_weights_of_keras(torch, keras, batch):
+    """It draws a weight for each image."""
+    x, y = batch
+    layer = keras.layers.MixUp(alpha=1.0, data_format="channels_first", seed=3)
+    drawn = layer.get_random_transformation(torch.from_numpy(x))
+    weight, order = (drawn[name].numpy() for name in ("mix_weight", "permutation_order"))
+    theirs = (layer.transform_images(torch.from_numpy(x), drawn),
+              layer.transform_labels(torch.from_numpy(y), drawn))
+    assert weight.shape == (N,) and len(set(weight)) == N
+    assert_equal(md.mixup(x, y, weight, order), theirs)
+    assert sorted(order) == list(range(N))
 
 
 # --- CutMix ---------------------------------------------------------------------------------------
