@@ -20,9 +20,11 @@ from .optim import SGD
 from .tape import Tensor
 from .train import train_step
 from .units.dropout import Dropout
+from .weights.dropconnect import DropConnect
 
 OURS = SimpleNamespace(**{name: getattr(nn, name) for name in nn.__all__}, Dropout=Dropout,
-                       BatchNorm2d=BatchNorm, AdaptiveAvgPool2d=lambda size: nn.GlobalAvgPool2d())
+                       DropConnect=DropConnect, BatchNorm2d=BatchNorm,
+                       AdaptiveAvgPool2d=lambda size: nn.GlobalAvgPool2d())
 
 
 def reference():
@@ -42,6 +44,32 @@ def perceptron(lib, sizes, p=0.0):
     for shape in itertools.pairwise(sizes[1:]):
         layers += [lib.ReLU(), *([lib.Dropout(p)] if p else []), lib.Linear(*shape)]
     return lib.Sequential(*layers)
+
+
+def connections(lib, sizes, p):
+    """An MLP whose hidden layers drop connections, in PyTorch by a weight for each example."""
+    layer = getattr(lib, "DropConnect", None) or _dropconnect_of_torch(lib)
+    hidden = [part for shape in itertools.pairwise(sizes[:-1])
+              for part in (layer(*shape, p), lib.ReLU())]
+    return lib.Sequential(*hidden, lib.Linear(*sizes[-2:]))
+
+
+def _dropconnect_of_torch(lib):
+    torch = reference()
+    linear: Any = lib.Linear
+
+    class PerExample(linear):
+        def __init__(self, n_in, n_out, p):
+            super().__init__(n_in, n_out)
+            self.p = p
+
+        def forward(self, x):
+            return self.masked(x, torch.rand(len(x), *self.weight.shape) >= self.p)
+
+        def masked(self, x, mask):
+            return torch.einsum("noi,ni->no", mask * self.weight, x) + self.bias
+
+    return PerExample
 
 
 def lenet(lib):
@@ -123,10 +151,14 @@ class Training:
     def check(self):
         """ValueError unless three losses agree to 5 digits, PyTorch's under the masks of ours."""
         torch = reference()
-        layers = [m for _, m in self.net.named_modules() if isinstance(m, Dropout)]
-        layers2 = [m for m in self.twin.modules() if isinstance(m, torch.nn.Dropout)]
-        hooks = [m2.register_forward_hook(lambda _, inputs, y, m=m: (
-                     inputs[0] * torch.from_numpy(m.noise) / (1 - m.p)))
+        def masked(m2, inputs, y, m):
+            mask = torch.from_numpy(m.noise)
+            return inputs[0] * mask / (1 - m.p) if isinstance(m, Dropout) else m2.masked(
+                inputs[0], mask)
+
+        layers = [m for _, m in self.net.named_modules() if isinstance(m, nn.Noise)]
+        layers2 = [m for m in self.twin.modules() if hasattr(m, "p")]
+        hooks = [m2.register_forward_hook(partial(masked, m=m))
                  for m, m2 in zip(layers, layers2, strict=True)]
         losses = [(float(self.ours()), self.theirs().item()) for step in range(3)]
         for hook in hooks:
@@ -184,4 +216,6 @@ WORKLOADS: dict[str, tuple] = {       # name -> what it is, how to make it
     "d": ("VGG-small for 3 x 32 x 32, batch 64", partial(Training, vgg, (64, 3, 32, 32))),
     "e": ("ResNet-20 for 3 x 32 x 32, batch 32", partial(Training, resnet, (32, 3, 32, 32))),
     "g": ("dropout 0.5 of 4096 x 4096, both ways", partial(DropoutAlone, 0.5, (4096, 4096))),
+    "h": ("MLP 784-800-800-10, DropConnect, batch 100",
+          partial(Training, partial(connections, sizes=(784, 800, 800, 10), p=0.5), (100, 784))),
 }

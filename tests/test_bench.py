@@ -1,6 +1,7 @@
 """The measuring machinery, with contenders that sleep; beside PyTorch with --reference."""
 
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -120,8 +121,13 @@ def test_without_torch_one_sentence_says_what_to_install(monkeypatch):
 # --- beside PyTorch ------------------------------------------------------------------------------
 
 def make(name):
-    """The real workload; (g) smaller."""
-    return workloads.DropoutAlone(0.5, (64, 500)) if name == "g" else bench.WORKLOADS[name][1]()
+    """The real workload; (g) and (h) smaller."""
+    if name == "g":
+        return workloads.DropoutAlone(0.5, (64, 500))
+    if name == "h":
+        network = partial(workloads.connections, sizes=(30, 40, 40, 10), p=0.5)
+        return workloads.Training(network, (20, 30))
+    return bench.WORKLOADS[name][1]()
 
 
 @pytest.mark.reference
@@ -140,7 +146,7 @@ def test_minidrop_and_torch_compute_the_same(name):
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("name", ["a", "b", "c", "d", "e"])
+@pytest.mark.parametrize("name", ["a", "b", "c", "d", "e", "h"])
 def test_the_check_sees_one_changed_weight(name):
     workload = make(name)
     workload.net.parameters()[0].data[3] *= 1.5
@@ -157,13 +163,15 @@ def test_the_check_sees_another_learning_rate():
 
 
 @pytest.mark.reference
-def test_the_check_sees_another_mask(monkeypatch):
-    workload = make("a")
+@pytest.mark.parametrize("name, layer", [("a", "dropout2"), ("h", "dropconnect2")])
+def test_the_check_sees_another_mask(name, layer, monkeypatch):
+    workload = make(name)
     ours = workload.ours
 
     def fault():
         loss = ours()
-        workload.net.dropout2.noise = ~workload.net.dropout2.noise
+        changed = getattr(workload.net, layer)
+        changed.noise = ~changed.noise
         return loss
 
     monkeypatch.setattr(workload, "ours", fault)
