@@ -9,7 +9,7 @@ import pytest
 from minidrop import lesson
 
 WRITTEN = lesson.written()
-FIRST = ("tape", "adjoints", "checks", "mlp", "dropout", "convolution")
+FIRST = ("tape", "adjoints", "checks", "mlp", "overfitting", "dropout", "convolution")
 
 
 def source(name):
