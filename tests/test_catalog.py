@@ -52,6 +52,7 @@ def test_formulas_in_a_terminal_say_what_the_latex_says():
             (r"m_i \sim \mathrm{Bernoulli}(q) \tag{dropout.1}", "m_i ∼ Bernoulli(q)"),
             (r"\frac{a + b}{c}", "(a + b)/c"), (r"\tfrac{p}{q} w", "p/q w"),
             (r"x^{1/2}", "x^(1/2)"), (r"x^2 p / q", "x^2 p / q"), (r"\frac{1}{2}", "1/2"),
+            (r"q \mu + p \alpha'", "q μ + p α'"), (r"\sigma - 1", "σ - 1"),
             (r"\frac{\partial f}{\partial x}", "(∂f)/(∂x)")]:
         assert terminal.formula(latex) == text
 
