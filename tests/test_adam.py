@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minidrop import nn
+from minidrop import catalog, nn
 from minidrop.optim import Adam, AdamW, cosine, warmup
 from tests import test_checkpoint
 from tests.test_optim import DECAY, LR, run
@@ -42,6 +42,17 @@ def test_adam_3_the_running_means_of_a_constant_gradient_are_corrected_to_it(xp)
     """So every step is lr g / (|g| + eps), from the first one on."""
     path = run(xp, Adam(LR, eps=1.0), 0.0, [3.0] * 5)
     np.testing.assert_allclose(path, [-LR * k * 3 / 4 for k in range(1, 6)], rtol=1e-13)
+
+
+def test_adam_4_is_printed_as_it_is_computed(xp):
+    """The formula on the page, read as arithmetic; of the first gradient g, m is g and v is g^2."""
+    formula = next(e.latex for e in catalog.technique("adam").equations if e.tag == "adam.4")
+    for latex, python in [(r"w \leftarrow", ""), (r"\,", "*"), (r"\eta", "lr"), (r"\hat ", ""),
+                          (r"\sqrt{", "sqrt("), ("}", ")"), (r"\epsilon", "eps")]:
+        formula = formula.replace(latex, python)
+    w, g, eps = 2.0, 3.0, 0.5
+    due = eval(formula, {"sqrt": math.sqrt, "w": w, "m": g, "v": g * g, "lr": LR, "eps": eps})
+    np.testing.assert_allclose(run(xp, Adam(LR, eps=eps), w, [g]), [due], rtol=1e-13)
 
 
 @pytest.mark.parametrize("g", [1e-3, -1.0, 1e4])

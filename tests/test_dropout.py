@@ -33,6 +33,26 @@ def test_dropout_1_is_exact_at_both_ends(xp, backend):
     assert not host(md.dropout_mask(md.Stream(0, "", backend), 10_000, 1.0)).any()
 
 
+class Extreme(md.Stream):
+    """A stream whose bits are all 0 or all 1: each comes once in 2^32 draws."""
+
+    def __init__(self, bits):
+        super().__init__(0)
+        self.value = bits
+
+    def bits(self, shape):
+        return np.full(shape, self.value, "uint32")
+
+    def below(self, bound, shape):
+        return self.bits(shape) < bound
+
+
+@pytest.mark.parametrize("bits", [0, 2**32 - 1])
+def test_dropout_1_is_exact_at_both_ends_for_the_rarest_draws_too(bits):
+    assert md.dropout_mask(Extreme(bits), 3, 0.0).all()
+    assert not md.dropout_mask(Extreme(bits), 3, 1.0).any()
+
+
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_dropout_1_drops_with_the_rate_p(p):
     # 10^6 independent draws; 6 standard errors: a right sampler fails with probability 2e-9
@@ -92,6 +112,11 @@ def test_dropout_2_gradient_for_a_given_mask(xp, p):
     assert gradcheck(lambda t: md.dropout(t, mask, p), x, order=2) < 1e-8
     t = md.Tensor(x, requires_grad=True)
     assert_allclose(host(md.grad(md.dropout(t, mask, p).sum(), t)), host(mask) / (1 - p))
+
+
+def test_dropout_2_has_the_gradient_of_its_mask_where_the_input_is_0_too(xp):
+    x, mask = md.Tensor(xp.zeros(4), requires_grad=True), keep(xp, 1, 0, 1, 1)
+    assert_array_equal(host(md.grad(md.dropout(x, mask, 0.5).sum(), x)), [2, 0, 2, 2])
 
 
 def test_dropout_2_broadcasts_a_mask_over_its_axes_of_size_1(xp):

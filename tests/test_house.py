@@ -187,6 +187,37 @@ def test_every_name_of_a_technique_is_at_the_top_too():
         assert getattr(minidrop, name) is getattr(module, name)
 
 
+NOISE = {"rng", "seed", "key", "noise", "mask"}
+MODES = {"training", "train", "inference", "deterministic"}
+
+
+def hidden(name, thing):
+    """What a technique would hide in its arguments: noise that has a default, a mode."""
+    for argument in inspect.signature(thing).parameters.values():
+        if argument.name in NOISE and argument.default is not argument.empty:
+            yield f"{name} has a default for its {argument.name}"
+        if argument.name in MODES and inspect.isfunction(thing):
+            yield f"{name} has a mode, {argument.name}"
+
+
+def hidden_in_techniques():
+    names = [name for _, name in public_functions()]
+    return [sentence for name in names for sentence in hidden(name, getattr(minidrop, name))]
+
+
+def test_noise_is_always_given_and_equations_have_no_mode():
+    assert hidden_in_techniques() == []
+
+
+@pytest.mark.parametrize("planted, sentence", [
+    (lambda shape, p, rng=0: None, "has a default for its rng"),
+    (lambda x, p, training=True: None, "has a mode, training"),
+])
+def test_planted_noise_and_a_planted_mode_are_found(monkeypatch, planted, sentence):
+    monkeypatch.setattr(minidrop, "dropout_mask", planted)
+    assert hidden_in_techniques() == [f"dropout_mask {sentence}"]
+
+
 def undocumented(path):
     """Public names without a docstring, but for methods that their base class explains."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -1,0 +1,350 @@
+"""A museum: fourteen ways in which dropout went wrong, as they were found in real libraries.
+
+FAULTS tells where each was and what came of it, and which rule of this house prevents it.  MUTANTS
+put them into minidrop, in the place of the right lines: each looks right to somebody, by a check
+that it passes, and is killed by a test of this suite, as tests/test_faults.py holds.
+"""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+import minidrop as md
+from minidrop import catalog
+from minidrop.check import gradcheck
+from minidrop.ops.fused import masked
+from minidrop.tape import data_of
+from tests import test_adam, test_dropblock, test_dropout, test_house, test_nn, test_ties
+
+GITHUB = "https://github.com"
+X = np.array([[1.0, -2.0], [0.5, 3.0]])
+ALL = np.ones((2, 2), bool)
+dropout, dropout_mask, dropblock_seeds = md.dropout, md.dropout_mask, md.dropblock_seeds
+dropblock_mask, dropblock_rate = md.dropblock_mask, md.dropblock_rate             # the right ones
+
+
+class Fault(NamedTuple):
+    """What a page shows of a fault."""
+
+    number: int
+    where: str
+    link: str
+    story: str                                    # one sentence
+    rule: str                                     # of this house, which prevents it
+
+
+class Mutant(NamedTuple):
+    """A fault in the place of the right lines."""
+
+    number: int
+    plant: Callable                               # plant(patch) puts it there
+    looks: Callable                               # a check that it passes
+    killer: Callable                              # a test that must fail with it, by an assertion
+    words: str                                    # of that assertion
+
+
+def instead(module, **right):
+    """A `plant` that puts functions in the place of the module's, and of those at the top."""
+    def plant(patch):
+        for name, wrong in right.items():
+            patch.setattr(importlib.import_module(f"minidrop.{module}"), name, wrong)
+            if name in vars(md):
+                patch.setattr(md, name, wrong)
+    return plant
+
+
+def adjoint(wrong):
+    """A `plant` for the gradient of masked(x, mask, scale)."""
+    return lambda patch: patch.setattr(masked, "adjoints", (wrong,))
+
+
+def printed(stem, old, new):
+    """A `plant` for the docstring of a file, which the catalog then reads."""
+    read = catalog.docstring
+
+    def docstring(path):
+        text = read(path)
+        assert path.stem != stem or old in text
+        return text.replace(old, new) if path.stem == stem else text
+
+    return lambda patch: patch.setattr(catalog, "docstring", docstring)
+
+
+def of_dropout(name, **given):
+    return partial(getattr(test_dropout, f"test_dropout_{name}"), **given)
+
+
+def of_dropblock(name, **given):
+    return partial(getattr(test_dropblock, f"test_dropblock_{name}"), **given)
+
+
+ON_HOST = {"xp": np, "backend": "numpy"}
+GRADIENT = of_dropout("2_gradient_for_a_given_mask", p=0.5, xp=np)
+WRONG_GRADIENT = "gradient of .*, argument 0 .* the tape says .* differences say"
+BOTH_ENDS = of_dropout("1_is_exact_at_both_ends", **ON_HOST)
+MODES = of_dropout("module_follows_the_mode", **ON_HOST)
+TIES = test_ties.test_every_equation_is_tied_both_ways
+ARGUMENTS = test_house.test_noise_is_always_given_and_equations_have_no_mode
+
+
+# --- the faults as code ---------------------------------------------------------------------------
+
+def backward_without_the_mask(g, y, x, mask, scale):
+    return g * scale
+
+
+def scaled_in_place(x, mask, p):
+    x *= mask / (1 - p)
+    return x
+
+
+def one_mask_for_all_channels(rng, shape, p, block, seeds="valid", shared=False):
+    drawn = dropblock_seeds(rng, shape, p, block, seeds, shared=True)
+    return np.broadcast_to(drawn, (*shape[:2], *drawn.shape[2:]))
+
+
+def pooled_as_if_blocks_were_odd(seeds, block, clipped=False):
+    if clipped:
+        return dropblock_mask(seeds, block, clipped)
+    (n, channels, rows, columns), half = seeds.shape, block // 2
+    height, width = rows + block - 1, columns + block - 1
+    padded = np.zeros((n, channels, height + 2 * half, width + 2 * half), bool)
+    padded[:, :, 2 * half:2 * half + rows, 2 * half:2 * half + columns] = seeds
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (block, block), axis=(2, 3))
+    return ~windows.any((-1, -2))[:, :, :height, :width]      # an even block gives a row too many
+
+
+def valid_region_of_w_by_h(seeds, block, clipped=False):
+    if clipped:
+        return dropblock_mask(seeds, block, clipped)
+    n, channels, rows, columns = seeds.shape
+    height, width = rows + block - 1, columns + block - 1
+    valid = np.zeros((width, height), bool)
+    valid[:columns, :rows] = True
+    starts = np.zeros((n, channels, height, width), bool)
+    starts[:, :, valid.reshape(height, width)] = seeds.reshape(n, channels, -1)
+    return dropblock_mask(starts, block)[:, :, :height, :width]
+
+
+def rate_without_the_border(p, block, height, width):
+    return p / block**2
+
+
+KEY = md.Stream(0).state
+
+
+def a_key_made_once(rng, shape, p, key=KEY):
+    stream = md.Stream(0)
+    stream.state = key
+    return dropout_mask(stream, shape, p)
+
+
+def from_the_global_stream(rng, shape, p):
+    return np.random.random(shape) < 1 - p        # noqa: NPY002
+
+
+def kept_above_p(rng, q, shape):
+    return md.uniform(rng, shape) > 1 - q
+
+
+def mask_from_output_and_input(g, y, x, mask, scale):
+    x, y = data_of(x), data_of(y)
+    with np.errstate(invalid="ignore"):
+        return g * np.where(x == 0, 1, y / x)
+
+
+def mask_drawn_again(g, y, x, mask, scale):
+    again = dropout_mask(md.Stream(0, "backward"), x.shape, 1 - 1 / scale)
+    return masked(g, again, scale)
+
+
+def drawn_at_every_call(patch):
+    stream = md.Stream(0)
+    instead("units.dropout", dropout=lambda x, mask, p: dropout(
+        x, dropout_mask(stream, x.shape, p), p))(patch)
+
+
+def kept_with_p(rng, shape, p):
+    return dropout_mask(rng, shape, 1 - p)
+
+
+def dropout_that_trains_by_default(x, mask, p, training=True):
+    return dropout(x, mask, p) if training else x
+
+
+def forward_of_a_function(patch):
+    def forward(layer, x):
+        mask = dropout_mask(layer.rng, x.shape, layer.p)
+        return dropout_that_trains_by_default(x, mask, layer.p)    # nobody passes the mode on
+
+    patch.setattr(md.Dropout, "forward", forward)
+
+
+def scaled_to_keep_the_square(x, mask, p):
+    return x * mask / (1 - p)**0.5
+
+
+def scaled_in_evaluation_too(patch):
+    patch.setattr(md.Dropout, "expect", lambda layer, x: x * (1 - layer.p))
+
+
+SCALED_LATER = r"""A docstring, in words: train without a scale, and shrink the weights later
+$$ y_i = q \, x_i \tag{dropout.8} $$
+
+Without noise  Inverted"""
+
+
+# --- what looked right ----------------------------------------------------------------------------
+
+def drops_half():
+    assert abs(md.dropout_mask(3, 10_000, 0.5).mean() - 0.5) < 0.03            # 6 standard errors
+
+
+def a_layer_drops_half():
+    kept = md.Dropout(0.5).init(3)(np.ones(10_000)) > 0
+    assert abs(kept.mean() - 0.5) < 0.03
+
+
+def right_at_rate_0():
+    gradcheck(lambda t: md.dropout(t, ALL, 0.0), X)
+
+
+def seeds_come_at_the_asked_rate():
+    seeds = md.dropblock_seeds(0, (500, 4, 9, 9), 0.5, 3)
+    assert abs(seeds.mean() - dropblock_rate(0.5, 3, 9, 9)) < 0.02
+
+
+def right_for(block, rows, columns):
+    seeds = np.random.default_rng(0).random((5, 3, rows, columns)) < 0.1
+    assert (md.dropblock_mask(seeds, block) == dropblock_mask(seeds, block)).all()
+
+
+def right_for_one_pixel():
+    assert md.dropblock_rate(0.3, 1, 5, 7) == 0.3
+
+
+def right_on_average():
+    total = sum(md.dropout(X, ALL, 0.5) for _ in range(4000)) / 4000
+    assert np.abs(total - X).max() < 6 * 3 / 4000**0.5
+
+
+def keeps_the_square():
+    masks = md.check.all_masks(4).reshape(-1, 2, 2)
+    np.testing.assert_allclose(np.mean([md.dropout(X, m, 0.5)**2 for m in masks], axis=0), X**2)
+
+
+FAULTS = (
+    Fault(1, "numpy-ml, wrappers.Dropout", f"{GITHUB}/ddbourgin/numpy-ml/issues/94",
+          "The mask is stored and the backward pass never multiplies by it, and the forward pass "
+          "overwrites its input; its tests only ever set the rate to 0.",
+          "A gradient is derived from the equation and checked for a given mask."),
+    Fault(2, "timm, drop_block_2d; miguelvr/dropblock",
+          f"{GITHUB}/miguelvr/dropblock/issues/24",
+          "All channels share a mask unless told otherwise, which the docstring gives to the "
+          "paper, whose Algorithm 1 has a mask for each channel that tended to work better.",
+          "A difference to the paper is a sentence with a test."),
+    Fault(3, "timm, drop_block_2d", f"{GITHUB}/huggingface/pytorch-image-models/pull/2569",
+          "Blocks of even sides did not fit their map for four years (issue 1046), and a grid made "
+          "as W by H was read as H by W, so that blocks began outside the region where they fit.",
+          "A seed is its block's first corner, one formula for all sides, held against loops."),
+    Fault(4, "miguelvr/dropblock", f"{GITHUB}/miguelvr/dropblock/issues/24",
+          "The rate of the seeds is p / b^2, without the paper's correction for the border.",
+          "The rate is an equation of its own, with numbers worked out by hand."),
+    Fault(5, "axon; the JAX tab of Dive into Deep Learning", f"{GITHUB}/elixir-nx/axon/issues/423",
+          "A key that is made once, when a layer is built or as the default of an argument, gives "
+          "every step of training the same mask.",
+          "Noise is always given: no rng has a default."),
+    Fault(6, "TinyTorch, Dropout", f"{GITHUB}/harvard-edge/cs249r_book/pull/1869",
+          "The docstring described scaling at test time above code that scales while training, and "
+          "the masks came from a global stream beside the seeded one.",
+          "A stated equation is computed or tested; only a Stream draws."),
+    Fault(7, "labml, the annotated Adam",
+          f"{GITHUB}/labmlai/annotated_deep_learning_paper_implementations",
+          "The page prints Adam's step without the square root, above code that takes it.",
+          "The printed step is read as arithmetic and compared with the step taken."),
+    Fault(8, "DeZero; Dive into Deep Learning",
+          f"{GITHUB}/oreilly-japan/deep-learning-from-scratch-3",
+          "A unit is kept where u > p, so a draw of exactly 0, which is one of 2^24 in float32, "
+          "drops it at a rate of 0.",
+          "One Bernoulli for all, bits < q 2^32, exact at 0 and 1."),
+    Fault(9, "Kaldi, DropoutComponent", f"{GITHUB}/kaldi-asr/kaldi/issues/3890",
+          "The backward pass takes the mask from output / input, and where the input is 0 it lets "
+          "the gradient of a dropped unit pass.",
+          "The mask is an argument, kept by the tape."),
+    Fault(10, "Mamba, the Triton layer norm", f"{GITHUB}/state-spaces/mamba/pull/1023",
+          "The backward kernel draws the mask again from the seed, and is right only as long as "
+          "two kernels, compiled apart, draw the same bits.",
+          "The mask is an argument, kept by the tape."),
+    Fault(11, "Torch's tutorials; PyTorch's decomposition", f"{GITHUB}/pytorch/pytorch/pull/77933",
+          "A gradient check failed since each call drew anew (torch/tutorials, issue 25), tests of "
+          "dropout were switched off since noise was hard to test, and a version that was not the "
+          "identity at a rate of 0 got through.",
+          "Noise is an argument, so every test has its mask."),
+    Fault(12, "PyTorch, F.dropout", f"{GITHUB}/pytorch/pytorch/issues/26338",
+          "The functional form drops after model.eval(), as its argument `training` is True unless "
+          "the caller hands the mode on; still asked about after seven years.",
+          "An equation has no mode; only modules do."),
+    Fault(13, "Deep Learning Specialization, week 1", "https://community.deeplearning.ai/t/"
+          "dropout-regularization-programming-exercise-issue/86951",
+          "The grader compares with the numbers of one seeded run, so the mirrored inequality, "
+          "which is just as right, is refused.",
+          "Equations are tested with given masks, samplers by their law."),
+    Fault(14, "fastai, course-v3", f"{GITHUB}/fastai/course-v3/pull/376",
+          "A reader corrects the scale to 1 / sqrt(q), which keeps the mean square in place of the "
+          "mean, and takes it back; others ask whether evaluation scales once more.",
+          "Mean and variance are printed, and tested over all masks."),
+)
+
+
+ADAM_BY_HAND = test_adam.test_adam_1_and_2_and_3_and_4_step_as_by_hand
+EVEN_BLOCK = of_dropblock("5_is_the_sum_over_all_seeds", height=4, width=4, block=2, p=0.1)
+WIDER_THAN_HIGH = of_dropblock("5_is_the_sum_over_all_seeds", height=3, width=5, block=2, p=0.1)
+NOT_CLOSE, NOT_EQUAL = "Not equal to tolerance", "Arrays are not equal"
+
+MUTANTS = (
+    Mutant(1, adjoint(backward_without_the_mask), right_at_rate_0, GRADIENT, WRONG_GRADIENT),
+    Mutant(1, instead("units.dropout", dropout=scaled_in_place), of_dropout("2_by_hand", xp=np),
+           of_dropout("2_leaves_its_input_alone", xp=np), NOT_EQUAL),
+    Mutant(2, instead("units.dropblock", dropblock_seeds=one_mask_for_all_channels),
+           seeds_come_at_the_asked_rate,
+           of_dropblock("2_samples_every_place_of_every_map_by_itself", seeds="valid"),
+           "draws, where .* were due"),
+    Mutant(3, instead("units.dropblock", dropblock_mask=pooled_as_if_blocks_were_odd),
+           partial(right_for, 3, 5, 7), EVEN_BLOCK, NOT_CLOSE),
+    Mutant(3, instead("units.dropblock", dropblock_mask=valid_region_of_w_by_h),
+           partial(right_for, 2, 5, 5), WIDER_THAN_HIGH, NOT_CLOSE),
+    Mutant(4, instead("units.dropblock", dropblock_rate=rate_without_the_border),
+           right_for_one_pixel, of_dropblock("1_by_hand"), "0.0111.* == 0.0308"),
+    Mutant(5, instead("units.dropout", dropout_mask=a_key_made_once), drops_half,
+           of_dropout("1_draws_anew_at_every_call"), "1.0.* < 1"),
+    Mutant(5, instead("units.dropout", dropout_mask=a_key_made_once), drops_half,
+           ARGUMENTS, "dropout_mask has a default for its key"),
+    Mutant(6, instead("units.dropout", dropout_mask=from_the_global_stream), drops_half,
+           of_dropout("module_repeats_its_masks_after_init", **ON_HOST), NOT_EQUAL),
+    Mutant(6, printed("dropout", "Without noise  Inverted", SCALED_LATER), MODES,
+           TIES, r"\(dropout.8\) is neither computed nor shown"),
+    Mutant(7, printed("adam", r"\sqrt{\hat v}", r"\hat v"),
+           partial(ADAM_BY_HAND, md.optim.Adam, 0.0, 1e-8, (0.9, 0.999), np),
+           partial(test_adam.test_adam_4_is_printed_as_it_is_computed, xp=np), NOT_CLOSE),
+    Mutant(8, instead("units.dropout", bernoulli=kept_above_p), BOTH_ENDS,
+           of_dropout("1_is_exact_at_both_ends_for_the_rarest_draws_too", bits=0), "np.False_"),
+    Mutant(9, adjoint(mask_from_output_and_input), GRADIENT,
+           of_dropout("2_has_the_gradient_of_its_mask_where_the_input_is_0_too", xp=np), NOT_EQUAL),
+    Mutant(10, adjoint(mask_drawn_again), right_at_rate_0, GRADIENT, WRONG_GRADIENT),
+    Mutant(11, drawn_at_every_call, right_on_average, GRADIENT, "noise drawn anew at every call"),
+    Mutant(11, instead("units.dropout", dropout_mask=kept_with_p), drops_half,
+           BOTH_ENDS, "np.False_"),
+    Mutant(12, forward_of_a_function, a_layer_drops_half, partial(
+        test_nn.test_evaluation_never_draws_and_training_does, build=lambda: md.Dropout(0.5),
+        **ON_HOST), "drawn where no noise is allowed"),
+    Mutant(12, instead("units.dropout", dropout=dropout_that_trains_by_default),
+           of_dropout("2_by_hand", xp=np), ARGUMENTS, "dropout has a mode, training"),
+    Mutant(14, instead("units.dropout", dropout=scaled_to_keep_the_square), keeps_the_square,
+           of_dropout("3_mean_and_variance_over_all_masks", xp=np, p=0.5), NOT_CLOSE),
+    Mutant(14, scaled_in_evaluation_too, of_dropout("2_by_hand", xp=np),
+           of_dropout("module_has_both_scalings", xp=np, scaling="inverted", noisy=[2, 0, 6, 8],
+                      calm=[1, 2, 3, 4]), NOT_EQUAL),
+)
