@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minidrop as md
-from minidrop import Forbid, Noise, models, nn
+from minidrop import Forbid, Noise, graph, models, nn
 from minidrop.xp import host
 
 resnet_file = importlib.import_module("minidrop.models.resnet")    # its name is the function's too
@@ -181,17 +181,19 @@ def test_stochastic_depth_with_a_rate_for_each_block_changes_no_weight():
 def test_drop_paths_gives_every_block_its_rate_and_changes_no_weight(rule):
     plain, net = models.resnet20(), models.drop_paths(models.resnet20(), 0.5, rule=rule)
     layers = [m for _, m in net.init(3).named_modules() if isinstance(m, md.StochasticDepth)]
-    due = [1 - md.survival(k, 9, 0.5, rule) for k in range(1, 10)]
-    assert [m.p for m in layers] == due
+    rates = [1 - md.survival(k, 9, 0.5, rule) for k in range(1, 10)]
+    assert [m.p for m in layers] == rates
     for path, array in plain.init(3).state_dict().items():
         np.testing.assert_array_equal(array, net.state_dict()[path])
     assert models.places(net) == models.places(plain)
     by_hand = models.place(models.resnet20(), "*.sum", lambda old, k: md.StochasticDepth(
-        old.branch, due[k - 1], old.skip)).init(3)
+        old.branch, rates[k - 1], old.skip)).init(3)
     x = images((3, 8, 8))
     np.testing.assert_array_equal(net(x).data, by_hand(x).data)
+    nodes, due = (graph.trace(one, (3, 8, 8)) for one in (net, plain))
+    assert [node[::5] for node in nodes] == [node[::5] for node in due]       # path and inputs
     assert [m.noise for m in layers] == [md.path_gate(md.Stream(3, path), 2, p) for path, p in zip(
-        [path for path, use in models.places(net).items() if use == "stochastic depth"], due,
+        [path for path, use in models.places(net).items() if use == "stochastic depth"], rates,
         strict=True)]
 
 

@@ -205,10 +205,12 @@ class StochasticDepth(Noise):
         if gate is False:
             self.branch.skipped = True
             return self._kind(self.skip(x))
-        return stochastic_depth(self.skip(x), self.branch(x), gate, self.p, self.scaling)
+        branch = self.branch(x)                   # first, as in a plain sum
+        return stochastic_depth(self.skip(x), branch, gate, self.p, self.scaling)
 
     def expect(self, x):
-        return stochastic_depth_expect(self.skip(x), self.branch(x), self.p, self.scaling)
+        branch = self.branch(x)
+        return stochastic_depth_expect(self.skip(x), branch, self.p, self.scaling)
 
     def _kind(self, y):
         """`y` as an open gate would give it: a Tensor, where anything here is trained."""
