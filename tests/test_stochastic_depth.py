@@ -69,7 +69,7 @@ def bits_of(net, *more):
 
 # --- (stochastic_depth.1) to (stochastic_depth.3): how survival falls ----------------------------
 
-def test_stochastic_depth_1_2_and_3_are_three_lists():
+def test_stochastic_depth_1_and_2_and_3_are_three_lists():
     due = {"paper": [.875, .75, .625, .5], "linspace": [1, 5 / 6, 4 / 6, .5],
            "efficientnet": [1, .875, .75, .625]}
     for rule, rates in due.items():
@@ -81,7 +81,7 @@ def test_stochastic_depth_1_2_and_3_are_three_lists():
 
 @PROPERTY
 @given(blocks=st.integers(1, 60), q_last=st.floats(0, 1), rule=st.sampled_from(RULES))
-def test_stochastic_depth_1_2_and_3_are_lines_between_two_known_ends(blocks, q_last, rule):
+def test_stochastic_depth_1_and_2_and_3_are_lines_between_two_known_ends(blocks, q_last, rule):
     rates = [md.survival(block, blocks, q_last, rule) for block in range(1, blocks + 1)]
     first = {"paper": 1 - (1 - q_last) / blocks}.get(rule, 1.0)
     last = {"efficientnet": 1 - (1 - q_last) * (blocks - 1) / blocks}.get(rule, q_last)
@@ -157,7 +157,7 @@ def test_stochastic_depth_4_gates_are_independent_and_may_all_be_closed(p):
 
 @pytest.mark.parametrize("scaling, weight, calm", [("paper", 1, 0.8), ("inverted", 1.25, 1),
                                                    ("none", 1, 1)])
-def test_stochastic_depth_5_6_and_7_by_hand(xp, scaling, weight, calm):
+def test_stochastic_depth_5_and_6_and_7_by_hand(xp, scaling, weight, calm):
     """Keep 0.8, one open row and one closed: s_0 + 1.25 r_0 and s_1, and s + 0.8 r."""
     skip, branch = xp.asarray(SKIP), xp.asarray(BRANCH)
     y = md.stochastic_depth(skip, branch, gates(xp, 1, 0), 0.2, scaling)

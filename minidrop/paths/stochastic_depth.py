@@ -14,7 +14,7 @@ Symbols  $l$ block, from 1 to $L$; $p_l$ drop probability, $q_l = 1 - p_l$ survi
 
 Huang 2016, in words: survival falls linearly, and the input counts as block 0 (rule "paper")
 $$ q_l = 1 - \frac{l}{L} (1 - q_L)                                    \tag{stochastic_depth.1} $$
-timm's DropPath, torchvision's ConvNeXt and Swin: the first block always lives (rule "linspace")
+timm's rates, torchvision's ConvNeXt and Swin: the first block always lives (rule "linspace")
 $$ q_l = 1 - \frac{l-1}{L-1} (1 - q_L)                                \tag{stochastic_depth.2} $$
 EfficientNet in timm and torchvision: and no block reaches q_L (rule "efficientnet")
 $$ q_l = 1 - \frac{l-1}{L} (1 - q_L)                                  \tag{stochastic_depth.3} $$
@@ -51,7 +51,7 @@ Differs
 - From timm, whose DropPath has a gate for each example, divides by q and starts the rates at 0:
   these are `mode="row"`, `scaling="inverted"` and the rule "linspace".  With a last rate of 0.5,
   four blocks live with .875, .75, .625, .5 here, with 1, .833, .667, .5 there and with 1, .875,
-  .75, .625 in EfficientNet.  [test_stochastic_depth_1_2_and_3_are_three_lists,
+  .75, .625 in EfficientNet.  [test_stochastic_depth_1_and_2_and_3_are_three_lists,
   test_rows_under_the_gates_of_timm, test_the_rule_linspace_has_the_rates_of_timm,
   test_the_rule_efficientnet_has_the_rates_of_torchvisions_efficientnet]
 - From timm's `scale_by_keep=False`, which NFNet trains with and which is not the paper's scheme:
