@@ -32,9 +32,9 @@ Without noise  By `inference`: "gaussian" is (dropconnect.6), "mean" $r = a(\mu)
 (dropconnect.7) for Z masks.  The first and the last draw in evaluation too.
 
 Memory  A mask takes one byte a connection.  Masked weights, four bytes each, exist for so many
-examples at a time as a core's cache holds (on a GPU 64 MB of them), in the forward pass and anew in
-the backward pass, and never for all (N, out, in).  A bit a connection would be an eighth, but no
-array that can be looked at, replayed or transposed.
+examples at a time as a core's cache holds (on a GPU 64 MB of them), or for one, in the forward pass
+and anew in the backward pass, never for all (N, out, in).  A bit a connection would be an eighth,
+but no array that can be looked at, replayed or transposed.
 [test_dropconnect_2_and_4_hold_no_float_for_each_connection]
 
 Differs
