@@ -9,7 +9,8 @@ import pytest
 from minidrop import lesson
 
 WRITTEN = lesson.written()
-FIRST = ("tape", "adjoints", "checks", "mlp", "overfitting", "dropout", "convolution")
+FIRST = ("tape", "adjoints", "checks", "mlp", "overfitting", "dropout", "ensembles",
+         "convolution")
 
 
 def source(name):
