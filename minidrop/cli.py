@@ -116,10 +116,11 @@ def _contents(techniques, models):
                                                                     technique.summary))
     groups["models"] = [(model, (build.__doc__ or "").splitlines()[0])
                         for model, build in models.items()]
+    wide = max(len(entry) for entries in groups.values() for entry, _ in entries)
     for heading, entries in groups.items():
         click.secho(heading, bold=True)
         for entry, summary in entries:
-            click.echo(f"  {entry:14s}{summary}")
+            click.echo(f"  {entry:{wide}s}  {summary}")
 
 
 def _show_technique(out, technique):
