@@ -159,7 +159,8 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
 
 @pytest.mark.reference
 def test_torchvisions_pad_and_crop_is_the_same_for_one_image():
-    torch = pytest.importorskip("torch")
+    import torch
+
     for u, v in OFFSETS:
         padded = torch.nn.functional.pad(torch.from_numpy(X), [PADDING] * 4)
         offsets = np.array([[u, v]] * 2)

@@ -49,7 +49,8 @@ Differs
   mask that keeps all changes no bit.  [test_dropblock_4_at_p_0_is_the_identity,
   test_torchvision_adds_a_little_to_the_sum_of_the_mask]
 - From torchvision and timm: no `inplace`, since the input is needed elsewhere and a saved copy is
-  not worth a silent change of the caller's array.  [test_dropblock_4_leaves_its_input_alone]
+  not worth a silent change of the caller's array.  [test_dropblock_4_leaves_its_input_alone,
+  test_every_layer_with_inplace_has_one_without_that_says_why]
 - From timm 1.0.31 (and its default before), which draws seeds on the whole map at the rate of those
   that fit: for $p = 0.1$ and $b = 7$ it drops 0.930 of 7 x 7 pixels, 0.209 of 14 x 14 and 0.133 of
   28 x 28, see (dropblock.6); `seeds="all"` does the same, and says so.

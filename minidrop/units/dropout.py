@@ -43,7 +43,8 @@ Differs
   bits < q 2^32, so p = 0 keeps every unit and p = 1 drops every unit.
   [test_dropout_1_is_exact_at_both_ends]
 - From PyTorch: no `inplace`, since the input is needed elsewhere and a saved copy is not worth a
-  silent change of the caller's array.  [test_dropout_2_leaves_its_input_alone]
+  silent change of the caller's array.  [test_dropout_2_leaves_its_input_alone,
+  test_every_layer_with_inplace_has_one_without_that_says_why]
 - From PyTorch's `F.dropout`, which is active unless told otherwise: the functions here have no
   mode, and the module follows `train()` and `eval()`.  [test_dropout_module_follows_the_mode]
 """

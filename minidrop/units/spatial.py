@@ -30,7 +30,8 @@ Differs
   test_a_matrix_passes_torchs_dropout2d_and_is_refused_here]
 - From Keras, whose channels lie last by default: they are axis 1 here, in any memory order.
   [test_spatial_2_is_the_same_in_every_memory_order]
-- From PyTorch: no `inplace`, as for `dropout`.  [test_spatial_2_leaves_its_input_alone]
+- From PyTorch: no `inplace`, as for `dropout`.  [test_spatial_2_leaves_its_input_alone,
+  test_every_layer_with_inplace_has_one_without_that_says_why]
 - From Keras and Flax, which select: the product is taken, so a dropped inf or nan gives nan.
   [test_spatial_2_a_dropped_infinity_is_nan, test_keras_selects_so_that_a_dropped_infinity_is_0]
 """
