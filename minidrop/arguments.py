@@ -71,6 +71,13 @@ def option(value, name, allowed):
     return value
 
 
+def flag(value, name):
+    """`value` itself, if it is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {describe(value)}")
+    return value
+
+
 def floating(x, name="x"):
     """`x` itself, if it is an array or Tensor of a floating dtype."""
     dtype: Any = x.dtype if hasattr(type(x), "dtype") else None
@@ -174,6 +181,7 @@ def share_rows(y, n):
 
 def keep_mask(mask, shape, name="mask"):
     """A boolean array that broadcasts to `shape` (and not beyond); 0/1 numbers are converted."""
+    mask = mask.data if hasattr(mask, "requires_grad") else mask
     if not hasattr(getattr(mask, "dtype", None), "kind"):
         raise TypeError(f"{name} must be a boolean array (True keeps), got {describe(mask)}")
     if mask.dtype.kind != "b":

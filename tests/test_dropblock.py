@@ -419,6 +419,24 @@ def test_dropblock_takes_its_places_in_a_network_and_a_schedule(xp, backend, net
 
 # --- bad input ------------------------------------------------------------------------------------
 
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int64"])
+def test_a_block_may_be_a_whole_number_of_any_kind(xp, kind):
+    block = np.dtype(kind).type(3)
+    seeds = md.dropblock_seeds(3, (1, 1, 300, 300), 0.1, block)
+    assert_array_equal(seeds, md.dropblock_seeds(3, (1, 1, 300, 300), 0.1, 3))
+    seeds = xp.asarray(seeds)
+    assert_array_equal(host(md.dropblock_mask(seeds, block)), host(md.dropblock_mask(seeds, 3)))
+    assert_array_equal(md.dropblock_drop_map(0.1, block, 300, 9),
+                       md.dropblock_drop_map(0.1, 3, 300, 9))
+
+
+def test_the_mask_may_be_a_tensor(xp):
+    x, mask = xp.ones((1, 1, 2, 2)), xp.asarray(np.array([[[[True, False], [True, True]]]]))
+    for norm in ("batch", "sample", "none"):
+        assert_array_equal(host(md.dropblock(x, md.Tensor(mask), norm)),
+                           host(md.dropblock(x, mask, norm)))
+
+
 def test_a_block_larger_than_the_map_is_refused(xp, network):
     with pytest.raises(ValueError, match="block must be at most 2 to fit into a map of 2 x 2, go"):
         network(np.ones((1, 3, 8, 8), "float32"))
@@ -455,6 +473,12 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
             (ValueError, "norm must be one of", lambda: md.DropBlock(0.1, 2, norm="layer")),
             (ValueError, "seeds must be one of", lambda: md.DropBlock(0.1, 2, seeds="timm")),
             (TypeError, "block must be a whole number", lambda: md.DropBlock(0.1, (2, 2))),
+            (TypeError, "shared must be True or False, got str 'sample'",
+             lambda: md.DropBlock(0.1, 3, "valid", "sample")),
+            (TypeError, "shared must be", lambda: md.dropblock_seeds(0, x.shape, 0.1, 2, shared=1)),
+            (TypeError, "clipped must be", lambda: md.dropblock_mask(mask, 2, clipped="all")),
+            (ValueError, r"x must be images", lambda: md.dropblock(x[:, :, :0], mask[:, :, :0])),
+            (ValueError, "shape must be", lambda: md.dropblock_seeds(0, (1, 1, 0, 3), 0.1, 1)),
             (ValueError, r"shape must be \(N, C, H, W\), H and W .* got \(3, 4, 4\)",
              lambda: md.DropBlock(0.1, 2).init(0)(x[0])),
             (TypeError, "seeds must be a boolean array", lambda: md.dropblock_mask(x, 2)),

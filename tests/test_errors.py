@@ -53,6 +53,7 @@ NEGATIVE = st.floats(max_value=0.0, exclude_max=True)
 NO_SIZE = NO_NUMBER | NEGATIVE | values(math.nan, -1)
 NO_RATE = NO_SIZE | st.floats(min_value=1.0, exclude_min=True) | values(2)
 NO_MEAN = NO_NUMBER | values(math.nan, math.inf)
+NO_FLAG = THINGS | values(0, 1, "True", np.ones(2))
 NO_COUNT = THINGS | values(1.5, 2.0, math.nan, True, [1], np.ones(2)) | st.integers(max_value=0)
 NO_SHAPE = THINGS | values(-1, 1.5, (2, -1), (2, 1.0), ("a",), np.ones(2), math.nan)
 NO_RNG = THINGS | values(0.5, math.nan, [1], np.ones(2), np.random.default_rng(0), X)
@@ -98,7 +99,7 @@ WRONG = {
     "GaussianDropout": ({"p": 0.5}, {"p": NO_RATE | values(1, 1.0)}),
     "DropBlock": ({"p": 0.1, "block": 3},
                   {"p": NO_RATE, "block": NO_COUNT | values((3, 3)), "seeds": NO_REGION,
-                   "shared": FREE, "norm": THINGS | values("Batch", "")}),
+                   "shared": NO_FLAG, "norm": THINGS | values("Batch", "")}),
     "SpatialDropout": ({"p": 0.5}, {"p": NO_RATE}),
     "GroupNorm": ({"groups": 2, "channels": 4},
                   {"groups": NO_COUNT | values(3, 8), "channels": NO_COUNT | values(3),
@@ -189,18 +190,18 @@ WRONG = {
     "dropblock_mask": ({"seeds": IMAGES > 0, "block": 2},
                        {"seeds": NO_FLOATS.filter(lambda s: not isinstance(s, np.ndarray))
                         | values(X > 0, IMAGES, LABELS, IMAGES[..., :0] > 0),
-                        "block": NO_COUNT, "clipped": FREE}),
+                        "block": NO_COUNT, "clipped": NO_FLAG}),
     "dropblock_rate": ({"p": 0.1, "block": 2, "height": 3, "width": 4},
                        {"p": NO_RATE, "block": NO_COUNT | values(4), "height": NO_COUNT,
                         "width": NO_COUNT}),
-    "dropblock_seeds": ({"rng": 0, "shape": (2, 3, 4, 5), "p": 0.1, "block": 2},
+    "dropblock_seeds": ({"rng": 0, "shape": (2, 3, 4, 5), "p": 0.1, "block": 2, "seeds": "all"},
                         {"rng": NO_RNG, "shape": NO_SHAPE | values(3, (2, 3, 4)), "p": NO_RATE,
-                         "block": NO_COUNT | values(5), "seeds": NO_REGION, "shared": FREE}),
+                         "block": NO_COUNT | values(5), "seeds": NO_REGION, "shared": NO_FLAG}),
     "DropConnect": ({"n_in": 3, "n_out": 2, "p": 0.5},
                     {"n_in": NO_COUNT, "n_out": NO_COUNT, "p": NO_RATE, "samples": NO_COUNT,
                      "inference": THINGS | values("Gaussian", ""),
                      "activation": values("relu", 3.0, X, lambda: 0), "bias": FREE,
-                     "per": THINGS | values("row", ""), "drop_bias": FREE}),
+                     "per": THINGS | values("row", ""), "drop_bias": NO_FLAG}),
     "dropconnect": ({"x": X, "w": X, "b": X[:, 0], "mask": np.ones((4, 4, 3), bool)},
                     {"x": NO_FLOATS | values(X[0], X[:, :2]), "w": NO_FLOATS | values(X[0]),
                      "b": values("b", 1.0, X, X[0]),
@@ -214,7 +215,7 @@ WRONG = {
     "dropconnect_moments": ({"x": X, "w": X, "b": X[:, 0], "p": 0.5},
                             {"x": NO_FLOATS | values(X[0], X[:, :2]), "p": NO_RATE,
                              "w": NO_FLOATS | values(X[0]), "b": values("b", 1.0, X, X[0]),
-                             "drop_bias": FREE}),
+                             "drop_bias": NO_FLAG}),
     "dropout": ({"x": X, "mask": MASK, "p": 0.5}, {"x": NO_FLOATS, "mask": NO_MASK, "p": NO_RATE}),
     "dropout_mask": ({"rng": 0, "shape": 3, "p": 0.5},
                      {"rng": NO_RNG, "shape": NO_SHAPE, "p": NO_RATE}),
@@ -282,7 +283,8 @@ WRONG = {
                 "weight": THINGS | values(1.0, X[0], X[:, :2], X[None], X.tolist()),
                 "bias": values("b", 1.0, X, X[0], X[:1, 0], X[:, 0].tolist())}),
     "linear_ramp": ({"start": 0, "end": 1, "total": 5},
-                    {"start": NO_SIZE, "end": NO_SIZE, "total": NO_COUNT,
+                    {"start": NO_NUMBER | values(math.nan), "end": NO_NUMBER | values(math.inf),
+                     "total": NO_COUNT,
                      "steps": values("three", 1.5, 0, -1, 6, math.nan)}),
     "log_softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
     "max_pool2d": ({"x": IMAGES, "size": 2}, POOLS),

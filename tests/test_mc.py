@@ -153,17 +153,20 @@ def test_mc_8_by_hand_and_as_in_gals_code():
     assert_allclose(md.mc_precision(p, length, n, decay), tau, rtol=1e-12)
 
 
+@pytest.mark.parametrize("outputs", [1, 2, 5])
 @pytest.mark.parametrize("length, tau", [(1.0, 1.0), (0.5, 3.0), (2.0, 0.1)])
-def test_mc_8_without_dropout_is_bayesian_linear_regression(length, tau):
+def test_mc_8_without_dropout_is_bayesian_linear_regression(length, tau, outputs):
     # The posterior mean under weights N(0, 1 / length^2) and data of precision tau is where the
     # gradient of the loss vanishes, if decay and tau belong together.
     rng = np.random.default_rng(1)
-    x, t, n = rng.normal(size=(20, 3)), rng.normal(size=20), 20
+    x, t, n = rng.normal(size=(20, 3)), rng.normal(size=(20, outputs)), 20
     mean = np.linalg.solve(tau * x.T @ x + length**2 * np.eye(3), tau * x.T @ t)
     decay = md.mc_precision(0.0, length, n, 1.0) / tau            # tau is inverse to decay
     w = md.Tensor(mean, requires_grad=True)
     error = md.mse_loss(x @ w, t)
-    for loss in (0.5 * error + decay * (w * w).sum(), error + 4 * decay * md.l2([w])):
+    half_squares = 0.5 * outputs * error          # mse_loss is a mean over the outputs too
+    for loss in (half_squares + decay * (w * w).sum(),
+                 error + 4 * decay / outputs * md.l2([w])):
         assert_allclose(md.grad(loss, w), 0, atol=1e-12)
 
 
@@ -253,6 +256,25 @@ def test_modes_and_recording_are_as_before_whatever_happens(xp, backend, predict
     assert net(xp.asarray(X)).requires_grad
 
 
+def test_a_branch_that_a_pass_left_out_is_not_excused_from_training(xp, backend):
+    net = nn.Sequential(md.StochasticDepth(nn.Linear(2, 2), 1.0), nn.Linear(2, 3)).init(0)
+    md.mc_predict(net.to(backend), xp.ones((4, 2), "float32"), 3)
+    assert not net[0].branch.skipped
+    net.train()(xp.ones((4, 2), "float32"))
+    assert net[0].branch.skipped
+
+
+@pytest.mark.parametrize("predict", [md.mc_predict, md.mc_moments])
+def test_many_passes_in_float16_are_added_in_float32(xp, backend, predict):
+    net, x = network(backend).astype("float16"), xp.asarray(X)
+    masks = np.random.default_rng(1).random((600, 3, 3)) < 0.5
+    found = predict(replayed(net, xp, masks), x.astype("float16"), len(masks))
+    due = predict(replayed(net.astype("float64"), xp, masks), x, len(masks))
+    for part, right in zip(found, due, strict=True):
+        assert part.dtype == "float32"
+        assert_allclose(host(part), host(right), rtol=5e-3, atol=2e-3)
+
+
 def test_memory_does_not_grow_with_the_passes():
     layer, x = md.Dropout(0.5).init(0), np.ones((1000, 10), "float32")
     for predict in (md.mc_predict, md.mc_moments):
@@ -332,14 +354,34 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp, backend):
              lambda: md.mc_predict(layer, x[..., None], 2)),
             (ValueError, r"model must give logits \(2, K\)",
              lambda: md.mc_predict(nn.Sequential(layer, Flat()), x, 2)),
+            (ValueError, r"model must give logits \(2, K\), K at least 1",
+             lambda: md.mc_predict(nn.Sequential(layer, Returns(lambda x: x[:, :0])), x, 2)),
+            (TypeError, "the model's output must be a NumPy or CuPy array or a Tensor, got tuple",
+             lambda: md.mc_moments(nn.Sequential(layer, Returns(lambda x: (x, x))), x, 2)),
+            (TypeError, "the model's output must hold floats, got int64",
+             lambda: md.mc_predict(nn.Sequential(layer, Returns(lambda x: x.astype(int))), x, 2)),
             (ValueError, "x must hold at least one", lambda: md.mc_predict(layer, x[:0], 2)),
+            (ValueError, "x must hold at least one", lambda: md.mc_predict(layer, x[0, 0], 2)),
             (ValueError, "tau must be above 0, got 0", lambda: md.mc_moments(layer, x, 2, tau=0)),
+            (ValueError, "tau must be finite", lambda: md.mc_moments(layer, x, 2, tau=np.inf)),
             (ValueError, "passes must be a whole number", lambda: md.mc_moments(layer, x, 0)),
+            (ValueError, "passes must be a whole number", lambda: md.mc_predict(layer, x, 0)),
             (ValueError, "decay must be above 0", lambda: md.mc_precision(0.5, 1.0, 10, 0.0)),
+            (ValueError, "n must be a whole number", lambda: md.mc_precision(0.5, 1.0, 0, 0.1)),
+            (ValueError, "length must be finite", lambda: md.mc_precision(0.5, 1e200, 10, 0.1)),
+            (ValueError, "p is a probability", lambda: md.mc_precision(1.5, 1.0, 10, 0.1)),
             (ValueError, "init", lambda: md.mc_predict(md.Dropout(0.5), x, 2))]:
         with pytest.raises(error, match=words):
             use()
     assert layer.training
+
+
+class Returns(md.Module):
+    def __init__(self, what):
+        self._what = what
+
+    def forward(self, x):
+        return self._what(x)
 
 
 class Flat(md.Module):

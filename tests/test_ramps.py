@@ -22,6 +22,8 @@ def test_ramps_2_by_hand():
     assert_allclose(md.linear_ramp(0.6, 0.2, 4, steps=2), [0.6, 0.4, 0.2, 0.2], rtol=1e-15)
     assert md.linear_ramp(0.3, 0.7, 3, steps=1).tolist() == [0.3, 0.7, 0.7]
     assert md.linear_ramp(0.3, 0.7, 1).tolist() == [0.3]
+    assert md.linear_ramp(-1.0, 1.0, 3, steps=2).tolist() == [-1.0, 0.0, 1.0]
+    assert set(md.linear_ramp(0.1, 0.1, 1000, steps=700)) == {0.1}
 
 
 @PROPERTY
@@ -31,7 +33,7 @@ def test_ramps_2_goes_from_one_end_to_the_other_and_never_beyond(start, end, tot
     values = md.linear_ramp(start, end, total, steps)
     assert values.shape == (total,) and values.dtype == "float64"
     assert values[0] == start and (values[steps:] == end).all()
-    assert values.min() >= 0 and values.max() <= 1
+    assert values.min() >= min(start, end) and values.max() <= max(start, end)
     due = [start + (end - start) * min(1, t / steps) for t in range(total)]
     assert_allclose(values, due, atol=1e-15)
 
@@ -69,7 +71,7 @@ def test_a_ramp_steers_the_rates_of_a_run(xp, backend, scale):
 
 
 @pytest.mark.parametrize("call, kind, message", [
-    (lambda: md.linear_ramp(-0.1, 1, 5), ValueError, "start must be finite and at least 0"),
+    (lambda: md.linear_ramp(float("inf"), 1, 5), ValueError, "start must be finite, got inf"),
     (lambda: md.linear_ramp(0, float("nan"), 5), ValueError, "end must be finite"),
     (lambda: md.linear_ramp(0, 1, 0), ValueError, "total must be a whole number of at least 1"),
     (lambda: md.linear_ramp(0, 1, 2.5), TypeError, "total must be a whole number"),

@@ -15,7 +15,7 @@ def _modules(model):
 
 @contextlib.contextmanager
 def modes_kept(model):
-    """Give every module the mode back that it had, whatever happens within.
+    """Give every module its mode and its `skipped` mark back, whatever happens within.
 
     >>> model = Module()
     >>> with modes_kept(model):
@@ -24,12 +24,14 @@ def modes_kept(model):
     >>> model.training
     True
     """
-    modes = [(module, module.training) for module in _modules(model)]
+    before = [(module, module.training, module.skipped) for module in _modules(model)]
     try:
         yield
     finally:
-        for module, mode in modes:
+        for module, mode, skipped in before:
             module.training = mode
+            if module.skipped != skipped:
+                module.skipped = skipped
 
 
 @contextlib.contextmanager

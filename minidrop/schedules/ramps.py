@@ -23,6 +23,8 @@ Differs
   [test_ramps_2_reaches_its_end_in_the_step_after_the_last]
 """
 
+import math
+
 from ..arguments import count, number
 from ..xp import array_module
 
@@ -38,10 +40,13 @@ def linear_ramp(start, end, total, steps=None):
     >>> linear_ramp(0.0, 0.1, total=5, steps=2)
     array([0.  , 0.05, 0.1 , 0.1 , 0.1 ])
     """
-    start, end, total = number(start, "start"), number(end, "end"), count(total, "total")
+    start, end = (number(value, name, least=-math.inf) for value, name in (
+        (start, "start"), (end, "end")))
+    total = count(total, "total")
     steps = total if steps is None else count(steps, "steps")
     if steps > total:
         raise ValueError(f"steps must be at most total = {total}, got {steps}")
     xp = array_module()
     share = xp.minimum(1.0, xp.arange(total) / steps)
-    return (1 - share) * start + share * end                                 # Eq. (ramps.2)
+    values = (1 - share) * start + share * end                               # Eq. (ramps.2)
+    return xp.clip(values, min(start, end), max(start, end))      # a rounding may lie outside

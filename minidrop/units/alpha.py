@@ -39,11 +39,12 @@ Differs
   of `FeatureAlphaDropout` has 3 to 5 axes.  [test_alpha_1_feature_draws_once_for_each_map,
   test_torchs_feature_alpha_dropout_takes_a_matrix_entry_by_entry]
 - From PyTorch's `F.alpha_dropout`, which does nothing unless told to train: the functions have no
-  mode.  [test_alpha_2_by_hand]
+  mode.  [test_torchs_alpha_dropout_is_idle_unless_it_is_told_to_train]
 - From PyTorch: no `inplace`, as for `dropout`; its alpha layers take it and ignore it.
   [test_torchs_alpha_dropout_takes_inplace_and_ignores_it]
-- From implementations that select, and like PyTorch: the product is taken, so a dropped inf or nan
-  gives nan.  [test_alpha_2_a_dropped_infinity_is_nan]
+- Like PyTorch and Keras, and unlike what selects: the product is taken, so a dropped inf or nan
+  gives nan.  [test_alpha_2_a_dropped_infinity_is_nan,
+  test_torch_and_keras_give_nan_for_an_infinity_that_alpha_dropout_drops]
 """
 
 import math
@@ -51,7 +52,6 @@ import math
 from ..arguments import floating, keep_mask, number, probability
 from ..functional import masked
 from ..nn import Noise
-from ..xp import array_module
 from .dropout import dropout_mask
 from .spatial import spatial_dropout_mask
 
@@ -69,7 +69,9 @@ def alpha_affine(p, mean=0.0, var=1.0):
     >>> round(a, 8), round(b, 8)
     (0.92128452, 0.16197097)
     """
-    mean, var = number(mean, "mean", least=-math.inf), number(var, "var", least=2.0**-500)
+    mean, var = number(mean, "mean", least=-1e150, most=1e150), number(var, "var", most=1e300)
+    if var < 1e-150:
+        raise ValueError(f"var must be above 0, got {var!r}")
     p, q = probability(p), 1 - probability(p)
     if not q:
         return 0.0, mean
@@ -93,15 +95,15 @@ def alpha_dropout(x, mask, p, mean=0.0, var=1.0):
     """
     mask, (a, b) = keep_mask(mask, floating(x).shape), alpha_affine(p, mean, var)
     kept, dropped = x.dtype.type(b), x.dtype.type(a * SATURATION + b)
-    shift = array_module(mask).where(mask, kept, dropped)
+    shift = mask * kept + ~mask * dropped
     return masked(x, mask, a) + shift                                          # Eq. (alpha.2)
 
 
 class AlphaDropout(Noise):
     """Alpha dropout as a layer, for SELU networks: one draw for each entry.
 
-    `mean` and `var` are those of its inputs, 0 and 1 where every layer is SELU and the weights
-    start with variance 1 / fan-in.
+    `mean` and `var` are those of its inputs, 0 and 1 where every layer is SELU, the weights start
+    with variance 1 / fan-in, and the data are standardised.
 
     >>> import numpy as np
     >>> layer = AlphaDropout(0.1).init(seed=1)

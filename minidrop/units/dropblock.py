@@ -40,14 +40,14 @@ Differs
   ($p = 0.1$).  [test_dropblock_4_keeps_the_sum_and_not_every_mean]
 - From the paper's TensorFlow code, where 0 / 0 is nan: a tensor that is dropped as a whole gives
   zeros.  [test_dropblock_4_a_tensor_dropped_as_a_whole_gives_zeros]
-- From torchvision, which makes a block that is too large as small as the map: it is refused.
-  [test_a_block_larger_than_the_map_is_refused,
-  test_torchvision_refuses_even_blocks_and_cuts_large_ones]
+- From torchvision and timm, which make a block that is too large as small as the map: it is
+  refused.  [test_a_block_larger_than_the_map_is_refused,
+  test_torchvision_refuses_even_blocks_and_cuts_large_ones, test_timm_cuts_large_blocks]
 - From torchvision, which refuses even blocks: they are blocks like any other.
   [test_dropblock_3_equals_nested_loops, test_torchvision_refuses_even_blocks_and_cuts_large_ones]
 - From torchvision and timm, which add 1e-6 or 1e-7 to the sum of the mask: nothing is added, so a
   mask that keeps all changes no bit.  [test_dropblock_4_at_p_0_is_the_identity,
-  test_torchvision_adds_a_little_to_the_sum_of_the_mask]
+  test_torchvision_and_timm_add_a_little_to_the_sum_of_the_mask]
 - From torchvision and timm: no `inplace`, since the input is needed elsewhere and a saved copy is
   not worth a silent change of the caller's array.  [test_dropblock_4_leaves_its_input_alone,
   test_every_layer_with_inplace_has_one_without_that_says_why]
@@ -65,7 +65,7 @@ Differs
 
 import math
 
-from ..arguments import count, describe, images, keep_mask, option, probability, shape_of
+from ..arguments import count, describe, flag, images, keep_mask, option, probability, shape_of
 from ..functional import masked
 from ..nn import Noise
 from ..noise import bernoulli
@@ -104,9 +104,10 @@ def dropblock_seeds(rng, shape, p, block, seeds="valid", shared=False):
            [1, 0, 0, 1]])
     """
     n, channels, height, width = _maps(shape_of(shape), "shape")
+    block, height, width = _fitting(block, height, width)
     rate = dropblock_rate(p, block, height, width)
     rim = 0 if option(seeds, "seeds", REGIONS) == "all" else block - 1
-    where = n, 1 if shared else channels, height - rim, width - rim
+    where = n, 1 if flag(shared, "shared") else channels, height - rim, width - rim
     return bernoulli(rng, rate, where)                                       # Eq. (dropblock.2)
 
 
@@ -130,9 +131,9 @@ def dropblock_mask(seeds, block, clipped=False):
         raise TypeError("seeds must be a boolean array (True starts a block), got "
                         f"{describe(seeds)}")
     n, channels, rows, columns = _maps(seeds.shape, "seeds")
-    rim = count(block, "block") - 1
+    rim, clipped = count(block, "block") - 1, flag(clipped, "clipped")
     whole = rows + rim, columns + rim
-    _, height, width = _fitting(block, *((rows, columns) if clipped else whole))
+    block, height, width = _fitting(block, *((rows, columns) if clipped else whole))
     dropped = array_module(seeds).zeros((n, channels, *whole), bool)
     dropped[:, :, :rows, :columns] = seeds
     flat = dropped.reshape(-1)                    # behind every row and map there is room to grow
@@ -184,6 +185,7 @@ def dropblock_drop_map(p, block, height, width, seeds="valid"):
     >>> round(float(dropblock_drop_map(0.1, 7, 7, 7, seeds="all").mean()), 3)
     0.93
     """
+    block, height, width = _fitting(block, height, width)
     rate = dropblock_rate(p, block, height, width)
     xp, everywhere = array_module(), option(seeds, "seeds", REGIONS) == "all"
 
@@ -214,7 +216,7 @@ class DropBlock(Noise):
 
     def __init__(self, p, block, seeds="valid", shared=False, norm="batch"):
         self.p, self.block = probability(p), count(block, "block")
-        self.seeds, self.shared = option(seeds, "seeds", REGIONS), bool(shared)
+        self.seeds, self.shared = option(seeds, "seeds", REGIONS), flag(shared, "shared")
         self.norm = option(norm, "norm", ("batch", "sample", "none"))
 
     def sample(self, shape):

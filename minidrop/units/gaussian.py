@@ -27,8 +27,8 @@ Differs
   test_keras_divides_by_zero_at_a_rate_of_1]
 - From Keras, which draws in the type of the layer: the noise is float32 and of at most
   $\sqrt{64 \ln 2} = 6.66$ standard deviations, and is used in the type of x.
-  [test_gaussian_1_noise_is_float32_and_bounded]
-- From PyTorch, which has no Gaussian dropout.  [test_gaussian_2_by_hand]
+  [test_gaussian_1_noise_is_float32_and_bounded, test_keras_draws_gaussian_noise_in_the_layers_type]
+- From PyTorch, which has no Gaussian dropout.  [test_torch_has_no_gaussian_dropout]
 """
 
 import math

@@ -10,7 +10,7 @@ Symbols  $x$ (N, ...) examples, $f$ the network, $m_t$ all its noise in pass $t$
          (N, K) probabilities, $H[p] = -\sum_k p_k \ln p_k$ in nats, $I$ mutual information, $y_t$
          outputs of a regression, $\mathrm{Var}_m$ over the noise, $\tau$ precision of the data
          (Gal 2016 writes $p$ for our $q = 1 - p$), $l$ length scale of the prior, $\lambda$ decay,
-         $n$ number of training examples, $w$ weights of a linear layer.
+         $n$ number of training examples, $z_i$ their targets, $w$ weights of a linear layer.
 
 Gal 2016, in words: one pass, with noise of its own
 $$ p_t = \mathrm{softmax}(f(x; m_t))                                               \tag{mc.1} $$
@@ -26,7 +26,7 @@ Gal 2016, in words: the mean of a regression
 $$ \bar y = \frac{1}{T} \sum_t y_t                                                 \tag{mc.6} $$
 Gal 2016, in words: its variance, that of the data and that of the passes
 $$ \mathrm{Var}[y] \approx \frac{1}{\tau} + \frac{1}{T} \sum_t (y_t - \bar y)^2    \tag{mc.7} $$
-Gal 2016, in words: tau, where the loss is $\sum_i (t_i - y_i)^2 / 2 n + \lambda \sum w^2$
+Gal 2016, in words: tau, where the loss is $\sum_i (z_i - y_i)^2 / 2 n + \lambda \sum w^2$
 $$ \tau = \frac{q \, l^2}{2 n \lambda}                                             \tag{mc.8} $$
 From (dropout.3): the variance of a linear layer behind dropout
 $$ \mathrm{Var}_m[w^\top (m \odot x) / q] = \frac{p}{q} \sum_i w_i^2 x_i^2         \tag{mc.9} $$
@@ -135,15 +135,16 @@ def mc_precision(p, length, n, decay):
 
     `p` is the drop rate, `length` the prior's length scale (weights of deviation 1 / length), `n`
     the number of training examples, and `decay` the factor of the sum of squared weights beside a
-    mean of half squared errors.  Beside `mse_loss`, which has no half, and c times `l2`, which has
-    one, decay is c / 4.
+    mean over the examples of half squared errors.  Beside `mse_loss`, a mean over D outputs too and
+    without the half, and c times `l2`, which has one, decay is c D / 4.
 
     Source: Gal 2016.
 
     >>> mc_precision(p=0.5, length=2.0, n=100, decay=0.001)
     10.0
     """
-    q, length, decay = 1 - probability(p), number(length, "length"), _positive(decay, "decay")
+    q, length = 1 - probability(p), number(length, "length", most=1e150)
+    decay = _positive(decay, "decay")
     return q * length**2 / (2 * count(n, "n") * decay)                             # Eq. (mc.8)
 
 
@@ -160,13 +161,15 @@ def _noisy(model, x):
 
 
 def _output(model, x):
+    """What the model gives, as an array of at least float32, in which many passes can be added."""
     y = model(x)
-    return y.data if hasattr(y, "requires_grad") else y
+    y = floating(y.data if hasattr(y, "requires_grad") else y, "the model's output")
+    return y if y.dtype.itemsize >= 4 else y.astype("float32")
 
 
 def _logits(model, x):
     z = _output(model, x)
-    if floating(z, "logits").ndim != 2 or len(z) != len(x) or z.shape[1] == 0:
+    if z.ndim != 2 or len(z) != len(x) or z.shape[1] == 0:
         raise ValueError(f"model must give logits ({len(x)}, K), K at least 1, got {describe(z)}")
     return z
 
@@ -177,6 +180,6 @@ def _entropy(p):
 
 
 def _positive(value, name):
-    if number(value, name) == 0:
-        raise ValueError(f"{name} must be above 0, got 0")
+    if number(value, name) < 1e-300:              # 1 / value must be finite
+        raise ValueError(f"{name} must be above 0, got {value!r}")
     return float(value)

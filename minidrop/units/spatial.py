@@ -27,12 +27,12 @@ Differs
   pass as plain dropout, and `dropout1d` takes (C, L): an input has 3 to 5 axes, the first two are
   always example and channel, anything else is refused.  [test_spatial_1_and_2_refuse_other_ranks,
   test_torchs_dropout2d_of_an_image_without_a_batch_drops_rows,
-  test_a_matrix_passes_torchs_dropout2d_and_is_refused_here]
+  test_a_matrix_passes_torchs_dropout1d_and_2d_and_is_refused_here]
 - From Keras, whose channels lie last by default: they are axis 1 here, in any memory order.
   [test_spatial_2_is_the_same_in_every_memory_order]
 - From PyTorch: no `inplace`, as for `dropout`.  [test_spatial_2_leaves_its_input_alone,
   test_every_layer_with_inplace_has_one_without_that_says_why]
-- From Keras and Flax, which select: the product is taken, so a dropped inf or nan gives nan.
+- From Keras, which selects: the product is taken, so a dropped inf or nan gives nan.
   [test_spatial_2_a_dropped_infinity_is_nan, test_keras_selects_so_that_a_dropped_infinity_is_0]
 """
 

@@ -56,7 +56,17 @@ Differs
   [test_dropconnect_2_a_dropped_infinity_is_nan]
 """
 
-from ..arguments import count, describe, floating, keep_mask, option, probability, shape_of, takes
+from ..arguments import (
+    count,
+    describe,
+    flag,
+    floating,
+    keep_mask,
+    option,
+    probability,
+    shape_of,
+    takes,
+)
 from ..functional import linear, masked, masked_linear, maximum, sqrt
 from ..nn import Noise, Parameter, fan_in_uniform
 from ..noise import bernoulli, gaussian
@@ -132,9 +142,9 @@ def dropconnect_moments(x, w, b, p, drop_bias=False):
     _layer(x, w, b)
     q = 1 - probability(p)
     mean, variance = q * linear(x, w), (1 - q) * q * linear(x * x, w * w)      # Eq. (dropconnect.5)
-    if b is None:
-        return mean, variance
-    return (mean + q * b, variance + (1 - q) * q * (b * b)) if drop_bias else (mean + b, variance)
+    if flag(drop_bias, "drop_bias") and b is not None:
+        return mean + q * b, variance + (1 - q) * q * (b * b)
+    return (mean if b is None else mean + b), variance
 
 
 class DropConnect(Noise):
@@ -158,7 +168,8 @@ class DropConnect(Noise):
         self.inference = option(inference, "inference", ("gaussian", "mean", "mc"))
         self.activation = takes(activation, "activation", "u")
         self.samples = count(samples, "samples")
-        self.per, self.drop_bias = option(per, "per", ("example", "batch")), bool(drop_bias)
+        self.per = option(per, "per", ("example", "batch"))
+        self.drop_bias = flag(drop_bias, "drop_bias")
         if drop_bias and not bias:
             raise ValueError("drop_bias must be False where bias is False, got True")
         self.weight = Parameter((n_out, n_in), fan_in_uniform(n_in))

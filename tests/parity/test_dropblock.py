@@ -85,11 +85,14 @@ def test_torchvision_refuses_even_blocks_and_cuts_large_ones(torch, torchvision)
         md.dropblock_seeds(0, (2, 3, 5, 5), 0.1, 9)
 
 
-def test_torchvision_adds_a_little_to_the_sum_of_the_mask(torch, torchvision, monkeypatch):
+def test_torchvision_and_timm_add_a_little_to_the_sum_of_the_mask(torch, torchvision, timm,
+                                                                  monkeypatch):
     """So a mask that keeps everything still shrinks the sum: by 1e-6 of one entry, if it is one."""
     Seeds(torch, monkeypatch, np.zeros)
-    y2 = torchvision.ops.drop_block2d(torch.ones(1, 1, 1, 1, dtype=torch.float64), 0.1, 1)
-    assert y2.item() == pytest.approx(1 - 1e-6, abs=1e-9)
+    one = torch.ones(1, 1, 1, 1, dtype=torch.float64)
+    for drop_block, little in ((torchvision.ops.drop_block2d, 1e-6),
+                               (timm.drop.drop_block_2d, 1e-7)):
+        assert drop_block(one, 0.1, 1).item() == pytest.approx(1 - little, abs=little / 5)
     assert md.dropblock(np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1), bool)) == 1
 
 
@@ -133,6 +136,10 @@ def test_timm_drops_another_share_than_was_asked_for(torch, torchvision, timm, m
     ours = (md.dropblock_drop_map(0.1, block, size, size, seeds).mean() for seeds in
             ("all", "valid"))
     np.testing.assert_allclose(list(ours), [there, here], rtol=1e-12)
+
+
+def test_timm_cuts_large_blocks(torch, timm):
+    assert timm.drop.drop_block_2d(torch.ones(2, 3, 5, 5), 0.1, 9).shape == (2, 3, 5, 5)
 
 
 def test_timm_drops_nine_tenths_of_a_map_where_a_tenth_was_asked_for(torch, timm):

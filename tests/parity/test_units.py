@@ -77,9 +77,12 @@ def test_torchs_dropout2d_of_an_image_without_a_batch_drops_rows(torch):
     assert md.spatial_dropout_mask(0, (64, 8, 8), 0.5).shape == (64, 8, 1)
 
 
-def test_a_matrix_passes_torchs_dropout2d_and_is_refused_here(torch):
+def test_a_matrix_passes_torchs_dropout1d_and_2d_and_is_refused_here(torch):
     with pytest.warns(UserWarning, match="deprecated"):
         torch.nn.functional.dropout2d(torch.ones(4, 8), 0.5)
+    torch.manual_seed(0)
+    rows = torch.nn.functional.dropout1d(torch.ones(64, 8), 0.5) > 0
+    assert (rows.any(1) == rows.all(1)).all() and 0 < rows[:, 0].sum() < 64      # it takes (C, L)
     with pytest.raises(ValueError, match="shape"):
         md.spatial_dropout_mask(0, (4, 8), 0.5)
 
@@ -171,6 +174,19 @@ def test_alpha_dropout_under_the_mask_of_keras(torch, keras, rng, p, noise_shape
     assert_close(md.alpha_dropout(x, mask, p), theirs(x), CLOSE["float32"])
 
 
+def test_torchs_alpha_dropout_is_idle_unless_it_is_told_to_train(torch):
+    x = torch.ones(256)
+    assert torch.equal(torch.nn.functional.alpha_dropout(x, 0.5), x)
+    assert not torch.equal(torch.nn.functional.alpha_dropout(x, 0.5, training=True), x)
+
+
+def test_torch_and_keras_give_nan_for_an_infinity_that_alpha_dropout_drops(torch, keras):
+    x = torch.full((256,), torch.inf)             # all kept or all dropped: probability 2^-255
+    for y in (torch.nn.functional.alpha_dropout(x, 0.5, training=True),
+              keras.layers.AlphaDropout(0.5, seed=3)(x, training=True)):
+        assert y.isnan().any() and y.isinf().any() and not y.isfinite().any()
+
+
 def test_keras_divides_by_zero_at_a_rate_of_1(torch, keras):
     for layer in (keras.layers.AlphaDropout(1.0), keras.layers.GaussianDropout(1.0)):
         with pytest.raises(ZeroDivisionError):
@@ -191,6 +207,18 @@ def test_gaussian_dropout_on_the_normal_numbers_of_keras(torch, keras, rng, p, m
     y2 = keras.layers.GaussianDropout(p)(torch.from_numpy(x), training=True).numpy()
     y = md.gaussian_dropout(x, md.gaussian_noise(Replay(z), z.shape, p))
     assert_close(y, y2, CLOSE["float32"])
+
+
+def test_keras_draws_gaussian_noise_in_the_layers_type(torch, keras):
+    for dtype in ("float16", "float64"):
+        y = keras.layers.GaussianDropout(0.5, dtype=dtype)(torch.ones(1000), training=True).numpy()
+        assert y.dtype == dtype
+        assert (y == y.astype("float32")).all() == (dtype == "float16")
+
+
+def test_torch_has_no_gaussian_dropout(torch):
+    names = [name.lower() for name in dir(torch.nn) if "drop" in name.lower()]
+    assert "alphadropout" in names and not [name for name in names if "gauss" in name]
 
 
 def test_gaussian_dropout_on_the_noise_of_keras(torch, keras, rng):
