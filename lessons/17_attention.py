@@ -95,7 +95,7 @@ assert smoke() or (attended - random)[1:12].min() > 0.03
 # Four seeds each: plain, with attended cells, and with as many cells at random. The learning rates,
 # 0.04 plain and 0.08 with mixing, were best of 0.02, 0.04, 0.06, 0.08 and 0.1 on the 300
 # validation digits, with other seeds. The paper pastes 6 of 49 cells: about our $n = 2$ of 16. For
-# this small network every cell more costs, attended or not; does attention lower the price?
+# this small network more cells mean more loss, attended or not. Does attention lower the price?
 
 # %%
 class AtRandom(md.AttentiveCutMix):

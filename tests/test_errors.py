@@ -471,6 +471,9 @@ def test_an_uninitialised_model_is_named_and_not_its_insides(xp):
 
 
 MIXED = {
+    "cutmix": lambda a, b: md.cutmix(a[:, None, None], a, (0, 1, 0, 1), b[:, 0].astype("int64")),
+    "attentive_cutmix": lambda a, b: md.attentive_cutmix(
+        a[:, None, None], a, b[:, None] > 0, a[:, 0].astype("int64")),
     "conv2d": lambda a, b: md.conv2d(a.reshape(1, 1, 4, 3), b.reshape(1, 1, 4, 3)),
     "linear": lambda a, b: md.linear(a, b[:, :3]),
     "linear with bias": lambda a, b: md.linear(a, a, b[:, 0]),

@@ -46,6 +46,8 @@ Differs
   the same numbers.  [test_cutmix_3_has_torchvisions_half_sides, test_every_box_is_torchvisions]
 - From timm 1.0.31, whose box keeps an odd side: where the sides are 3 it pastes 9 pixels, here 4 as
   in the official code.  [test_timm_keeps_the_odd_side_of_a_box]
+- From timm, whose box keeps an odd side: it is 3 x 3 pixels where that of the official code and
+  ours is 2 x 2.  [test_timm_keeps_the_odd_side_of_a_box]
 - From torchvision and timm, where the partner of image i is image i - 1 and N - 1 - i: the order
   is a random permutation, as in the official code, and an image may meet itself.
   [test_cutmix_partners_are_a_permutation_that_may_leave_an_image_alone]
