@@ -15,6 +15,8 @@ def __getattr__(name):                            # called once for each name, w
         if name in __all__:
             raise                                 # a fault within the module that it lives in
     from . import nn
+    from .elsewhere import here
 
-    hint = f"; did you mean minidrop.nn.{name}?" if name in nn.__all__ else ""
+    named = f"nn.{name}" if name in nn.__all__ else (here(name) or [None])[0]
+    hint = f"; did you mean minidrop.{named}?" if named else ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

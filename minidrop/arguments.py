@@ -157,7 +157,8 @@ def per_channel(v, x, name):
 def images(x):
     """`x` itself, if it is a floating array or Tensor (N, C, H, W) and not empty."""
     if floating(x).ndim != 4 or 0 in x.shape:
-        raise ValueError(f"x must be images (N, C, H, W), none of them 0, got shape {x.shape}")
+        cure = "; for one image give x[None]" if x.ndim == 3 else ""
+        raise ValueError(f"x must be images (N, C, H, W) and not empty, got shape {x.shape}{cure}")
     return x
 
 
@@ -237,6 +238,9 @@ def takes(function, name, *given):
     if function is None:
         return None
     call = f"{name}({', '.join(given)})"
+    if isinstance(function, type):
+        raise TypeError(f"{name} must be a function, called as {call}, got {describe(function)}; "
+                        "give an instance of it")
     if not callable(function):
         raise TypeError(f"{name} must be a function, called as {call}, got {describe(function)}")
     with contextlib.suppress(ValueError):         # of some built-in functions nothing is known

@@ -12,6 +12,7 @@ two; a property is tied to a test whose name starts with `test_dropout_1_`, or
 """
 
 import ast
+import functools
 import io
 import itertools
 import re
@@ -36,6 +37,14 @@ class Line(NamedTuple):
     number: int
     function: str
     code: str
+
+
+class Test(NamedTuple):
+    """A test that shows an equation; its name without `test_`."""
+
+    name: str
+    path: Path
+    number: int
 
 
 class Equation(NamedTuple):
@@ -67,9 +76,9 @@ def techniques(package=PACKAGE, tests=None):
     if tests is None:                             # in a wheel, "tests" beside it is somebody else's
         ours = (package.parent / "pyproject.toml").is_file()
         tests = package.parent / "tests" if ours else package / "tests"
-    names = test_names(tests)
+    shown = [*test_places(tests).values()]
     cited = [(tag, line) for path in sorted(package.rglob("*.py")) for tag, line in citations(path)]
-    found = [_technique(path, cited, names) for path in sorted(package.rglob("*.py"))
+    found = [_technique(path, cited, shown) for path in sorted(package.rglob("*.py"))
              if r"\tag{" in path.read_text(encoding="utf-8") and _TAG.search(docstring(path))]
     return sorted(found, key=lambda t: (place_of(t.path, package), t.name))
 
@@ -118,13 +127,16 @@ def place_of(path, package=PACKAGE):
     return PLACES.index(folder) if folder in PLACES else len(PLACES)
 
 
-def _technique(path, cited, names):
+def _technique(path, cited, shown):
     text = docstring(path)
-    equations = []
+    prefix = (_TAG.findall(text) or [""])[0].rpartition(".")[0]
+    begin, equations = f"{prefix.replace('.', '_')}_", []
+    mine = [(tags_of(test.name, prefix), test) for test in shown if test.name.startswith(begin)]
     for above, latex, tag in _FORMULA.findall(text):
         place, _, title = above.strip().rpartition(": ")
         lines = tuple(line for cited_tag, line in cited if cited_tag == tag)
-        tied = tuple(name for name in names if tag in tags_of(name, tag.rpartition(".")[0]))
+        tied = tuple(sorted((test for tags, test in mine if tag in tags),
+                            key=lambda test: "by_hand" not in test.name))     # the plainest first
         equations.append(Equation(tag, place, title, latex.strip(), lines, tied))
     summary = text.partition("\n")[0].strip()
     return Technique(path.stem, path, summary, sections(text), tuple(equations))
@@ -132,7 +144,12 @@ def _technique(path, cited, names):
 
 def docstring(path):
     """The docstring of a module file, or ""."""
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return _docstring(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _docstring(source):
+    return ast.get_docstring(ast.parse(source)) or ""
 
 
 def sections(text):
@@ -150,7 +167,12 @@ def _flowing(body):
 
 def citations(path):
     """(tag, Line) for every tag in the `# Eq. (tag)` comments of a file."""
-    source = path.read_text(encoding="utf-8")
+    return [(tag, Line(path, *line)) for tag, *line in _cited(path.read_text(encoding="utf-8"))]
+
+
+@functools.cache
+def _cited(source):
+    """(tag, row, function, code) for every citation in a source text."""
     if not _CITATION.search(source):              # most files: spare them the parsing
         return []
     functions = [node for node in ast.walk(ast.parse(source))
@@ -160,8 +182,8 @@ def citations(path):
         for tags in _CITATION.findall(token.string) if token.type == tokenize.COMMENT else ():
             row = token.start[0]
             around = [f.name for f in functions if f.lineno <= row <= (f.end_lineno or 0)]
-            line = Line(path, row, ".".join(around), token.line[: token.start[1]].strip())
-            found += [(tag, line) for tag in re.findall(r"[\w.]+", tags)]
+            code = token.line[: token.start[1]].strip()
+            found += [(tag, row, ".".join(around), code) for tag in re.findall(r"[\w.]+", tags)]
     return found
 
 
@@ -175,7 +197,11 @@ def tags_of(name, prefix):
     return [f"{prefix}.{k}" for k in numbers[1].split("_and_")] if numbers else []
 
 
-def test_names(tests):
-    """What follows `test_` in the names of all tests below a folder."""
-    files = sorted(tests.rglob("test_*.py")) if tests.is_dir() else ()
-    return [name for path in files for name in _TEST.findall(path.read_text(encoding="utf-8"))]
+def test_places(tests):
+    """{name: Test} of all tests below a folder; a name is what follows `test_`."""
+    found: dict[str, Test] = {}
+    for path in sorted(tests.rglob("test_*.py")) if tests.is_dir() else ():
+        text = path.read_text(encoding="utf-8")
+        found |= {match[1]: Test(match[1], path, text.count("\n", 0, match.start()) + 1)
+                  for match in _TEST.finditer(text)}
+    return found

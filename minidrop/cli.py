@@ -55,6 +55,10 @@ def lesson(name, code):
         if name in lessons.ORDER:
             raise click.UsageError(f"the lesson {name!r} is not written yet; there are "
                                    f"{', '.join(lessons.written())}")
+        for known in lessons.written():           # the one that shows the technique's equations
+            if rf"\tag{{{name}." in lessons.path_of(known).read_text(encoding="utf-8"):
+                raise click.UsageError(f"there is no lesson {name!r}; did you mean {known!r}, "
+                                       "which is about it?")
         raise unknown("lesson", name, lessons.written())
     try:
         lessons.run(name, code=code)
@@ -151,7 +155,7 @@ def _show_equation(out, equation):
         click.echo(f"    {where(line)}  in {line.function}")
         terminal.print_code(out, line.code)
     for test in equation.tests:
-        click.echo(f"    shown by test_{test}")
+        click.echo(f"    {where(test)}  test_{test.name}")
 
 
 @main.command()
@@ -176,7 +180,7 @@ def equations(name):
             for line in equation.lines:
                 click.echo(f"      {where(line)}  {line.function}")
             for test in equation.tests:
-                click.echo(f"      test_{test}")
+                click.echo(f"      {where(test)}  test_{test.name}")
 
 
 def where(line):

@@ -267,7 +267,8 @@ def beta(rng, a, b, shape=None):
     >>> 0 <= beta(0, 2.0, 5.0) <= 1
     True
     """
-    a, b = (number(value, name, least=2.0**-1022) for value, name in ((a, "a"), (b, "b")))
+    a, b = (number(value, name, least=2.0**-1022, most=2.0**1000)
+            for value, name in ((a, "a"), (b, "b")))
     generator = rng._generator(rng.block)
     value = numpy.random.Generator(generator).beta(a, b, None if shape is None else shape_of(shape))
     used = int(generator.state["state"]["counter"][0])

@@ -4,6 +4,8 @@ import difflib
 
 import click
 
+from .elsewhere import here
+
 
 class Suggesting(click.Group):
     """A group that answers a wrong name with the nearest right one."""
@@ -16,6 +18,7 @@ class Suggesting(click.Group):
 
 def unknown(kind, name, known):
     """A usage error that suggests the nearest of the known names."""
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    near = [other.lower() for other in here(name) or () if other.lower() in known]
+    near = near or difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
     return click.UsageError(f"there is no {kind} {name!r}; {hint}")

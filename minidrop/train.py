@@ -68,7 +68,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     `schedules` maps patterns over the model's attributes, or "lr", to arrays with one value per
     step, epochs * ceil(N / batch_size) in all; `recorder(step, net, loss)` is called after each
     step.  `progress` is True, False, or the label of a bar that disappears when it is done.
-    Scheduled numbers and the modes of the modules are afterwards what they were before.
+    Scheduled numbers and the modes of the modules are afterwards what they were before: to use a
+    network that was not in evaluation without its noise, call `net.eval()`.
 
     `checkpoint` is the path of a file that keeps the run: it is written after every epoch, within
     long epochs every half minute, and when Ctrl-C comes, which then waits for the end of the step

@@ -12,7 +12,7 @@ def test_an_equation_knows_its_place_formula_line_and_tests():
     line, = scale.lines
     source = line.path.read_text(encoding="utf-8").splitlines()
     assert source[line.number - 1].startswith("    " + line.code) and "masked" in line.code
-    assert moments.lines == () and any("mean_and_variance" in test for test in moments.tests)
+    assert moments.lines == () and any("mean_and_variance" in test.name for test in moments.tests)
 
 
 def test_sections_flow_and_differences_stay_apart():

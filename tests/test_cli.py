@@ -8,8 +8,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+import minidrop
 from minidrop import __version__, bench, catalog, lesson, models, plots
 from minidrop.cli import main
+from minidrop.elsewhere import ELSEWHERE, here
 
 
 def run(*args):
@@ -70,8 +72,10 @@ def test_show_puts_every_equation_beside_its_line():
         for line in equation.lines:
             assert f"minidrop/units/dropout.py:{line.number}  in {line.function}" in text
             assert line.code in text
-        for name in equation.tests:
-            assert f"shown by test_{name}" in text
+        for test in equation.tests:
+            source = test.path.read_text(encoding="utf-8").splitlines()
+            assert source[test.number - 1].startswith(f"def test_{test.name}(")
+            assert f"tests/test_dropout.py:{test.number}  test_{test.name}" in text
 
 
 def test_show_without_a_name_lists_all_under_headings():
@@ -135,6 +139,26 @@ def test_a_failing_lesson_fails_the_command_and_names_its_own_line(monkeypatch, 
         capture_output=True, text=True, timeout=60)
     assert process.returncode == 1
     assert "06_dropout.py\", line 5" in process.stderr and "AssertionError" in process.stderr
+
+
+@pytest.mark.parametrize("command, answer", [
+    (("show", "droppath"), "did you mean 'stochastic_depth'?"),
+    (("show", "MC-dropout"), "did you mean 'mc'?"),
+    (("lesson", "mixup"), "did you mean 'mixing', which is about it?"),
+    (("lesson", "stochastic_depth"), "did you mean 'paths', which is about it?"),
+    (("train", "resnet8", "digits", "--place", "*.sum=DropPath:0.5"),
+     "did you mean 'stochasticdepth'?"),
+])
+def test_what_others_call_it_is_answered_with_our_name(command, answer):
+    code, text = run(*command)
+    assert code == 2 and answer in " ".join(text.split())
+
+
+def test_every_name_of_others_leads_to_a_technique():
+    files = {technique.name for technique in catalog.techniques()}
+    for ours, file in ELSEWHERE.values():
+        assert ours in dir(minidrop) and file in files
+        assert here(ours) is None                 # ours need no translation
 
 
 def test_an_interrupted_lesson_says_how_to_go_on(monkeypatch):

@@ -315,6 +315,13 @@ def test_a_run_with_cutmix_resumes_bit_for_bit(xp, tmp_path):
     assert_resumes(md.CutMix(classes=2), x, tmp_path / "run")
 
 
+def test_cutmix_1_at_alpha_0_nothing_is_pasted(xp, backend):
+    x, labels = xp.asarray(np.random.default_rng(0).random((4, 1, 6, 5))), xp.arange(4)
+    pasted, shares = md.CutMix(alpha=0.0, classes=4)(md.Stream(0, "", backend), x, labels)
+    assert_array_equal(host(pasted), host(x))
+    assert_array_equal(host(shares), np.eye(4))
+
+
 def test_a_run_with_another_alpha_is_another_run(tmp_path):
     x, y = X.astype("float32")[:, 0].reshape(3, 1, 4, 5), np.arange(3)
 
@@ -354,7 +361,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
             (ValueError, r"center must lie", lambda: md.cutmix_box(0.5, (0, 5), 4, 5)),
             (TypeError, r"center must be \(row, column\)", lambda: md.cutmix_box(0.5, 3, 4, 4)),
             (ValueError, r"height must be", lambda: md.cutmix_center(0, 0, 4)),
-            (ValueError, r"alpha must be", lambda: md.CutMix(0.0)),
+            (ValueError, r"alpha must be", lambda: md.CutMix(-0.5)),
             (ValueError, r"classes must be", lambda: md.CutMix(classes=0)),
             (ValueError, r"labels must lie in 0..1", lambda: md.CutMix(classes=2)(0, x, ORDER))]:
         with pytest.raises(error, match=words):

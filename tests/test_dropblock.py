@@ -479,7 +479,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
             (TypeError, "clipped must be", lambda: md.dropblock_mask(mask, 2, clipped="all")),
             (ValueError, r"x must be images", lambda: md.dropblock(x[:, :, :0], mask[:, :, :0])),
             (ValueError, "shape must be", lambda: md.dropblock_seeds(0, (1, 1, 0, 3), 0.1, 1)),
-            (ValueError, r"shape must be \(N, C, H, W\), H and W .* got \(3, 4, 4\)",
+            (ValueError, r"x must be \(N, C, H, W\), H and W .* got \(3, 4, 4\)",
              lambda: md.DropBlock(0.1, 2).init(0)(x[0])),
             (TypeError, "seeds must be a boolean array", lambda: md.dropblock_mask(x, 2)),
             (ValueError, r"seeds must be \(N, C, H, W\), H and W at least 1, got \(3, 4, 4\)",

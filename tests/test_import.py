@@ -80,6 +80,10 @@ def test_bench_is_imported_without_torch():
 def test_a_name_that_is_not_there_is_answered_with_one_that_is():
     with pytest.raises(AttributeError, match="module 'minidrop' has no attribute 'modles'"):
         minidrop.modles
+    with pytest.raises(AttributeError, match=r"'Dropout2d'; did you mean minidrop\.SpatialDropout"):
+        minidrop.Dropout2d
+    with pytest.raises(AttributeError, match=r"'DropPath'; did you mean minidrop\.StochasticDepth"):
+        minidrop.nn.DropPath
     with pytest.raises(AttributeError, match=r"'Linear'; did you mean minidrop\.nn\.Linear\?"):
         minidrop.Linear
     with pytest.raises(AttributeError, match=r"'Dropout'; did you mean minidrop\.Dropout\?"):

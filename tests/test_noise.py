@@ -296,7 +296,7 @@ ERRORS = [
     (ValueError, "backend must be one of 'numpy', 'cupy'", lambda: Stream(7, "", "jax")),
     (ValueError, "backend must be one of 'numpy', 'cupy'", lambda: Stream(7).to("jax")),
     (ValueError, "shape must be a whole number of at least 0", lambda: uniform(0, (3, -1))),
-    (ValueError, "a must be finite and at least", lambda: beta(0, 0, 1)),
+    (ValueError, "a must be finite and in", lambda: beta(0, 0, 1)),
     (ValueError, "state", lambda: setattr(Stream(0), "state", (1, 2))),
     (ValueError, "state", lambda: setattr(Stream(0), "state", (1, 2, -1))),
     (ValueError, "state", lambda: setattr(Stream(0), "state", (2**64, 2, 0))),

@@ -180,7 +180,7 @@ def test_spatial_1_and_2_refuse_other_ranks(xp, shape):
     x, mask = xp.ones(shape), xp.ones(shape, bool)
     for name, use in [("shape", lambda: md.spatial_dropout_mask(0, shape, 0.5)),
                       ("x", lambda: md.spatial_dropout(x, mask, 0.5)),
-                      ("shape", lambda: md.SpatialDropout(0.5).init(0)(x))]:
+                      ("x", lambda: md.SpatialDropout(0.5).init(0)(x))]:
         with pytest.raises(ValueError, match=rf"{name} must be \(N, C, L\), \(N, C, H, W\) or"):
             use()
 

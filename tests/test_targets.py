@@ -68,7 +68,7 @@ def test_images_have_four_axes_none_of_them_empty(xp):
     x = xp.ones((2, 1, 3, 4))
     assert images(x) is x
     for wrong in (x[0], x[:0], x[..., :0]):
-        with pytest.raises(ValueError, match=r"x must be images \(N, C, H, W\), none of them 0"):
+        with pytest.raises(ValueError, match=r"x must be images \(N, C, H, W\) and not empty"):
             images(wrong)
 
 

@@ -14,7 +14,7 @@ def problems(package, tests):
     """What is wrong with the ties between docstrings, code and tests: one sentence each."""
     found, stated = [], {}
     techniques = catalog.techniques(package, tests)
-    names = set(catalog.test_names(tests))
+    names = set(catalog.test_places(tests))
     for technique in techniques:
         stated |= {equation.tag: technique.name for equation in technique.equations}
         found += _docstring_problems(technique, package, names)

@@ -67,7 +67,7 @@ def attention_cells(features, n):
             [1, 0]]])
     """
     if floating(features, "features").ndim != 4 or 0 in features.shape:
-        raise ValueError(f"features must be maps (N, C, h, w), none of them 0, got shape "
+        raise ValueError(f"features must be maps (N, C, h, w) and not empty, got shape "
                          f"{features.shape}")
     images_, _, rows, columns = features.shape
     if count(n, "n", least=0) > rows * columns:

@@ -147,7 +147,8 @@ class CutMix:
     """CutMix as a batch transform, for `fit(..., batch=CutMix())`.
 
     Called as batch(rng, x, y), with integer labels (N,) or rows (N, `classes`), it draws a weight
-    from Beta(`alpha`, `alpha`), a centre and an order, and gives (x, y) with soft labels.
+    from Beta(`alpha`, `alpha`), a centre and an order, and gives (x, y) with soft labels.  With
+    `alpha` 0 nothing is pasted.
 
     >>> import numpy as np
     >>> x, y = CutMix()(0, np.ones((2, 3, 8, 8), "float32"), np.array([4, 2]))
@@ -159,13 +160,14 @@ class CutMix:
     classes: int = 10
 
     def __post_init__(self):
-        number(self.alpha, "alpha", least=2.0**-1022)
+        number(self.alpha, "alpha")
         count(self.classes, "classes")
 
     def __call__(self, rng, x, y):
         rng = as_stream(rng)
         n, _, *size = images(x).shape
-        weight = beta(rng, self.alpha, self.alpha)                             # Eq. (cutmix.1)
+        alpha = self.alpha
+        weight = beta(rng, alpha, alpha) if alpha else 1.0                     # Eq. (cutmix.1)
         box = cutmix_box(weight, cutmix_center(rng, *size), *size)
         beside = backend_of(x.data if hasattr(x, "requires_grad") else x)
         order = to_backend(permutation(rng, n), beside)

@@ -32,6 +32,9 @@ __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", 
 def __getattr__(name):                            # layers that are techniques lie at the top
     import sys
 
+    from ..elsewhere import here
+
     top = dir(sys.modules[__package__.partition(".")[0]])
-    hint = f"; did you mean minidrop.{name}?" if name[0] != "_" and name in top else ""
+    named = name if name[0] != "_" and name in top else (here(name) or [None])[0]
+    hint = f"; did you mean minidrop.{named}?" if named else ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")

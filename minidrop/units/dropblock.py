@@ -141,10 +141,10 @@ def dropblock_mask(seeds, block, clipped=False):
         reach = 1
         while reach < block:
             step = min(reach, block - reach)
-            flat[step * stride:] |= flat[:-step * stride].copy()
+            flat[step * stride:] |= flat[:-step * stride].copy()             # Eq. (dropblock.3)
             reach += step
     cut = block // 2 if clipped else 0
-    return ~dropped[:, :, cut:cut + height, cut:cut + width]                 # Eq. (dropblock.3)
+    return ~dropped[:, :, cut:cut + height, cut:cut + width]
 
 
 def dropblock(x, mask, norm="batch"):
@@ -218,6 +218,10 @@ class DropBlock(Noise):
         self.p, self.block = probability(p), count(block, "block")
         self.seeds, self.shared = option(seeds, "seeds", REGIONS), flag(shared, "shared")
         self.norm = option(norm, "norm", ("batch", "sample", "none"))
+
+    def noise_shape(self, x):
+        """The shape of x, if it is (N, C, H, W); ValueError for any other."""
+        return _maps(x.shape, "x")
 
     def sample(self, shape):
         seeds = dropblock_seeds(self.rng, shape, self.p, self.block, self.seeds, self.shared)

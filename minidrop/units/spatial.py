@@ -82,7 +82,8 @@ def spatial_dropout(x, mask, p):
 class SpatialDropout(Noise):
     """Spatial dropout as a layer, for inputs (N, C, ...) of 3 to 5 axes.
 
-    PyTorch's Dropout1d, Dropout2d and Dropout3d in one.
+    PyTorch's Dropout1d, Dropout2d and Dropout3d in one.  Three axes are (N, C, L): give one image
+    (C, H, W) as x[None].
 
     >>> import numpy as np
     >>> layer = SpatialDropout(0.5).init(seed=2)
@@ -92,6 +93,10 @@ class SpatialDropout(Noise):
 
     def __init__(self, p):
         self.p = probability(p)
+
+    def noise_shape(self, x):
+        """The shape of x, if it is (N, C, ...) of 3 to 5 axes; ValueError for any other."""
+        return _maps(x.shape, "x")
 
     def sample(self, shape):
         return spatial_dropout_mask(self.rng, shape, self.p)

@@ -1,0 +1,27 @@
+"""What other libraries and papers call our techniques, for those who look for them so."""
+
+ELSEWHERE = {               # without case, spaces, hyphens and underscores: (name here, its file)
+    "dropout1d": ("SpatialDropout", "spatial"), "dropout2d": ("SpatialDropout", "spatial"),
+    "dropout3d": ("SpatialDropout", "spatial"), "featuredropout": ("SpatialDropout", "spatial"),
+    "spatialdropout1d": ("SpatialDropout", "spatial"),
+    "spatialdropout2d": ("SpatialDropout", "spatial"),
+    "spatialdropout3d": ("SpatialDropout", "spatial"),
+    "channeldropout": ("SpatialDropout", "spatial"),
+    "dropblock2d": ("DropBlock", "dropblock"),
+    "droppath": ("StochasticDepth", "stochastic_depth"),
+    "layerdrop": ("StochasticDepth", "stochastic_depth"),
+    "weightdrop": ("DropConnect", "dropconnect"),
+    "weightdropout": ("DropConnect", "dropconnect"),
+    "mcdropout": ("mc_predict", "mc"), "montecarlodropout": ("mc_predict", "mc"),
+    "batchnorm1d": ("BatchNorm", "batch_norm"), "batchnorm2d": ("BatchNorm", "batch_norm"),
+    "randomcutout": ("Cutout", "cutout"), "coarsedropout": ("Cutout", "cutout"),
+}
+
+
+def here(name):
+    """(name here, its file) of what another library calls `name`; None where nothing is known.
+
+    >>> here("DropPath"), here("drop_path"), here("Linear")
+    (('StochasticDepth', 'stochastic_depth'), ('StochasticDepth', 'stochastic_depth'), None)
+    """
+    return ELSEWHERE.get("".join(letter for letter in name.lower() if letter.isalnum()))
