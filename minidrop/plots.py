@@ -55,10 +55,17 @@ def draw_tensor(axis, marked, entry=None):
 
 
 def save_figure(figure, name, folder=FOLDER):
-    """Write `folder`/`name`.png, print its path, open it where there is a screen."""
+    """Write `folder`/`name`.png, print its path, open it where there is a screen.
+
+    Matplotlib then lets go of the figure, but in a notebook, which shows it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     figure.savefig(path, dpi=150)
+    if "ipykernel" not in sys.modules:
+        import matplotlib.pyplot as plt
+
+        plt.close(figure)
     print(f"figure: {path}")
     if has_screen():
         import click

@@ -142,7 +142,7 @@ def test_fit_takes_it_as_a_batch_transform_and_evaluation_goes_without(xp, backe
 def test_what_does_not_fit_is_refused_in_one_sentence(xp):
     x, mask, offsets = xp.asarray(X), xp.zeros(2, bool), xp.full((2, 2), 4)
     for words, use in [
-            (r"x must be images \(N, C, H, W\), none", lambda: md.flip(x[0], mask)),
+            (r"x must be images \(N, C, H, W\) and not empty", lambda: md.flip(x[0], mask)),
             (r"x must be images", lambda: md.crop(x[0], offsets)),
             (r"x must be images", lambda: md.flip_crop(0, x[0], None)),
             (r"mask must be a boolean array of shape \(2,\)", lambda: md.flip(x, mask[:1])),

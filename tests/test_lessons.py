@@ -4,6 +4,7 @@ import re
 import time
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 from minidrop import lesson
@@ -28,6 +29,7 @@ def test_the_order_is_reserved_and_every_file_has_its_place():
 def test_a_lesson_runs_in_smoke_mode(name, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("MINIDROP_SMOKE", "1")
     monkeypatch.chdir(tmp_path)
+    opened = plt.get_fignums()
     started = time.process_time()                 # a busy neighbour does not count
     lesson.run(name, code=False)
     took = time.process_time() - started
@@ -39,6 +41,7 @@ def test_a_lesson_runs_in_smoke_mode(name, monkeypatch, tmp_path, capsys):
     assert all(Path(figure).stat().st_size > 5000 for figure in figures)
     assert not re.search(r"\\[a-zA-Z]+|\$", text)          # no raw LaTeX
     assert took < 2, f"{name} took {took:.1f} s"
+    assert plt.get_fignums() == opened                    # each figure is let go of
 
 
 def test_a_lesson_shows_its_code_unless_told_otherwise(monkeypatch, tmp_path, capsys):
