@@ -7,10 +7,10 @@ Papers   Gal, Ghahramani, "Dropout as a Bayesian approximation: representing mod
 Where    Units, in evaluation: T passes through a trained network whose noise modules are on and
          whose other modules (batch norm) are in evaluation.
 Symbols  $x$ (N, ...) examples, $f$ the network, $m_t$ all its noise in pass $t$ of $T$, $p_t$
-         (N, K) probabilities, $H[p] = -\sum_k p_k \ln p_k$ in nats, $I$ mutual information, $y_t$
-         outputs of a regression, $\mathrm{Var}_m$ over the noise, $\tau$ precision of the data
-         (Gal 2016 writes $p$ for our $q = 1 - p$), $l$ length scale of the prior, $\lambda$ decay,
-         $n$ number of training examples, $z_i$ their targets, $w$ weights of a linear layer.
+         (N, K) probabilities, $H[p] = -\sum_k p_k \ln \, p_k$ in nats, $I$ mutual information,
+         $y_t$ outputs of a regression, $\mathrm{Var}_m$ over the noise, $\tau$ precision of the
+         data (Gal 2016 writes $p$ for our $q = 1 - p$), $l$ length scale of the prior, $\lambda$
+         decay, $n$ number of training examples, $z_i$ their targets, $w$ weights of a linear layer.
 
 Gal 2016, in words: one pass, with noise of its own
 $$ p_t = \mathrm{softmax}(f(x; m_t))                                               \tag{mc.1} $$

@@ -5,7 +5,8 @@ Paper    Tompson, Goroshin, Jain, LeCun, Bregler, "Efficient object localization
 Where    Units: channel maps (N, C, L), (N, C, H, W) or (N, C, D, H, W), one draw for each map of
          each example.
 Symbols  $p$ drop probability, $q = 1 - p$, $m$ mask (1 keeps), $x$ input, $y$ output, $n$ example,
-         $c$ channel, $s$ and $t$ places in a map, $S$ places per map.
+         $c$ and $d$ channels, $[c = d]$ is 1 if they are the same and else 0, $s$ and $t$ places in
+         a map, $S$ places per map.
 
 Tompson 2015, in words: one trial for each feature map
 $$ m_{nc} \sim \mathrm{Bernoulli}(q)                                           \tag{spatial.1} $$
