@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Dropout: what does a unit learn when it can count on no other?
 #
-# In a large network one unit's mistakes are mended by others, for these examples only. Dropout ends
-# such deals: at every step each unit is silent with probability $p$. Eight units of one example,
-# drawn four times at $p = 0.5$ (`#` is kept):
+# In a large network one unit's mistakes are mended by others, for the training examples. Dropout
+# ends such deals: at every step each unit is silent with probability $p$. Eight units of one
+# example, drawn four times at $p = 0.5$ (`#` is kept):
 
 # %%
 import numpy as np
@@ -20,43 +20,33 @@ for step in range(4):
 # %% [markdown]
 # ## The equations
 #
-# Draw one mask value for each unit of each example, kept with probability $q = 1 - p$:
+# Draw one mask value for each unit of each example, 1 (kept) with probability $q = 1 - p$; silence
+# the units that were not kept, and divide the others by $q$:
 #
 # $$ m_i \sim \mathrm{Bernoulli}(q) \tag{dropout.1} $$
 #
-# Silence the units that were not kept, and divide the others by $q$:
-#
 # $$ y_i = m_i \, x_i / q \tag{dropout.2} $$
 #
-# In evaluation nothing is drawn and $y = x$. Why divide? So that the next layer sees the same input
-# on average, with and without dropout. Only the spread grows:
+# In evaluation nothing is drawn and $y = x$. The division lets the next layer see the same input on
+# average, with and without dropout. Only the spread grows:
 #
 # $$ \mathbb{E}[y_i] = x_i, \qquad \mathrm{Var}[y_i] = x_i^2 \, p / q \tag{dropout.3} $$
 #
 # ## In array code
 #
-# The mask is given here, so that we know what must come out. Since (dropout.2) is then linear, what
-# was silenced gets no gradient, and what was kept gets $1 / q$ of it.
+# With a given mask we know what must come out. Since (dropout.2) is then linear, what was silenced
+# gets no gradient, and what was kept gets $1 / q$ times its gradient. And four units have 16 masks,
+# equally likely at $p = 0.5$: the mean and the variance of the 16 results are (dropout.3), exactly.
 
 # %%
 x, p = np.array([1.0, 2.0, 3.0, 4.0]), 0.5
-m = np.random.default_rng(0).random(4) < 1 - p    # a draw, and in its place this one:
 m = np.array([True, False, True, True])
-
 y = m * x / (1 - p)
 print("   x", x, " mask", m.astype(int), " y", y)
 assert np.array_equal(y, md.dropout(x, m, p))
-
 t = md.Tensor(x, requires_grad=True)
 assert np.array_equal(md.grad(md.dropout(t, m, p).sum(), t), m / (1 - p))
 
-# %% [markdown]
-# ## The mean, exactly
-#
-# Four units have 16 masks, which are equally likely at $p = 0.5$. So mean and variance of $y$ are
-# those of the 16 results: this is (dropout.3), to the last digit.
-
-# %%
 y = np.array([md.dropout(x, m, p) for m in md.all_masks(4)])
 print("   mean", y.mean(0), "  variance", y.var(0))
 assert np.allclose(y.mean(0), x, atol=1e-12)
@@ -71,10 +61,9 @@ assert np.allclose(y.var(0), x**2 * p / (1 - p), atol=1e-12)
 # $$ \mathbb{E} \, \lVert x - \sum_j v_j m_j h_j / q \rVert^2
 #    = \lVert x - \sum_j v_j h_j \rVert^2 + \tfrac{p}{q} \sum_j h_j^2 \lVert v_j \rVert^2 $$
 #
-# The last term is what each unit pays for being active, whatever the others do. So we expect units
-# that are often silent. Check the equation, then train five pairs of networks. Learning rate, width
-# and first weights were chosen so that the weights show what was learned. Units that are silent for
-# all training digits are left out; what the others do is counted on the validation digits.
+# The last term is what each unit pays for being active, so we expect many to be silent. Learning
+# rate, width and first weights were chosen so that the weights show what was learned. Units that
+# are silent for all training digits are left out; validation digits show what the others do.
 
 # %%
 rng = np.random.default_rng(1)
@@ -94,7 +83,8 @@ def train(p, seed):
            batch_size=32, seed=seed, progress=f"   p = {p}, seed {seed}")
     h, unseen = (np.maximum(0, part[0] @ w.T + b) for part in (digits.train, digits.validation))
     alive = h.max(0) > 0
-    return w[alive].reshape(-1, 8, 8), unseen[:, alive]
+    error = md.evaluate(net, (digits.validation[0],) * 2, md.mse_loss).loss
+    return w[alive].reshape(-1, 8, 8), unseen[:, alive], error
 
 
 def alike(w):
@@ -103,48 +93,58 @@ def alike(w):
     return (pairs / 112 / (w**2).mean((1, 2))).mean()             # 112 pairs in 8 x 8 pixels
 
 
+NAMES = ("units alive of 128", "activations that are 0", "mean activation",
+         "likeness of neighbours", "squared error per pixel")
 runs = {p: [train(p, seed) for seed in seeds] for p in (0.0, 0.5)}
-found = {p: np.array([[(h == 0).mean(), h.mean(), alike(w)] for w, h in runs[p]]) for p in runs}
+found = {p: np.array([[len(w), (h == 0).mean(), h.mean(), alike(w), error]
+                      for w, h, error in runs[p]]) for p in runs}
 change = found[0.5] - found[0.0]
 half = 2.776 * change.std(0, ddof=1) / np.sqrt(len(seeds))        # 95 %: Student's t, 4 degrees
-for i, name in enumerate(("silent units", "mean activation", "likeness of neighbours")):
-    print(f"   {name:22}  p = 0: {found[0.0][:, i].mean():5.2f}   p = 0.5: "
-          f"{found[0.5][:, i].mean():5.2f}   change {change[:, i].mean():5.2f} +- {half[i]:.2f}")
-assert smoke() or (abs(change.mean(0)) > half).all()
+for i, name in enumerate(NAMES):
+    print(f"   {name:23}  p = 0: {found[0.0][:, i].mean():7.4f}   p = 0.5: "
+          f"{found[0.5][:, i].mean():7.4f}   change {change[:, i].mean():7.4f} +- {half[i]:.4f}")
+assert smoke() or (abs(change.mean(0))[1:] > half[1:]).all() and (found[0.5][:, 1] > 0.5).all()
 
 # %%
-figure, axes = subplots(2, 3, size=(10.0, 5.0), width_ratios=(1.1, 1.4, 1))
-weights, hidden = ({p: runs[p][0][i] for p in runs} for i in (0, 1))
+figure, axes = subplots(2, 3, size=(10.0, 5.2), width_ratios=(1.1, 1.4, 1))
 mask, gap = md.dropout_mask(3, (8, 8), p=0.5), np.full((8, 1), np.nan)
 for axis, x, title in ((axes[0, 0], digits.validation[0][0], "a digit x, and m x / q"),
-                       (axes[1, 0], hidden[0.5][0, :64], "64 of its units h, and m h / q")):
+                       (axes[1, 0], runs[0.5][0][1][0, :64], "64 of its units h, and m h / q")):
     x = x.reshape(8, 8) / x.max()
     axis.imshow(np.hstack([x, gap, md.dropout(x, mask, 0.5)]), vmax=2)
-    axis.set(title=title, xticks=[], yticks=[])
+    axis.set_title(title)
+    axis.set_axis_off()
 for axis, p, colour, line in zip(axes[:, 1], runs, (MIDDLE, DARK), ("--", "-"), strict=True):
-    w = weights[p][:40] / abs(weights[p][:40]).max((1, 2), keepdims=True)
+    w, hidden, _ = runs[p][0]
+    w = w[:40] / abs(w[:40]).max((1, 2), keepdims=True)
     w = np.pad(w, ((0, 0), (0, 1), (0, 1)), constant_values=np.nan).reshape(5, 8, 9, 9)
-    axis.imshow(w.swapaxes(1, 2).reshape(45, 72))
-    axis.set(title=f"weights of 40 units, p = {p}", xticks=[], yticks=[])
-    for place, h in zip(axes[:, 2], (hidden[p].ravel(), hidden[p].mean(0)), strict=True):
+    axis.imshow(w.swapaxes(1, 2).reshape(45, 72), vmin=-1, vmax=1)
+    axis.set_title(f"weights of 40 units, p = {p} (dark: +)")
+    axis.set_axis_off()
+    for place, h in zip(axes[:, 2], (hidden.ravel(), hidden.mean(0)), strict=True):
         place.hist(h, np.linspace(0, 1.5, 31), weights=np.full(h.size, 1 / h.size), color=colour,
                    histtype="step", linewidth=1.6, linestyle=line, label=f"p = {p}")
-axes[0, 2].set(title="share of activations", yscale="log")
-axes[1, 2].set(title="share of units, by mean activation")
+axes[0, 2].set(xlabel="activation", title="share of activations", yscale="log")
+axes[1, 2].set(xlabel="mean activation", title="share of units")
 axes[1, 2].legend()
 path = save_figure(figure, "dropout")
 
 # %% [markdown]
+# So: it learns to be silent for more than half of the digits, and to look at strokes. The copy is
+# worse for it.
+#
 # ## Exercises
 #
 # 1. The papers do not divide by $q$ while training; they multiply by $q$ in evaluation instead
-#    (`md.Dropout(0.5, scaling="paper")`). Train with it at the same learning rate. Which weights
-#    end up larger, and by what factor would you expect?
-# 2. Take 32 hidden units, fewer than pixels. Which of the three differences remain?
+#    (`md.Dropout(0.5, scaling="paper")`). Train with it. Which weights end up larger, and by what
+#    factor would you expect?
+# 2. Take 32 hidden units, fewer than pixels. Which of the differences remain?
 #
 # ## References
 #
-# - Hinton, Srivastava, Krizhevsky, Sutskever, Salakhutdinov (2012), arXiv:1207.0580.
-# - Srivastava and the same (2014), JMLR 15, 1929-1958: sections 7.1 (features), 7.2 (sparsity).
+# - Hinton, Srivastava, Krizhevsky, Sutskever, Salakhutdinov (2012), Improving neural networks by
+#   preventing co-adaptation of feature detectors, arXiv:1207.0580.
+# - The same (2014), Dropout: a simple way to prevent neural networks from overfitting, JMLR 15,
+#   1929-1958: sections 7.1 (features), 7.2 (sparsity).
 #
 # `minidrop show dropout` prints every equation beside the line that computes it.
