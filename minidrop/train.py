@@ -48,15 +48,29 @@ def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=N
     if not isinstance(value, Tensor) or value.size != 1:
         raise ValueError(f"loss must give a Tensor with one number, got {describe(value)}")
     try:
-        value.backward()
+        if value.requires_grad or not _closed(net):
+            value.backward()
         optimizer.step(net)
     except BaseException:
-        for w in net.parameters():                # else they would be added to the next step's
-            w.grad = None
+        _forget(net)
         raise
     if project is not None:
         project(net)
     return value.data
+
+
+def _closed(net):
+    """Whether a branch was left out on purpose; if all were, there may be nothing to learn."""
+    return any(module.skipped for _, module in net.named_modules())
+
+
+def _forget(net):
+    """Clear what a step left unused: gradients, which the next would add to its own, and marks."""
+    for _, thing in net.walk():
+        if not isinstance(thing, Module):
+            thing.grad = None
+        elif thing.skipped:
+            thing.skipped = False
 
 
 def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=None, penalty=None,
@@ -112,8 +126,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
         done, losses, scores = saved.resume()
         bar.initial = bar.n = len(losses)
         net.train()
-        for w in net.parameters():                # what an earlier backward left behind
-            w.grad = None
+        _forget(net)
         for epoch in range(done, epochs):
             first = len(losses) - epoch * steps   # where the epoch goes on
             batches = _batches(x, y, batch_size, batch, first, **streams)
@@ -160,7 +173,8 @@ def _cut(pair):
 
 
 def evaluate(net, data, loss=cross_entropy, batch_size=1024):
-    """The `Score` of `net` on a pair (x, y), in evaluation: no noise, nothing recorded or drawn.
+    """The `Score` of `net` on a pair (x, y), in evaluation: no noise, nothing recorded or drawn
+    (but for DropConnect's "gaussian" and "mc" inference, which draw from the stream of the layer).
 
     The modes of the modules are afterwards what they were before.
 

@@ -69,6 +69,44 @@ def bits_of(net, *more):
 
 # --- (stochastic_depth.1) to (stochastic_depth.3): how survival falls ----------------------------
 
+def all_closed(backend):
+    """Two blocks of which nothing is left once their gates are closed, and nothing beside them."""
+    net = md.nn.Sequential(*[md.StochasticDepth(md.nn.Linear(3, 3), 1.0) for _ in range(2)])
+    return net.init(0).to(backend)
+
+
+def test_a_step_in_which_every_branch_is_closed_changes_nothing(xp, backend):
+    net, sgd = all_closed(backend), md.optim.SGD(lr=0.5, momentum=0.9)
+    x, y = xp.ones((4, 3), "float32"), xp.zeros(4, "int64")
+    before = [host(w.data).copy() for w in net.parameters()]
+    history = md.fit(net, sgd, (x, y), epochs=3, progress=False)
+    assert_allclose(history.loss, np.log(3), rtol=1e-6)
+    assert_array_equal(np.stack([b.ravel()[:3] for b in before]),
+                       np.stack([host(w.data).ravel()[:3] for w in net.parameters()]))
+    assert not any(m.skipped for _, m in net.named_modules())
+    net[0].p = net[1].p = 0.0
+    assert md.train_step(net, sgd, x, y) > md.train_step(net, sgd, x, y)
+
+
+def test_a_step_that_fails_leaves_no_branch_excused(xp, backend):
+    net, x = all_closed(backend), xp.ones((4, 3), "float32")
+
+    class Broken(md.optim.SGD):
+        def step(self, model):
+            raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        md.train_step(net, Broken(0.1), x, xp.zeros(4, "int64"))
+    assert not any(m.skipped for _, m in net.named_modules())
+
+
+def test_a_closed_branch_gives_a_tensor_where_its_skip_is_trained(xp, backend):
+    net = md.StochasticDepth(md.nn.ReLU(), 1.0, skip=md.nn.Linear(3, 3)).init(0).to(backend)
+    assert net(xp.ones((4, 3), "float32")).requires_grad
+    bare = md.StochasticDepth(md.nn.ReLU(), 1.0).init(0).to(backend)
+    assert isinstance(bare(xp.ones((4, 3), "float32")), xp.ndarray)
+
+
 def test_stochastic_depth_1_and_2_and_3_are_three_lists():
     due = {"paper": [.875, .75, .625, .5], "linspace": [1, 5 / 6, 4 / 6, .5],
            "efficientnet": [1, .875, .75, .625]}

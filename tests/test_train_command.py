@@ -115,6 +115,7 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
      "--place drop=dropout:1.5: p is a probability and must lie in [0, 1], got 1.5"),
     (("mlp", "digits", "--place", "drop=dropout:half"), 2, "--place drop=dropout:half: "),
     (("mlp", "digits", "--place", "drop=dropout"), 2, "--place drop=dropout: "),
+    (("mlp", "digits", "--place", "drop=Dropout:2e0"), 2, "must lie in [0, 1], got 2.0; it is "),
     (("mlp", "digits", "--place", "drop"), 2, "--place must be PATTERN=LAYER, such as "),
     (("resnet8", "digits", "--place", "sum=stochasticdepth:1.5"), 2,
      "--place sum=stochasticdepth:1.5: p is a probability and must lie in [0, 1], got 1.5"),

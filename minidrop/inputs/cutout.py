@@ -32,11 +32,12 @@ Differs
   [test_cutout_2_the_official_square_is_one_smaller_where_the_length_is_odd]
 - From the official code's `n_holes`: one square here; several are the product of their masks.
   [test_cutout_2_several_squares_are_the_product_of_their_masks]
-- From the official code and from `dropout`, which multiply: what is erased is replaced, so an inf
+- From the official code, which multiplies: what is erased is replaced, so an inf
   or nan in it is gone, and so is its gradient.  [test_cutout_3_replaces_even_what_is_not_finite]
 - From torchvision's and timm's random erasing (Zhong et al. 2017): there the rectangle has a random
   area and shape, lies inside the image, and some images stay whole.
-  [test_cutout_1_and_2_erase_in_every_image_and_also_over_the_border]
+  [test_cutout_1_and_2_erase_in_every_image_and_also_over_the_border,
+  test_torchvisions_random_erasing_lies_inside_and_leaves_some_images_whole]
 """
 
 import math
@@ -134,7 +135,8 @@ class Cutout:
 
 def _near(centers, length, n):
     """Which of the places 0..n-1 lie in the interval around each centre: boolean (N, n)."""
-    places = array_module(centers).arange(n) - (centers[:, None] - length // 2)
+    first = centers.astype("int64")[:, None] - length // 2        # also below 0
+    places = array_module(centers).arange(n) - first
     return (places >= 0) & (places < length)
 
 

@@ -166,16 +166,17 @@ def _fill(net, text):
     public = [getattr(top, one) for one in dir(top)]
     layers = {kind.__name__.lower(): kind for kind in public
               if inspect.isclass(kind) and issubclass(kind, Noise) and kind is not Noise}
-    if name not in layers:
+    if (name := name.lower()) not in layers:
         raise unknown("layer", name, sorted(layers))
     try:
-        values = [float(n) if "." in n else int(n) for n in numbers]
+        values = [int(n) if n.lstrip("-").isdecimal() else float(n) for n in numbers]
         if layers[name] is StochasticDepth:
             drop_paths(net, *values, pattern=pattern)
             return
         layer = layers[name](*values)
     except (TypeError, ValueError) as error:
-        raise click.UsageError(f"--place {text}: {error}") from None
+        raise click.UsageError(f"--place {text}: {error}; it is PATTERN=LAYER:NUMBER, such as "
+                               "'drop=dropout:0.5'") from None
     place(net, pattern, layer)
 
 

@@ -108,20 +108,21 @@ def drop_paths(net, p, *, pattern="sum", rule="paper", mode="batch", scaling="pa
     """Stochastic depth in all sums that `pattern` matches, with the rate `p` in the last of them.
 
     The k-th of n blocks survives with `survival(k, n, 1 - p, rule)`, which under the rule "paper"
-    falls linearly; `mode` and `scaling` are those of `StochasticDepth`.  Returns the network, which
-    now needs `init(seed)`.  ValueError where the pattern matches another place, or none.
+    falls linearly (under "efficientnet" a further block would have the rate p); `mode` and
+    `scaling` are those of `StochasticDepth`.  Returns the network, which now needs `init(seed)`.
+    ValueError where the pattern matches another place, or none.
 
     >>> from minidrop.models import resnet20
     >>> net = drop_paths(resnet20(), p=0.45).init(seed=0)
     >>> [round(net[stage][block].sum.p, 2) for stage in (1, 2, 3) for block in (0, 1, 2)]
     [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45]
     """
-    q_last, sums = 1 - probability(p), matching(pattern, _places(net), what="place")
+    p, sums = probability(p), matching(pattern, _places(net), what="place")
     for path in sums:
         if purpose(path) != PURPOSES["sum"]:
             raise ValueError(f"pattern {pattern!r} must match sums alone, and {path} is a place "
                              f"for {purpose(path)}")
-    rates = [1 - survival(k, len(sums), q_last, rule) for k in range(1, len(sums) + 1)]
+    rates = [p * (1 - survival(k, len(sums), 0.0, rule)) for k in range(1, len(sums) + 1)]
     return place(net, pattern, lambda old, k: StochasticDepth(
         old.branch, rates[k - 1], old.skip, mode, scaling))
 

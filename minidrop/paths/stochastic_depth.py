@@ -41,7 +41,8 @@ Without noise  The paper's scaling: (stochastic_depth.6).  The others: $y = f(x)
 Differs
 - From the official code, whose optimiser holds all weights in one vector, so that momentum and
   weight decay still move a block that was left out: here it keeps its weights, its velocity and
-  its count of steps.  [test_stochastic_depth_4_an_optimizer_leaves_a_closed_branch_alone]
+  its count of steps, unless a penalty gives it a gradient.
+  [test_stochastic_depth_4_an_optimizer_leaves_a_closed_branch_alone]
 - From torchvision, whose "batch" mode multiplies a branch that was computed by 0: a closed batch
   gate computes nothing, forward or backward, and leaves the running statistics and streams of the
   branch alone.  A row gate computes the whole branch, as everywhere, and its batch norm sees the
@@ -54,8 +55,8 @@ Differs
   .75, .625 in EfficientNet.  [test_stochastic_depth_1_and_2_and_3_are_three_lists,
   test_rows_under_the_gates_of_timm, test_the_rule_linspace_has_the_rates_of_timm,
   test_the_rule_efficientnet_has_the_rates_of_torchvisions_efficientnet]
-- From timm's `scale_by_keep=False`, which NFNet trains with and which is not the paper's scheme:
-  it never scales, so evaluation is not the mean of training.  It is `scaling="none"` here.
+- From timm's `scale_by_keep=False`, which is not the paper's scheme either: it never scales, so
+  evaluation is not the mean of training.  It is `scaling="none"` here.
   [test_stochastic_depth_6_unlike_no_scaling_at_all,
   test_evaluation_of_timm_is_the_branch_as_it_is]
 - From Larsson 2017, whose drop-path closes some of the paths that meet in a join, but not all: in

@@ -34,7 +34,8 @@ Without noise  By `inference`: "gaussian" is (dropconnect.6), "mean" $r = a(\mu)
 Memory  A mask takes one byte a connection.  Masked weights, four bytes each, exist for so many
 examples at a time as a core's cache holds (on a GPU 64 MB of them), or for one, in the forward pass
 and anew in the backward pass, never for all (N, out, in).  A bit a connection would be an eighth,
-but no array that can be looked at, replayed or transposed.
+but no array that can be looked at, replayed or transposed.  Inference "mc" draws masks for all the
+examples that it is given: evaluate in small batches.
 [test_dropconnect_2_and_4_hold_no_float_for_each_connection]
 
 Differs
@@ -46,7 +47,8 @@ Differs
   [test_dropconnect_7_and_8_the_normal_variable_is_an_approximation]
 - From Chainer's simplified DropConnect, which divides by $q$ in training and takes the mean in
   evaluation: nothing is scaled in training.  [test_dropconnect_2_and_5_scale_in_evaluation_only]
-- From the weight drop of language models, one mask for a whole batch: that is `per="batch"`.
+- From the weight drop of language models (AWD-LSTM): it has one mask for a whole batch, as
+  `per="batch"` has, but divides by $q$ in training and scales nothing in evaluation.
   [test_dropconnect_2_one_mask_for_the_batch_is_dropout_of_the_weights]
 - From EfficientNet's `drop_connect`, which silences a whole branch for an example and so is
   stochastic depth.  [test_dropconnect_1_draws_every_connection_of_every_example_by_itself]
@@ -59,6 +61,7 @@ Differs
 from ..arguments import (
     count,
     describe,
+    fitting,
     flag,
     floating,
     keep_mask,
@@ -71,8 +74,6 @@ from ..functional import linear, masked, masked_linear, maximum, sqrt
 from ..nn import Noise, Parameter, fan_in_uniform
 from ..noise import bernoulli, gaussian
 from ..xp import array_module
-
-TINY = 2.0**-126            # the least variance, so that its root has a finite slope
 
 
 def dropconnect_mask(rng, batch, w_shape, p, per="example"):
@@ -195,9 +196,10 @@ class DropConnect(Noise):
         mean, variance = dropconnect_moments(x, self.weight, self.bias, self.p, self.drop_bias)
         if self.inference == "mean":
             return self._activate(mean)
-        sigma = sqrt(maximum(variance, TINY))
-        return self._average(lambda: self._activate(
-            mean + sigma * gaussian(self.rng, mean.shape)))                    # Eq. (dropconnect.6)
+        least = array_module().finfo(str(mean.dtype)).smallest_normal     # its root has a slope
+        sigma = sqrt(maximum(variance, float(least)))
+        return self._average(lambda: self._activate(mean + sigma * fitting(    # Eq. (dropconnect.6)
+            gaussian(self.rng, mean.shape), mean, "noise")))
 
     def _activate(self, u):
         return u if self.activation is None else self.activation(u)

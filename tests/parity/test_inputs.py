@@ -44,6 +44,20 @@ def assert_equal(ours, theirs, tolerance=2e-7):
         np.testing.assert_allclose(a, b.numpy(), atol=tolerance, rtol=tolerance)
 
 
+# --- Cutout ---------------------------------------------------------------------------------------
+
+def test_torchvisions_random_erasing_lies_inside_and_leaves_some_images_whole(torch, torchvision):
+    torch.manual_seed(0)
+    erase, areas = torchvision.transforms.v2.RandomErasing(p=0.5), set()
+    for _ in range(64):                           # all alike: probability 2^-63
+        gone = (erase(torch.ones(3, 32, 32)) == 0).numpy()
+        rows, columns = gone[0].any(1), gone[0].any(0)
+        assert (gone == np.outer(rows, columns)).all()            # a rectangle, in all channels
+        assert gone[0].sum() < 0.36 * 32 * 32 and not (rows.all() or columns.all())
+        areas.add(int(gone[0].sum()))
+    assert 0 in areas and len(areas) > 10         # some are whole, the others of many sizes
+
+
 # --- mixup ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("weight", WEIGHTS)
