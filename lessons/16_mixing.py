@@ -140,7 +140,7 @@ path = save_figure(figure, "mixing")
 # %% [markdown]
 # ## Exercises
 #
-# 1. Spoil 5 % of the labels instead of 40 %. Does mixing still help? Give an interval.
+# 1. Spoil 5 % of the labels, not 40 %, without the last two assertions. Does mixing still help?
 # 2. Which $\alpha$ of mixup resists wrong labels best: 0.1, 0.4, 1 or 8?
 #
 # ## References
