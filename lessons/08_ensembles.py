@@ -56,7 +56,7 @@ assert np.allclose(found.mutual_information, entropy(mean) - entropy(each).mean(
 
 # %% [markdown]
 # The network in evaluation is a mean of the 16, too, but a geometric one: multiply, take the 16th
-# root, and scale to a sum of 1. With more than one layer of weights that is an approximation.
+# root, scale to a sum of 1 (Hinton 2012, see `dropout`). For more layers it is an approximation.
 
 # %%
 geometric = np.exp(np.log(each).mean(0))
@@ -125,7 +125,8 @@ figure, axes = subplots(1, 2, size=(8.8, 3.6), width_ratios=(1, 1.2))
 for axis, nats, title in zip(axes, every[1:], ("entropy", "mutual information"), strict=True):
     shades = axis.contourf(a, b, nats.reshape(a.shape), np.linspace(0, 0.7, 15), vmax=1)
     for label, marker, colour in ((0, "o", DARK), (1, "x", MIDDLE)):
-        axis.scatter(*points.train[0][points.train[1] == label].T, 8, colour, marker, lw=0.7)
+        some = points.train[0][points.train[1] == label]
+        axis.scatter(*some.T, s=8, c=colour, marker=marker, linewidths=0.7)
     axis.set_title(f"{title} (nats)")
 figure.colorbar(shades, ax=axes[1])
 path = save_figure(figure, "ensembles")
@@ -144,7 +145,6 @@ path = save_figure(figure, "ensembles")
 #
 # ## References
 #
-# - Hinton and others (2012): the geometric mean; in full in the lesson on dropout.
 # - Gal, Ghahramani (2016), Dropout as a Bayesian approximation, arXiv:1506.02142.
 # - Houlsby and others (2011), Bayesian active learning for classification and preference learning,
 #   arXiv:1112.5745.
