@@ -145,6 +145,13 @@ def test_masked_is_two_products(xp, shapes, p, order, seed):
     np.testing.assert_array_equal(host(fused.masked(x, mask, scale)), host(x * mask * scale))
 
 
+def test_masked_linear_of_two_dtypes_is_of_the_wider(xp):
+    x, w = xp.ones((2, 3), "float32"), xp.full((4, 3), 1 / 3)
+    y = fused.masked_linear(x, w, xp.ones((2, 4, 3), bool))
+    assert y.dtype == "float64"
+    np.testing.assert_allclose(host(y), 1.0, rtol=1e-15)
+
+
 @pytest.mark.parametrize("mask_shape", [(2, 3, 4, 5), (2, 1, 4, 5), (3, 1, 1)])
 def test_masked_takes_a_scale_that_stays_where_the_arrays_are(xp, mask_shape):
     rng = np.random.default_rng(0)

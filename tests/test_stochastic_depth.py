@@ -84,6 +84,8 @@ def test_a_step_in_which_every_branch_is_closed_changes_nothing(xp, backend):
     assert_array_equal(np.stack([b.ravel()[:3] for b in before]),
                        np.stack([host(w.data).ravel()[:3] for w in net.parameters()]))
     assert not any(m.skipped for _, m in net.named_modules())
+    md.train_step(net, sgd, x, y)
+    assert not any(m.skipped for _, m in net.named_modules())     # both marks are used up
     net[0].p = net[1].p = 0.0
     assert md.train_step(net, sgd, x, y) > md.train_step(net, sgd, x, y)
 

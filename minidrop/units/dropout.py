@@ -72,9 +72,10 @@ def dropout_mask(rng, shape, p):
 def dropout(x, mask, p):
     """Inverted dropout of `x` for a given mask: kept entries divided by 1 - p, the others 0.
 
-    `x` is a floating array or Tensor, `mask` boolean and broadcastable to x (True keeps), `p` the
-    rate the mask was drawn with; p = 1 gives zeros.  `masked(x, mask, scale)` is mask * x * scale
-    in one pass over memory.  TypeError for integers, ValueError for a mask that does not fit.
+    `x` is a floating array or Tensor, `mask` boolean and broadcastable to x (True keeps; numbers 0
+    and 1 will do), `p` the rate the mask was drawn with; p = 1 gives zeros.
+    `masked(x, mask, scale)` is mask * x * scale in one pass over memory.  TypeError for integers,
+    ValueError for a mask that does not fit.
 
     >>> import numpy as np
     >>> dropout(np.array([1.0, 2.0, 3.0, 4.0]), np.array([True, False, True, True]), p=0.5)
