@@ -61,9 +61,9 @@ assert np.allclose(y.var(0), x**2 * p / (1 - p), atol=1e-12)
 # $$ \mathbb{E} \, \lVert x - \sum_j v_j m_j h_j / q \rVert^2
 #    = \lVert x - \sum_j v_j h_j \rVert^2 + \tfrac{p}{q} \sum_j h_j^2 \lVert v_j \rVert^2 $$
 #
-# The last term is what each unit pays for being active, so we expect many to be silent. Learning
-# rate, width and first weights were chosen so that the weights show what was learned. Units that
-# are silent for all training digits are left out; validation digits show what the others do.
+# The last term is what each unit pays for being active, so we expect many to be silent. We train
+# five pairs of networks (settings chosen so that the weights show what was learned). Units that are
+# silent for all training digits are left out; validation digits show what the others do.
 
 # %%
 rng = np.random.default_rng(1)
