@@ -13,22 +13,19 @@ time.  A disk that is full stops the run, and the last good file stays.
 
 import os
 import time
-from dataclasses import is_dataclass
-from numbers import Real
 from pathlib import Path
 
 from . import files
 from .arguments import describe
 from .interrupt import Interrupt
-from .nn import Module, Noise, Parameter
-from .nn.module import CHANGING
+from .nn import Module, Noise
 from .noise import Stream
-from .xp import array_module, host
+from .settings import model, numbers, plain
+from .xp import array_module
 
-FORMAT = 3
+FORMAT = 4
 SECONDS = 30.0
 SHARE = 20
-ROWS = 256                  # about so many examples, evenly spaced, tell one data set from another
 
 
 def save(net, path):
@@ -87,9 +84,11 @@ class Checkpoint:
         self.name, self.net, self.optimizer, self.streams = str(path), net, optimizer, streams
         self.settings = {}
         if self.path:
-            self.settings = {name: _plain(value) for name, value in settings.items()}
+            known = {id(thing): f"net {path}".rstrip() for path, thing in net.walk()}
+            known[id(optimizer)] = "optimizer"    # what training changes is told by its place
+            self.settings = {name: plain(value, known) for name, value in settings.items()}
             self.settings |= {"seed of init": net._seed, "optimizer": type(optimizer).__name__}
-            self.settings |= _numbers("optimizer", optimizer) | _model(net)
+            self.settings |= numbers("optimizer", optimizer, known) | model(net)
         self.steps, self.step, self.due, self.stamp = steps, None, 0.0, None
         self.interrupt = Interrupt()
 
@@ -192,59 +191,3 @@ class Checkpoint:
             if isinstance(getattr(module, "rng", None), Stream):
                 found[f"net/{path}"] = module.rng
         return found
-
-
-def _model(net):
-    """What the modules are, and the numbers and words they hold, by path; and the dtypes."""
-    found, dtypes = {}, set()
-    for path, thing in net.walk():
-        if isinstance(thing, Parameter):
-            dtypes.add(str(getattr(thing, "dtype", "float32")))     # float32 is what init makes
-        elif isinstance(thing, Module):
-            found[f"net {path}".rstrip()] = type(thing).__name__
-            found |= _numbers(f"net {path}", thing)
-    return found | {"dtype": " and ".join(sorted(dtypes))}
-
-
-def _numbers(owner, thing):
-    """{"owner.name": value} of the numbers and words that a module or an optimizer holds."""
-    return {f"{owner}.{name}": _plain(value) for name, value in vars(thing).items()
-            if isinstance(value, Real | str) and name not in CHANGING and name[0] != "_"}
-
-
-def _plain(value):
-    """A setting as JSON can hold it: functions by name, data by shape, dtype and some rows."""
-    if isinstance(value, tuple | list):
-        parts = [f"{array.dtype} {array.shape}" for array in value]
-        return f"{', '.join(parts)}, {_digest(value)}"
-    if isinstance(value, Real) and not isinstance(value, int):
-        return float(value)
-    if isinstance(value, int | str | None):
-        return value
-    return _function(value)
-
-
-def _digest(arrays):
-    import hashlib  # here, so that importing minidrop stays cheap
-
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(host(array[::max(1, len(array) // ROWS)]).tobytes())
-    return f"digest {digest.hexdigest()[:8]}"
-
-
-def _function(f):
-    """The name of a function and the numbers it holds, which tell one lambda from another.
-
-    A dataclass that can be called is told by all its fields, a model among them by its weights.
-    """
-    name = getattr(f, "__name__", type(f).__name__)
-    if is_dataclass(f):
-        fields = {key: _digest([array.reshape(-1) for array in value.state_dict().values()])
-                  if isinstance(value, Module) else repr(value) for key, value in vars(f).items()}
-        return f"{name}({', '.join(f'{key}={value}' for key, value in fields.items())})"
-    held = [*f.__code__.co_consts] if name == "<lambda>" else []
-    held += [cell.cell_contents for cell in getattr(f, "__closure__", None) or ()]
-    held += [*getattr(f, "args", ()), *getattr(f, "keywords", {}).values()]         # of a partial
-    numbers = [value for value in held if isinstance(value, Real) and not isinstance(value, bool)]
-    return f"{name} with {', '.join(map(str, numbers))}" if numbers else name

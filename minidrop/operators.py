@@ -3,6 +3,7 @@
 So the tape stays below the primitives: `a + b` asks for "add" when it is called.
 """
 
+import importlib
 from typing import Any
 
 REGISTRY: dict[str, Any] = {}                     # name -> Primitive: all the calculus there is
@@ -98,6 +99,12 @@ class Operators:
         if self.requires_grad and result.data.dtype.kind != "f":
             raise TypeError(f"dtype must be floating where a gradient is needed, got {dtype!r}")
         return result
+
+
+def registered(module, name):
+    """The primitive `name`, which `module` registers: how pickle finds it again."""
+    importlib.import_module(module)
+    return REGISTRY[name]
 
 
 def data_of(x):

@@ -17,7 +17,7 @@ import threading
 from typing import Any
 
 from .arguments import describe
-from .operators import REGISTRY, Operators, data_of
+from .operators import REGISTRY, Operators, data_of, registered
 from .xp import array_module, asarray
 
 USED = ("used",)                                  # the node of a Tensor whose graph is used up
@@ -110,6 +110,9 @@ class Primitive:
 
     def __repr__(self):
         return f"<primitive {self.name}>"
+
+    def __reduce__(self):
+        return registered, (self.forward.__module__, self.name)
 
     def vjps(self, *adjoints, twin=None, joint=None):
         """State the adjoints, one per argument, in order; None for an argument without one."""

@@ -202,18 +202,18 @@ def test_a_run_that_is_done_is_not_repeated(tmp_path):
 
 def test_validation_waits_for_nobody_and_is_not_forgotten(tmp_path):
     class Counting:
-        looks = 0
+        _looks = 0              # what a loss counts is no setting of it
 
         def __call__(self, z, y):
-            self.looks += not z.requires_grad
+            self._looks += not z.requires_grad
             return md.cross_entropy(z, y)
 
     loss = Counting()
     with pytest.raises(KeyboardInterrupt):
         run(path=tmp_path / "run", loss=loss, recorder=stop_at(2, stop=ctrl_c))
-    assert loss.looks == 0 and step_of(tmp_path / "run") == 3
+    assert loss._looks == 0 and step_of(tmp_path / "run") == 3
     assert bits(*run(path=tmp_path / "run", loss=loss)) == bits(*run())
-    assert loss.looks == EPOCHS
+    assert loss._looks == EPOCHS
 
 
 # --- what is refused -----------------------------------------------------------------------------
@@ -232,8 +232,8 @@ def other_loss(z, y):
     ({"optimizer": md.optim.SGD(lr=0.1, momentum=0.9)},
      "optimizer.lr 0.2 there and 0.1 here"),
     ({"net": network().init(99)}, "seed of init 7 there and 99 here"),
-    ({"loss": other_loss}, "loss 'cross_entropy' there and 'other_loss' here"),
-    ({"batch": None}, "batch 'jitter' there and None here"),
+    ({"loss": other_loss}, "loss 'cross_entropy' there and .other_loss.* here"),
+    ({"batch": None}, "batch .jitter.* there and None here"),
     ({"penalty": lambda net, step: 0.0}, "penalty None there and '<lambda>"),
     ({"project": print}, "project None there and 'print' here"),
     ({"data": (X, Y)}, "validation 'float32 .* there and None here"),
@@ -271,7 +271,7 @@ def test_another_run_may_take_the_place_of_one_that_never_took_a_step(tmp_path):
 
 
 def test_a_file_of_another_format_is_refused(tmp_path, monkeypatch):
-    for form, words in ((1, "format 1, and this minidrop reads format 3"), (4, "format 4")):
+    for form, words in ((3, "format 3, and this minidrop reads format 4"), (5, "format 5")):
         monkeypatch.setattr(checkpoint, "FORMAT", form)
         run(path=tmp_path / "run")
         monkeypatch.undo()

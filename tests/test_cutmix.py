@@ -331,7 +331,7 @@ def test_a_run_with_another_alpha_is_another_run(tmp_path):
                progress=False)
 
     run(md.CutMix(1.0, 3))
-    with pytest.raises(ValueError, match=r"batch 'CutMix\(alpha=1.0, classes=3\)' there and"):
+    with pytest.raises(ValueError, match=r"batch 'CutMix\(alpha=1, classes=3\)' there and"):
         run(md.CutMix(0.5, 3))
 
 

@@ -157,8 +157,8 @@ class AttentiveCutMix:
     def __post_init__(self):
         if not isinstance(self.extractor, Module):
             raise TypeError(f"extractor must be a Module, got {describe(self.extractor)}")
-        count(self.n, "n")
-        count(self.classes, "classes")
+        object.__setattr__(self, "n", count(self.n, "n"))
+        object.__setattr__(self, "classes", count(self.classes, "classes"))
 
     def __call__(self, rng, x, y):
         with evaluation(self.extractor):

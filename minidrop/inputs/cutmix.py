@@ -160,8 +160,8 @@ class CutMix:
     classes: int = 10
 
     def __post_init__(self):
-        number(self.alpha, "alpha")
-        count(self.classes, "classes")
+        object.__setattr__(self, "alpha", number(self.alpha, "alpha"))
+        object.__setattr__(self, "classes", count(self.classes, "classes"))
 
     def __call__(self, rng, x, y):
         rng = as_stream(rng)

@@ -110,8 +110,8 @@ class Mixup:
     per: str = "batch"
 
     def __post_init__(self):
-        number(self.alpha, "alpha")
-        count(self.classes, "classes")
+        object.__setattr__(self, "alpha", number(self.alpha, "alpha"))
+        object.__setattr__(self, "classes", count(self.classes, "classes"))
         option(self.per, "per", ("batch", "example"))
 
     def __call__(self, rng, x, y):
