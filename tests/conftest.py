@@ -1,8 +1,8 @@
-"""Every test that takes `xp` runs twice: on NumPy and on the strict stand-in for CuPy.
+"""Every test that takes `xp` has two runs: on NumPy and on the strict stand-in for CuPy.
 
-    pytest                  both
-    pytest -m strict        the stand-in alone
-    pytest --cupy           a real GPU in the place of the stand-in
+    pytest                  on NumPy
+    pytest -m strict        on the stand-in
+    pytest --cupy           both, with a real GPU in the place of the stand-in
     pytest --reference      also the comparisons with PyTorch, torchvision, timm and Keras, as
                             tests/parity/libraries.py installs them; a missing one is a failure
 """
@@ -77,9 +77,11 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_generate_tests(metafunc):
     if "xp" in metafunc.fixturenames:
-        device = "cupy" if metafunc.config.getoption("--cupy") else "strict"
-        metafunc.parametrize("xp", ["numpy", pytest.param(device, marks=pytest.mark.strict)],
-                             indirect=True)
+        gpu, marked = (metafunc.config.getoption(option) for option in ("--cupy", "-m"))
+        modules = ["numpy"]
+        if gpu or "strict" in marked:
+            modules.append(pytest.param("cupy" if gpu else "strict", marks=pytest.mark.strict))
+        metafunc.parametrize("xp", modules, indirect=True)
 
 
 @pytest.fixture
@@ -112,4 +114,5 @@ def pytest_terminal_summary(terminalreporter):
     if total:
         terminalreporter.write_line(
             f"{_ran['strict']} of {total} test runs ({_ran['strict'] / total:.0%}) were on the "
-            f"stand-in for CuPy; {len(HOST_ONLY)} files are host-only, as tests/conftest.py lists")
+            f"stand-in for CuPy (pytest -m strict); {len(HOST_ONLY)} files are host-only, as "
+            "tests/conftest.py lists")

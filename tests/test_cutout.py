@@ -217,7 +217,7 @@ def test_fit_refuses_to_go_on_with_another_square(tmp_path):
 
     run(md.Cutout(3))
     for other in (md.Cutout(4), md.Cutout(3, fill=0.5), None):
-        with pytest.raises(ValueError, match=r"another run: batch 'Cutout\(length=3, fill=0.0\)'"):
+        with pytest.raises(ValueError, match=r"another run: batch 'Cutout\(length=3, fill=0\)'"):
             run(other)
 
 
