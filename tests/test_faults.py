@@ -81,5 +81,6 @@ def test_stored_numbers_refuse_a_right_solution(name):
 @pytest.mark.parametrize("name", RIGHT)
 def test_the_laws_of_a_sampler_take_every_right_solution(name, monkeypatch):
     faults.instead("units.dropout", dropout_mask=RIGHT[name])(monkeypatch)
+    assert md.dropout_mask is RIGHT[name]         # it is the one that the laws, all tests, look at
     for law in LAWS:
         law()
