@@ -10,8 +10,8 @@ from .terminal import console, print_code, print_markdown
 ORDER = (
     "tape", "adjoints", "checks", "mlp", "overfitting", "dropout", "scaling", "ensembles",
     "gaussian", "convolution", "spatial", "dropblock", "paths", "dropconnect", "cutout", "mixing",
-    "attention", "norms", "penalties", "multi_sample", "targeted", "rivals", "early_late",
-    "snapshots", "speed", "gpu", "museum",
+    "attention", "norms", "penalties", "multi_sample", "targeted", "rivals", "dynamics",
+    "early_late", "snapshots", "speed", "gpu", "museum",
 )
 
 
