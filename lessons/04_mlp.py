@@ -118,8 +118,7 @@ if not smoke():
 
 # %%
 gaps = unseen[:, -1] - learned[:, -1]
-half = 2.776 * gaps.std(ddof=1) / np.sqrt(len(gaps))
-print(f"   validation loss minus training loss: {gaps.mean():.3f} +- {half:.3f} nats")
+print(f"   validation loss minus training loss: {md.mean_interval(gaps)} nats")
 figure, axes = subplots(size=(7.0, 3.2))
 for curves, colour in ((unseen, DARK), (learned, MIDDLE)):
     axes.plot(range(1, epochs + 1), curves.T, color=colour, linewidth=0.6, alpha=0.35)

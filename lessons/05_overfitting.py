@@ -116,7 +116,7 @@ base, stopped = tested[0.0].T
 gains = {"early stopping": base - stopped, "dropout": base - tested[0.5][:, 0]}
 figure, (left, right) = subplots(1, 2, width_ratios=(1.5, 1))
 for row, (name, gain) in enumerate(gains.items()):
-    mean, half = gain.mean(), 2.365 * gain.std(ddof=1) / np.sqrt(len(seeds))
+    mean, half = md.mean_interval(gain)
     verdict = "seen" if mean > half else "not seen"
     print(f"   {name:15} lowers the test loss by {mean:.3f} +- {half:.3f} nats ({verdict})")
     right.errorbar([mean], [row], xerr=half, fmt="o", color=DARK)

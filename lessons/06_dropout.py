@@ -99,7 +99,7 @@ runs = {p: [train(p, seed) for seed in seeds] for p in (0.0, 0.5)}
 found = {p: np.array([[len(w), (h == 0).mean(), h.mean(), alike(w), error]
                       for w, h, error in runs[p]]) for p in runs}
 change = found[0.5] - found[0.0]
-half = 2.776 * change.std(0, ddof=1) / np.sqrt(len(seeds))        # 95 %: Student's t, 4 degrees
+half = md.mean_interval(change).half              # 95 %: Student's t, four degrees of freedom
 for i, name in enumerate(NAMES):
     print(f"   {name:23}  p = 0: {found[0.0][:, i].mean():7.4f}   p = 0.5: "
           f"{found[0.5][:, i].mean():7.4f}   change {change[:, i].mean():7.4f} +- {half[i]:.4f}")

@@ -90,7 +90,7 @@ for seed in seeds:
     read.append(whole.argmax(1) == y)
 one, many, read = np.array(one), np.array(many), np.array(read)      # (seeds, digits)
 gap = (many - one).mean(1)
-half = 2.776 * gap.std(ddof=1) / np.sqrt(len(gap))                # Student's t, 4 degrees
+half = md.mean_interval(gap).half                 # Student's t, four degrees of freedom
 print(f"   the mean over {passes} runs costs {gap.mean():+.3f} +- {half:.3f} nats (95 %)")
 for name, some in (("all", read | True), ("read rightly", read), ("misread", ~read)):
     print(f"   {name:13}{some.mean():6.1%} of the digits: one run {one[some].mean():.3f}, "

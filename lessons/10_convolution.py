@@ -119,7 +119,7 @@ right = np.array([[learn(name, seed) for seed in range(quick(4, 2))] for name in
 for name, means in zip(NETS, right.mean(1), strict=True):
     print(f"   {name:22s}", *(f"  moved by {d}: {mean:.1f} %" for d, mean in enumerate(means)))
 ahead = right[2, :, 2] - right[1, :, 2]                           # two pixels away, paired seeds
-half = 3.182 / np.sqrt(len(ahead)) * ahead.std(ddof=1)            # 95 %, Student's t
+half = md.mean_interval(ahead).half                               # 95 %, Student's t
 print(f"   two pixels away, largest minus by place: {ahead.mean():.0f} +- {half:.0f} points")
 assert smoke() or ahead.min() > 40 and (right[2, :, 0] - right[2, :, 2]).mean() < 3
 

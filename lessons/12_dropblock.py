@@ -103,7 +103,7 @@ seeds = {b: [seeds_for(0.25, b, seed) for seed in range(len(maps))] for b in blo
 masks = {b: [md.dropblock_mask(draw, b) for draw in seeds[b]] for b in blocks}
 assert smoke() or all(abs(0.75 - mask.mean()) < 0.01 for b in blocks for mask in masks[b])
 known = 100 * np.array([list(map(explained, maps, masks[b])) for b in blocks])
-half = 2.776 / np.sqrt(len(maps)) * known.std(1, ddof=1)          # 95 %, Student's t
+half = md.mean_interval(known.T).half                             # 95 %, Student's t
 for b, mean, wide in zip(blocks, known.mean(1), half, strict=True):
     print(f"   {b} x {b}: the neighbours explain {mean:4.1f} +- {wide:.1f} % of what is lost")
 assert smoke() or (known[0] > 20).all() and (known[4] < 10).all()

@@ -112,7 +112,7 @@ for p, results in runs.items():
 
 ladders = np.concatenate([run[2] for run in runs[0.5]])
 gains = np.array([a[1].loss - b[1].loss for a, b in zip(runs[0.0], runs[0.5], strict=True)])
-half = 2.571 * gains.std(ddof=1) / np.sqrt(len(gains))
+half = md.mean_interval(gains).half
 print(f"   blocks computed: {100 * ladders.mean():.1f} %, due {100 * rates.mean():.1f} %")
 print(f"   test loss of all blocks minus stochastic depth: {gains.mean():.3f} +- {half:.3f} nats")
 spread = np.sqrt((rates * (1 - rates)).sum() / len(ladders)) / L

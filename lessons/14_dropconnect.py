@@ -114,7 +114,7 @@ print("   test loss:", *(f" {name} {row.mean():.4f}"
                          for name, row in zip(names, losses, strict=True)))
 for name, row in zip(names[:3], losses, strict=False):
     gains = row - losses[3]
-    half = 2.365 * gains.std(ddof=1) / math.sqrt(len(gains))
+    half = md.mean_interval(gains).half
     print(f"   gain of normal over {name:8} {gains.mean():+.4f} +- {half:.4f}")
     assert smoke() or abs(gains.mean()) < half        # none is seen
 

@@ -100,7 +100,7 @@ runs = {L: np.array([accuracies(L, seed) for seed in seeds]) for L in (0, 2, 4)}
 verdict = {}
 for L, k in ((2, 0), (2, 4), (4, 0), (4, 4)):
     gain = runs[L][:, k] - runs[0][:, k]
-    half = 2.571 * gain.std(ddof=1) / np.sqrt(len(gain))
+    half = md.mean_interval(gain).half
     verdict[L, k] = "gain" if gain.mean() > half else "loss" if gain.mean() < -half else "level"
     print(f"   L = 0 -> {L}, {f'holes of {k} x {k}' if k else 'whole digits'}: "
           f"{runs[0][:, k].mean():.1f} -> {runs[L][:, k].mean():.1f} % are read, "

@@ -108,7 +108,7 @@ curves, believed, tested = ({name: np.array([run[k] for run in found])
 
 for name in runs:
     gain = tested[name] - tested["plain"]
-    half = 2.776 * gain.std(ddof=1) / np.sqrt(len(gain))
+    half = md.mean_interval(gain).half
     assert smoke() or name == "plain" or gain.mean() > half
     print(f"   {name:6}: {believed[name].mean():4.1f} % of the wrong labels believed, "
           f"{tested[name].mean():.1f} % of the test digits read"

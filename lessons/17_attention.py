@@ -108,7 +108,7 @@ print(f"   test loss, plain: {plain.mean():.3f}")
 for n, some, others in zip(sweep, with_attended, with_random, strict=True):
     print(f"   n = {n}:  attended {some.mean():.3f}   at random {others.mean():.3f}")
 gain = (with_random - with_attended)[sweep.index(2)]
-half = 3.182 * gain.std(ddof=1) / np.sqrt(len(gain))
+half = md.mean_interval(gain).half
 print(f"   n = 2, at random minus attended: {gain.mean():+.3f} +- {half:.3f} nats")
 assert smoke() or abs(gain.mean()) < half
 assert all((np.diff(runs.mean(1)) > 0).all() for runs in (with_attended, with_random))

@@ -120,7 +120,7 @@ for (name, size), found in losses.items():
 # %%
 for size in (63, 3):
     gain = losses["layer", size] - losses["batch", size]
-    half = 2.571 * gain.std(ddof=1) / np.sqrt(len(gain))
+    half = md.mean_interval(gain).half
     verdict = "gains" if gain.mean() > half else "loses" if gain.mean() < -half else "is level"
     print(f"   in batches of {size:2} batch norm {verdict}: {gain.mean():+.3f} +- {half:.3f} nats")
 

@@ -8,6 +8,7 @@ from . import (
     data as data,
     functional as functional,
     inputs as inputs,
+    intervals as intervals,
     models as models,
     nn as nn,
     noise as noise,
@@ -83,6 +84,11 @@ from .inputs.flip_crop import (
     flip_mask as flip_mask,
 )
 from .inputs.mixup import Mixup as Mixup, mixup as mixup, mixup_weight as mixup_weight
+from .intervals import (
+    Interval as Interval,
+    mean_interval as mean_interval,
+    student as student,
+)
 from .nn import Module as Module, Noise as Noise, Parameter as Parameter, noise_on as noise_on
 from .noise import (
     Stream as Stream,

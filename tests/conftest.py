@@ -34,6 +34,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_data_synthetic.py": "points and shapes are drawn on the host",
     "test_data_real.py": "files and their splits live on the host",
     "test_faults.py": "runs tests of other files on NumPy, with faults planted",
+    "test_intervals.py": "a handful of results, on the host",
     "test_graph.py": "draws what a forward pass on the host did",
     "test_house.py": "reads source text",
     "test_interrupt.py": "signals come to the process, not to arrays",

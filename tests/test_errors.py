@@ -93,6 +93,10 @@ NO_REGION = THINGS | values("Valid", "")
 FREE = "any value is right"
 WRONG = {
     "Dropout": ({"p": 0.5}, {"p": NO_RATE, "scaling": THINGS | values("Inverted", "")}),
+    "mean_interval": ({"values": [1.0, 2.0]},
+                      {"values": THINGS | values(1.0, [], [1.0], [1.0, math.nan], ["a", "b"]),
+                       "level": NO_RATE | values(0, 1)}),
+    "student": ({"degrees": 4}, {"degrees": NO_COUNT, "level": NO_RATE | values(0, 1)}),
     "AlphaDropout": ({"p": 0.5}, {"p": NO_RATE, "mean": NO_MEAN, "var": NO_SIZE | values(0)}),
     "FeatureAlphaDropout": ({"p": 0.5},
                             {"p": NO_RATE, "mean": NO_MEAN, "var": NO_SIZE | values(0)}),
@@ -387,7 +391,7 @@ WRONG = {
 ELSEWHERE = {
     "load": "reads files, in test_manners.py", "save": "writes files, in test_manners.py",
     "Forbid": "takes nothing", "Record": "a double, in test_check.py",
-    "MCMoments": "a plain tuple", "MCPrediction": "a plain tuple",
+    "Interval": "a plain tuple", "MCMoments": "a plain tuple", "MCPrediction": "a plain tuple",
     "nn.evaluation": "a context, checked by evaluate and mc_predict",
     "nn.modes_kept": "a context, checked by fit",
     "Replay": "a double, in test_check.py", "no_grad": "takes nothing", "tune": "takes nothing",

@@ -37,11 +37,11 @@ FLOORS = (
     ("ops/linalg.py", 3.3), ("ops/reduce.py", 3.2), ("ops/elementwise.py", 3.1),
     ("ops/channels.py", 3.1), ("ops/shape.py", 3), ("ops/blocked.py", 2.9),
     ("files.py", 2), ("tape.py", 2), ("noise.py", 2), ("products.py", 1.5),
-    ("operators.py", 1.5), ("philox.py", 1.5),
+    ("operators.py", 1.5), ("philox.py", 1.5), ("intervals.py", 1.5),
     ("xp.py", 1), ("arguments.py", 1), ("allocator.py", 1), ("interrupt.py", 1),
 )
 TECHNIQUE, BASES = 6, {"units.dropout", "units.spatial", "norms.normalise"}
-MAY_USE = {"arguments", "xp", "noise", "nn", "functional", *BASES}
+MAY_USE = {"arguments", "intervals", "xp", "noise", "nn", "functional", *BASES}
 NUMPY = {"xp.py", "noise.py", "bench.py", "workloads.py", "plots.py"}          # and data/
 CUPY = {"xp.py"}
 

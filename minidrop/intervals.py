@@ -1,0 +1,100 @@
+r"""Confidence intervals: how far a mean over a few seeds may lie from the mean over all of them.
+
+Source   Student, "The probable error of a mean", Biometrika 6 (1908) 1-25; its distribution in
+         closed form: Abramowitz & Stegun, "Handbook of mathematical functions" (1964), 26.7.3 and
+         26.7.4.
+Symbols  $x_1, \dots, x_n$ independent, normal, with mean $\mu$; $\bar x$ their mean, $s$ their
+         standard deviation (with $n - 1$), $\nu = n - 1$ degrees of freedom, $c = \cos\theta$.
+
+Student 1908: where the mean lies, with the probability $P(|T| \le t)$
+$$ \mu \in \bar x \pm t \, s / \sqrt n                                       \tag{intervals.1} $$
+Abramowitz & Stegun 26.7.3 and 26.7.4, with $\theta = \arctan(t / \sqrt \nu)$: that probability
+$$ \sin\theta \, \big( 1 + \tfrac12 c^2 + \tfrac{1 \cdot 3}{2 \cdot 4} c^4 + \dots \big)
+   \text{ up to } c^{\nu - 2}, \nu \text{ even}; \qquad
+   \tfrac2\pi \big( \theta + \sin\theta \, ( c + \tfrac23 c^3 + \dots ) \big), \nu \text{ odd}
+                                                                             \tag{intervals.2} $$
+"""
+
+import math
+from typing import Any, NamedTuple
+
+from .arguments import count, describe, probability
+from .xp import array_module
+
+
+class Interval(NamedTuple):
+    """A mean and half the width of its confidence interval: numbers, or arrays of one shape.
+
+    >>> print(Interval(0.5, 0.25))
+    0.500 +- 0.250
+    """
+
+    mean: Any
+    half: Any
+
+    @property
+    def low(self):
+        """The lower end."""
+        return self.mean - self.half
+
+    @property
+    def high(self):
+        """The upper end."""
+        return self.mean + self.half
+
+    def __str__(self):
+        return f"{self.mean:.3f} +- {self.half:.3f}"
+
+
+def mean_interval(values, level=0.95):
+    """The `Interval` in which the mean of what `values` are drawn from lies, by Student's t.
+
+    `values` are n >= 2 independent and about normal numbers, such as differences of paired seeds:
+    (n,), or (n, ...) for one interval each.  `level` is how often the interval is right.
+
+    >>> print(mean_interval([0.02, 0.05, 0.02, 0.03]))
+    0.030 +- 0.023
+    """
+    x = _values(values)
+    deviation = x.std(axis=0, ddof=1)
+    half = student(len(x) - 1, level) * deviation / math.sqrt(len(x))        # Eq. (intervals.1)
+    return Interval(x.mean(axis=0)[()], half[()])
+
+
+def student(degrees, level=0.95):
+    """The t that Student's variable stays within, on both sides, with probability `level`.
+
+    `degrees` of freedom are a whole number, one less than there are values.
+
+    >>> round(student(4), 3), round(student(7), 3), round(student(1000), 3)
+    (2.776, 2.365, 1.962)
+    """
+    n = count(degrees, "degrees")
+    if not 0 < probability(level, "level") < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level}")
+    low, high = 0.0, math.pi / 2                  # of theta, by bisection
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (middle, high) if _within(middle, n) < level else (low, middle)
+    return math.sqrt(n) * math.tan(low)
+
+
+def _within(theta, n):
+    """P(|T| <= sqrt(n) tan(theta)) for n degrees of freedom."""
+    sine, cosine = math.sin(theta), math.cos(theta)
+    odd = n % 2
+    term, total = (cosine if odd else 1.0), 0.0
+    for k in range(1 + odd, n, 2):                # term is that of cosine^(k - 1)
+        total, term = total + term, term * cosine**2 * k / (k + 1)
+    return (2 / math.pi) * (theta + sine * total) if odd else sine * total   # Eq. (intervals.2)
+
+
+def _values(values):
+    xp = array_module()
+    try:
+        x = xp.asarray(values, dtype="float64")
+    except (TypeError, ValueError):
+        raise TypeError(f"values must be an array of numbers, got {describe(values)}") from None
+    if x.ndim == 0 or len(x) < 2 or not xp.isfinite(x).all():
+        raise ValueError("values must be at least two finite numbers, one for each seed, got "
+                         f"{describe(values)}")
+    return x
