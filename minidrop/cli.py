@@ -108,7 +108,8 @@ def show(name, table, graph):
         raise unknown("technique or model", name, [*sorted(known), *MODELS])
 
 
-HEADINGS = {"optim": "optimizers", "ops": "functions", "functional": "functions"}
+HEADINGS = {"optim": "optimizers", "ops": "functions", "functional": "functions",
+            "minidrop": "measures"}
 
 
 def _contents(techniques, models):
