@@ -6,6 +6,7 @@ from . import (
     check as check,
     checkpoint as checkpoint,
     data as data,
+    dynamics as dynamics,
     functional as functional,
     inputs as inputs,
     intervals as intervals,
@@ -34,6 +35,12 @@ from .check import (
     gradcheck as gradcheck,
 )
 from .checkpoint import load as load, save as save
+from .dynamics import (
+    gradient_direction_error as gradient_direction_error,
+    gradient_direction_variance as gradient_direction_variance,
+    gradient_norm as gradient_norm,
+    model_distance as model_distance,
+)
 from .functional import (
     accuracy as accuracy,
     attention as attention,

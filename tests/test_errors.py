@@ -68,6 +68,9 @@ NO_DATA = THINGS | values(X, (X,), (X, LABELS, X), (X, LABELS[:3]), (X[:0], LABE
 NO_PARAMS = THINGS | values(1.0, [], [1.0], [X, LABELS], [X, "w"], LABELS, net())
 NO_BETAS = NO_RATE | values(0.9, (0.9,), (0.9, 1.0), (-0.1, 0.9), (0.9, "b"), (0.9, math.nan))
 EMPTY = X[:0]
+NO_FLAT = NO_FLOATS | values(X, X[0, :0], X[0] * math.nan, X[0] * math.inf)
+NO_GRADS = THINGS | values(1.0, [], [1.0], [X], [X[0], LABELS], LABELS, X[0], EMPTY, X[:, :0],
+                           X[None], X * math.nan, X * math.inf)
 NO_VECTOR = values("w", 1.0, X, X[0, :2], [1.0, 1.0, 1.0])
 NO_WEIGHT = values("w", 1.0, X[:, :2], X[None], [1.0, 1.0, 1.0], LABELS[:3])
 NO_AXES = values(None, "0", 2, -3, (), (0, 0), (0, -2), 0.5, (0, 1.0))
@@ -262,6 +265,11 @@ WRONG = {
                   {"f": NO_FUNCTION, "inputs": NO_FLOATS, "order": THINGS | values(0, 3, 1.5),
                    "step": NO_SIZE | values(0), "tolerance": NO_SIZE, "seed": NO_RNG}),
     "gelu": ({"x": X}, {"x": NO_FLOATS, "approximate": THINGS | values("exact", "", True)}),
+    "gradient_direction_error": ({"grads": X, "reference": X[0]},
+                                 {"grads": NO_GRADS | values(0 * X, X[:, :2]),
+                                  "reference": NO_FLAT | values(0 * X[0], X[0, :2])}),
+    "gradient_direction_variance": ({"grads": X}, {"grads": NO_GRADS | values(0 * X, X[:1])}),
+    "gradient_norm": ({"grads": X}, {"grads": NO_GRADS}),
     "group_norm": ({"x": X, "groups": 1},
                    {"x": NO_FLOATS | values(X[0], X[:, :0], X[:, :1]),
                     "groups": NO_COUNT | values(2, 3, 6),
@@ -309,6 +317,9 @@ WRONG = {
     "mixup_weight": ({"rng": 0, "alpha": 1.0},
                      {"rng": NO_RNG, "alpha": NO_SIZE,
                       "n": values("three", 1j, {"a": 1}, object, -1, 1.5)}),
+    "model_distance": ({"params": X[0], "params0": X[1]},
+                       {"params": NO_FLAT | values(X[0, :2]),
+                        "params0": NO_FLAT | values(X[:, 0])}),
     "mse_loss": ({"y": X, "target": X},
                  {"y": NO_FLOATS | values(X[0], EMPTY),
                   "target": THINGS | values(1.0, X[0], X[:, :1])}),
@@ -496,6 +507,9 @@ MIXED = {
     "Tensor + array": lambda a, b: md.Tensor(a) + b,
     "array * Tensor": lambda a, b: a * md.Tensor(b),
     "Tensor @ Tensor": lambda a, b: md.Tensor(a) @ md.Tensor(b).T,
+    "gradient_direction_error": lambda a, b: md.gradient_direction_error(a, b[0]),
+    "gradient_direction_variance": lambda a, b: md.gradient_direction_variance([a[0], b[0]]),
+    "model_distance": lambda a, b: md.model_distance(a[0], b[1]),
     "Linear": lambda a, b: nn.Linear(3, 2).init(0).to(backend_of(b))(a),
     "backward": lambda a, b: (md.Tensor(a, requires_grad=True) * 2).backward(b),
 }

@@ -44,12 +44,11 @@ def _docstring_problems(technique, package, names):
             yield f"{where}: ({equation.tag}) needs a line above it, 'place: what it is'"
         if not equation.lines and not equation.tests:
             yield f"{where}: ({equation.tag}) is neither computed nor shown by a test"
-    if catalog.place_of(technique.path, package) == len(catalog.PLACES):
-        return
+    placed = catalog.place_of(technique.path, package) < len(catalog.PLACES)
     for labels in (("Paper", "Papers"), ("Where",), ("Symbols",), ("Without noise",), ("Differs",)):
-        if not any(technique.sections.get(label) for label in labels):
+        if placed and not any(technique.sections.get(label) for label in labels):
             yield f"{where}: the docstring has no '{labels[0]}'"
-    for sentence in technique.sections.get("Differs", "").split("\n"):
+    for sentence in filter(None, technique.sections.get("Differs", "").split("\n")):
         shown = re.findall(r"test_(\w+)", sentence)
         if not shown or not names.issuperset(shown):
             yield f"{where}: no test shows this difference: {sentence[:60]}"
