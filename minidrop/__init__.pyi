@@ -121,6 +121,7 @@ from .paths.stochastic_depth import (
 )
 from .penalties.l1 import l1 as l1
 from .penalties.l2 import l2 as l2
+from .schedules.early_late import early as early, late as late
 from .schedules.ramps import linear_ramp as linear_ramp
 from .tape import Tensor as Tensor, grad as grad, no_grad as no_grad
 from .train import evaluate as evaluate, fit as fit, train_step as train_step

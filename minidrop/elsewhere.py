@@ -14,6 +14,7 @@ ELSEWHERE = {               # without case, spaces, hyphens and underscores: (na
     "weightdropout": ("DropConnect", "dropconnect"),
     "mcdropout": ("mc_predict", "mc"), "montecarlodropout": ("mc_predict", "mc"),
     "batchnorm1d": ("BatchNorm", "batch_norm"), "batchnorm2d": ("BatchNorm", "batch_norm"),
+    "earlydropout": ("early", "early_late"), "latedropout": ("late", "early_late"),
     "randomcutout": ("Cutout", "cutout"), "coarsedropout": ("Cutout", "cutout"),
 }
 

@@ -91,6 +91,8 @@ LAYER_POOLS = {"size": NO_PAIR, "padding": NO_PADDING, "stride": NO_STRIDE}
 POOLS = {"x": NO_IMAGES, "size": NO_PAIR | values(6, (1, 9)), "padding": NO_PADDING | values(2),
          "stride": NO_STRIDE}
 
+RATES_IN_TIME = {"p": NO_RATE, "cutoff": THINGS | values(-1, 6, 0.5, 2.0, math.nan, True),
+                 "total": NO_COUNT | values(1), "kind": THINGS | values("Linear", "")}
 NO_REGION = THINGS | values("Valid", "")
 
 FREE = "any value is right"
@@ -228,6 +230,7 @@ WRONG = {
                      {"rng": NO_RNG, "shape": NO_SHAPE, "p": NO_RATE}),
     "dropout_original": ({"x": X, "mask": MASK}, {"x": NO_FLOATS, "mask": NO_MASK}),
     "dropout_original_expect": ({"x": X, "p": 0.5}, {"x": NO_FLOATS, "p": NO_RATE}),
+    "early": ({"p": 0.1, "cutoff": 2, "total": 5}, RATES_IN_TIME),
     "evaluate": ({"net": net(), "data": (X, LABELS)},
                  {"net": NO_MODEL, "data": NO_DATA, "loss": NO_FUNCTION, "batch_size": NO_COUNT}),
     "exact_moments": ({"f": lambda mask: mask, "shape": 2, "p": 0.5},
@@ -286,6 +289,7 @@ WRONG = {
     "l2": ({"params": [X]}, {"params": NO_PARAMS}),
     "max_norm": ({"w": X, "limit": 1.0}, {"w": NO_FLOATS | values(X[0], EMPTY, np.float32(1)),
                                           "limit": NO_SIZE | values(0, math.inf)}),
+    "late": ({"p": 0.1, "cutoff": 2, "total": 5}, RATES_IN_TIME),
     "layer_norm": ({"x": X, "shape": 3},
                    {"x": NO_FLOATS | values(X[:, :2]),
                     "shape": NO_SHAPE | values((), 4, (3, 4), (1, 3)),
