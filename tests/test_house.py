@@ -29,7 +29,7 @@ FLOORS = (
     ("optim/__init__.py", 6.2), ("optim/base.py", 6), ("optim/", 6.1),
     ("binding.py", 6), ("settings.py", 6), ("checkpoint.py", 6.5), ("dynamics.py", 6),
     ("nn/__init__.py", 5.2), ("nn/conv.py", 5.15), ("nn/attention.py", 5.15),
-    ("nn/layers.py", 5.1), ("nn/modes.py", 5.1), ("nn/module.py", 5),
+    ("nn/on_weights.py", 5.17), ("nn/layers.py", 5.1), ("nn/modes.py", 5.1), ("nn/module.py", 5),
     ("functional/__init__.py", 4.2),
     ("functional/attention.py", 4.1), ("functional/", 4), ("check.py", 3.9),
     ("ops/__init__.py", 3.8), ("ops/pool.py", 3.5), ("ops/normal.py", 3.4),

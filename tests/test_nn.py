@@ -208,7 +208,7 @@ DRAWS_IN_EVALUATION = {md.DropConnect}            # where its inference is "gaus
 
 
 def test_every_noise_module_is_tried():
-    assert subclasses(Noise) == NOISES.keys() | DRAWS_IN_EVALUATION
+    assert subclasses(Noise) == NOISES.keys() | DRAWS_IN_EVALUATION | {nn.OnWeights}
 
 
 @pytest.mark.parametrize("build", [build for builds in NOISES.values() for build in builds])
@@ -331,7 +331,7 @@ ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHead
 
 def test_every_layer_takes_part_in_the_dtype_test():
     tried = {type(build()) for build in LAYERS} | {nn.Sequential, Noise, nn.conv._Pool}
-    assert subclasses(Module) == tried
+    assert subclasses(Module) == tried | {nn.OnWeights}
 
 
 @pytest.mark.parametrize("build", LAYERS)

@@ -3,15 +3,15 @@
     net = md.models.place(md.models.lenet(), "hidden.drop", md.Dropout(0.5)).init(seed=0)
 
 `places` lists the places of a network, `place` fills those that a pattern matches, `drop_paths`
-gives it stochastic depth.
+gives it stochastic depth, `wrap` puts its layers into others.
 """
 
 from .lenet import lenet
 from .mlp import mlp
 from .named import MODELS, build
-from .places import Residual, drop_paths, place, places
+from .places import Residual, drop_paths, place, places, wrap
 from .resnet import resnet, resnet8, resnet20, resnet32, resnet56, resnet110
 from .vgg import vgg_small
 
 __all__ = ["MODELS", "Residual", "build", "drop_paths", "lenet", "mlp", "place", "places", "resnet",
-           "resnet8", "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small"]
+           "resnet8", "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small", "wrap"]

@@ -9,14 +9,15 @@ A place is a child with one of these names, with or without a number behind it, 
 | `sum` | stochastic depth, which leaves out the branch of a residual sum | `Residual` |
 
 `places` lists them and `place` fills them, before `init`; `drop_paths` fills sums, with a rate that
-grows from block to block.  Parameters, streams and masks are called
-by their path, so those of all other layers stay what they are, bit for bit.
+grows from block to block.  `wrap` puts layers with weights into others, which change the weights.
+Parameters, streams and masks are called by their path, so those of all other layers stay what they
+are, bit for bit.
 """
 
 import copy
 
 from ..arguments import describe, matching, probability
-from ..nn import Module
+from ..nn import Conv2d, Linear, Module
 from ..paths.stochastic_depth import StochasticDepth, survival
 
 PURPOSES = {"drop": "dropout", "dropblock": "DropBlock", "sum": "stochastic depth"}
@@ -96,11 +97,7 @@ def place(net, pattern, layer):
         _check(path, old, new)
         made.append((parent, name, old, new))
     for parent, name, old, new in made:
-        known = {module for _, module in old.named_modules()}
-        for _, module in new.named_modules():
-            if module not in known:
-                module.training = old.training
-        setattr(parent, name, new)
+        _exchange(parent, name, old, new)
     return net
 
 
@@ -127,16 +124,63 @@ def drop_paths(net, p, *, pattern="sum", rule="paper", mode="batch", scaling="pa
         old.branch, rates[k - 1], old.skip, mode, scaling))
 
 
+def wrap(net, pattern, make, kinds=(Conv2d, Linear)):
+    """Put every layer of `kinds` that `pattern` matches, whole or from a dot on, into make(layer).
+
+    `make` is a function (layer) -> Module that keeps the layer's parameters, such as
+
+        wrap(net, "stage*", lambda conv: TargetedDropout(conv, gamma=0.75, alpha=0.66, unit=False))
+
+    Returns the network, which now needs `init(seed)`.  ValueError, and nothing is changed, for a
+    pattern that matches no such layer and for a parameter that would be lost.
+
+    >>> from minidrop.models import mlp
+    >>> from minidrop.nn import OnWeights
+    >>> net = wrap(mlp(64, 32, 10), "hidden*", OnWeights)
+    >>> [path for path, _ in net.named_parameters()]
+    ['hidden1.linear.weight', 'hidden1.linear.bias', 'out.weight', 'out.bias']
+    """
+    there = _children(net, lambda path, module: isinstance(module, kinds))
+    if isinstance(make, Module) or not callable(make):
+        raise TypeError(f"make must be a function (layer) -> Module, got {describe(make)}")
+    made = []
+    for path in matching(pattern, there, what="layer"):
+        parent, name = there[path]
+        old = getattr(parent, name)
+        new = make(old)
+        kept = {id(w) for w in new.parameters()} if isinstance(new, Module) else set()
+        if not kept.issuperset(map(id, old.parameters())):
+            raise ValueError(f"make must keep the parameters of {path}, got {describe(new)}")
+        made.append((parent, name, old, new))
+    for parent, name, old, new in made:
+        _exchange(parent, name, old, new)
+    return net
+
+
 def _places(net):
-    """{path: (parent, name)}."""
+    """{path: (parent, name)} of the places."""
+    return _children(net, lambda path, module: purpose(path))
+
+
+def _children(net, chosen):
+    """{path: (parent, name)} of the attributes of modules that are `chosen(path, module)`."""
     if not isinstance(net, Module):
         raise TypeError(f"net must be a Module, got {describe(net)}")
     found, modules = {}, dict(net.named_modules())
-    for path in filter(purpose, modules):
+    for path, module in modules.items():
         above, _, name = path.rpartition(".")
-        if above in modules and name in vars(modules[above]):    # and not in a dict of modules
-            found[path] = modules[above], name
+        if chosen(path, module) and above in modules and name in vars(modules[above]):
+            found[path] = modules[above], name    # and not in a dict of modules
     return found
+
+
+def _exchange(parent, name, old, new):
+    """Put `new` into the place of `old`, in whose mode it now is."""
+    known = {module for _, module in old.named_modules()}
+    for _, module in new.named_modules():
+        if module not in known:
+            module.training = old.training
+    setattr(parent, name, new)
 
 
 def _fresh(layer):

@@ -21,11 +21,12 @@ from .layers import (
 from .modes import evaluation, modes_kept, noise_on
 from .module import Module, Noise, NotInitialised, Parameter
 from .module import Tensor as Tensor  # for techniques, which import no tape
+from .on_weights import OnWeights
 
 __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Identity",
            "Linear", "LogSoftmax", "MaxPool2d", "Module", "MultiHeadAttention", "Noise",
-           "NotInitialised", "Parameter", "PatchEmbedding", "ReLU", "Sequential", "Sigmoid",
-           "Softmax", "Tanh", "constant", "evaluation", "fan_in_uniform", "he_normal",
+           "NotInitialised", "OnWeights", "Parameter", "PatchEmbedding", "ReLU", "Sequential",
+           "Sigmoid", "Softmax", "Tanh", "constant", "evaluation", "fan_in_uniform", "he_normal",
            "modes_kept", "noise_on"]
 
 
