@@ -17,6 +17,7 @@ from . import (
     optim as optim,
     paths as paths,
     penalties as penalties,
+    regimes as regimes,
     schedules as schedules,
     tape as tape,
     train as train,
@@ -121,6 +122,7 @@ from .paths.stochastic_depth import (
 )
 from .penalties.l1 import l1 as l1
 from .penalties.l2 import l2 as l2
+from .regimes import Regime as Regime, regime as regime
 from .schedules.early_late import early as early, late as late
 from .schedules.ramps import linear_ramp as linear_ramp
 from .tape import Tensor as Tensor, grad as grad, no_grad as no_grad

@@ -43,6 +43,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_lessons.py": "runs the lessons as a user does",
     "test_memory.py": "looks at the host's memory and garbage collector",
     "test_readme.py": "reads the README",
+    "test_regimes.py": "a handful of results, on the host",
     "test_samplers.py": "tests the checks of samplers themselves",
     "test_strict.py": "tests the stand-in itself",
     "test_ties.py": "reads source text",

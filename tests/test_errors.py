@@ -93,6 +93,7 @@ POOLS = {"x": NO_IMAGES, "size": NO_PAIR | values(6, (1, 9)), "padding": NO_PADD
 
 RATES_IN_TIME = {"p": NO_RATE, "cutoff": THINGS | values(-1, 6, 0.5, 2.0, math.nan, True),
                  "total": NO_COUNT | values(1), "kind": THINGS | values("Linear", "")}
+NO_SCORES = THINGS | values(0.5, [], [1], [1, 2, 3], [1, math.nan], [1, math.inf], [[1, 2]], X[:2])
 NO_REGION = THINGS | values("Valid", "")
 
 FREE = "any value is right"
@@ -373,6 +374,11 @@ WRONG = {
                              {"rng": NO_RNG, "shape": NO_SHAPE | values(3, (2, 3), (1,) * 6),
                               "p": NO_RATE}),
     "uniform": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
+    "regime": ({"none": [1, 2], "standard": [1, 3], "early": [2, 2], "late": [1, 1]},
+               {"none": NO_SCORES, "standard": NO_SCORES, "better": THINGS | values("more", ""),
+                "early": NO_SCORES.filter(lambda scores: scores is not None),
+                "late": NO_SCORES.filter(lambda scores: scores is not None),
+                "level": NO_RATE | values(0, 1)}),
     "nn.GELU": ({}, {"approximate": THINGS | values("exact", "", True)}),
     "nn.AvgPool2d": ({"size": 2}, LAYER_POOLS),
     "nn.Conv2d": ({"n_in": 4, "n_out": 6, "size": 3, "groups": 2},
@@ -407,6 +413,7 @@ ELSEWHERE = {
     "load": "reads files, in test_manners.py", "save": "writes files, in test_manners.py",
     "Forbid": "takes nothing", "Record": "a double, in test_check.py",
     "Interval": "a plain tuple", "MCMoments": "a plain tuple", "MCPrediction": "a plain tuple",
+    "Regime": "a plain tuple",
     "nn.evaluation": "a context, checked by evaluate and mc_predict",
     "nn.modes_kept": "a context, checked by fit",
     "Replay": "a double, in test_check.py", "no_grad": "takes nothing", "tune": "takes nothing",
