@@ -3,6 +3,7 @@
 from ..ops.normal import moments, normal, rescale
 from .attention import attention, patches
 from .images import avg_pool2d, conv2d, fold, global_avg_pool2d, max_pool2d, unfold
+from .order import smallest
 from .vectors import (
     accuracy,
     cross_entropy,
@@ -29,5 +30,5 @@ from .vectors import (
 __all__ = ["accuracy", "attention", "avg_pool2d", "conv2d", "cross_entropy", "exp", "fold", "gelu",
            "global_avg_pool2d", "linear", "log", "log_softmax", "masked", "masked_linear",
            "max_pool2d", "maximum", "moments", "mse_loss", "normal", "one_hot", "patches", "relu",
-           "rescale", "selu", "sigmoid", "soft_targets", "softmax", "sqrt", "tanh", "unfold",
-           "where"]
+           "rescale", "selu", "sigmoid", "smallest", "soft_targets", "softmax", "sqrt", "tanh",
+           "unfold", "where"]
