@@ -45,6 +45,7 @@ from .dynamics import (
 from .functional import (
     accuracy as accuracy,
     attention as attention,
+    attention_weights as attention_weights,
     avg_pool2d as avg_pool2d,
     conv2d as conv2d,
     cross_entropy as cross_entropy,

@@ -3,8 +3,8 @@
 Every module that computes something is a node; the tape says which nodes its input was made from,
 so a skip connection is found and not typed in.  A module that only passes its input through its
 children, such as `Sequential`, is no node but a `Group`; one that trains numbers besides those of
-its children, such as attention, is one node with all that is in it.  Equal groups in a row are
-folded into one, so that a network of 110 layers fits on a page.
+its children, such as attention, is one node with all that is in it but for its places.  Equal
+groups in a row are folded into one, so that a network of 110 layers fits on a page.
 """
 
 import copy
@@ -60,7 +60,7 @@ def trace(net, shape):
     net = copy.deepcopy(net).init(seed=0).eval()
     whole: list[str] = []                         # what is one node, as the start of a path
     for path, module in net.named_modules():
-        if not path.startswith(tuple(whole)):
+        if purpose(path) or not path.startswith(tuple(whole)):
             module.forward = _recorder(path, module, nodes, made)
             if any(isinstance(value, Parameter) for value in vars(module).values()):
                 whole.append(f"{path}." if path else "")
@@ -122,10 +122,13 @@ def detail(module):
     '16 → 32, 3 × 3, stride 2'
     """
     own, words = vars(module), []
-    if "n_in" in own and "n_out" in own:
-        words.append(f"{own['n_in']} → {own['n_out']}")
-    if "size" in own:
-        words.append(times(own["size"]))
+    n_out, size = own.get("n_out", own.get("width")), own.get("size", own.get("patch"))
+    if "n_in" in own and n_out:
+        words.append(f"{own['n_in']} → {n_out}")
+    if size:
+        words.append(times(size))
+    if "heads" in own:
+        words.append(f"{own['heads']} heads")
     if own.get("stride", (1, 1)) not in ((1, 1), own.get("size")):
         words.append(f"stride {own['stride'][0]}" if len({*own["stride"]}) == 1
                      else f"stride {times(own['stride'])}")

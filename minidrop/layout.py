@@ -159,6 +159,6 @@ def route(start, end, boxes):
         return [*corners, (x, middle), (end.right, middle)]
     between = [box.right for box in boxes if box.x == x and y < box.top < end.top]
     if between:                                   # around what lies in between
-        side, low = max(between) + 0.1, y + 0.35 * GAP
+        side, low = max(*between, end.right) + 0.1, y + 0.35 * GAP
         return [*corners, (x, low), (side, low), (side, middle), (end.right, middle)]
     return [*corners, (end.x, end.top)]

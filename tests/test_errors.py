@@ -132,6 +132,8 @@ WRONG = {
     "all_masks": ({"n": 2}, {"n": (THINGS | values(-1, 21, 2.0, math.nan))}),
     "attention": ({"q": X, "k": X, "v": X}, {name: NO_FLOATS | values(X[0], EMPTY, X[None])
                                             for name in "qkv"}),
+    "attention_weights": ({"q": X, "k": X}, {name: NO_FLOATS | values(X[0], EMPTY, X[None])
+                                             for name in "qk"}),
     "BatchNorm": ({"channels": 3}, {"channels": NO_COUNT, "eps": NO_SIZE, "affine": FREE,
                                     "momentum": NO_RATE.filter(lambda k: k is not None)}),
     "batch_norm": ({"x": X}, {"x": NO_FLOATS | values(EMPTY, X[:1], X[0], np.ones((1,) * 6)),
@@ -390,10 +392,14 @@ WRONG = {
                               {"width": NO_COUNT | values(3), "heads": NO_COUNT | values(3, 8)}),
     "nn.PatchEmbedding": ({"n_in": 1, "width": 2, "patch": 2},
                           {"n_in": NO_COUNT, "width": NO_COUNT, "patch": NO_PAIR}),
+    "nn.PositionEmbedding": ({"tokens": 3, "width": 2}, {
+        "tokens": NO_COUNT, "width": NO_COUNT, "class_token": NO_FLAG}),
     "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
     "nn.constant": ({"value": 0}, {"value": NO_NUMBER | values(math.nan, math.inf)}),
     "nn.fan_in_uniform": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
+    "nn.glorot_uniform": ({"fan_in": 3, "fan_out": 2}, {"fan_in": NO_COUNT, "fan_out": NO_COUNT}),
     "nn.he_normal": ({"fan_in": 3}, {"fan_in": NO_COUNT}),
+    "nn.normal": ({"deviation": 0.02}, {"deviation": NO_SIZE | values(math.inf)}),
     "optim.Adam": ({}, {"lr": NO_SIZE, "betas": NO_BETAS, "eps": NO_SIZE | values(0, 1e-300),
                         "weight_decay": NO_SIZE}),
     "optim.AdamW": ({}, {"lr": NO_SIZE, "betas": NO_BETAS, "eps": NO_SIZE | values(0, 1e-300),
@@ -424,6 +430,7 @@ ELSEWHERE = {
     "nn.GlobalAvgPool2d": "takes nothing",
     "nn.Sigmoid": "takes nothing", "nn.Tanh": "takes nothing", "nn.SELU": "takes nothing",
     "nn.Softmax": "takes nothing", "nn.LogSoftmax": "takes nothing", "nn.Identity": "takes nothing",
+    "nn.FirstToken": "takes nothing", "nn.MeanToken": "takes nothing",
 }
 UNNAMED = {"exp", "log", "relu", "sigmoid", "sqrt", "tanh"}   # one argument, NumPy's own TypeError
 

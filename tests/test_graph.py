@@ -106,10 +106,11 @@ def test_a_filled_place_says_what_fills_it():
     assert graph.in_words(other) == "place for dropout"
 
 
-def test_what_trains_numbers_besides_its_children_is_one_node():
+def test_what_trains_numbers_besides_its_children_is_one_node_and_its_places():
     net = nn.Sequential(nn.MultiHeadAttention(8, 2), nn.ReLU())
     found, nodes = traced(net, (5, 8))
-    assert list(found) == ["", "multiheadattention1", "relu1"]
+    assert list(found) == ["", "multiheadattention1.drop", "multiheadattention1", "relu1"]
+    assert sources(nodes, "multiheadattention1") == ["", "multiheadattention1.drop"]
     assert graph.total(nodes) == sum(math.prod(w.shape) for w in net.parameters())
 
 
@@ -127,6 +128,7 @@ def test_a_network_that_is_itself_a_node(net, paths):
     (nn.Conv2d(4, 8, (3, 5), stride=2, groups=4), "4 → 8, 3 × 5, stride 2, 4 groups"),
     (nn.Conv2d(4, 8, 1, stride=(1, 2)), "4 → 8, 1 × 1, stride 1 × 2"),
     (nn.MaxPool2d(2), "2 × 2"), (nn.MaxPool2d(3, stride=2), "3 × 3, stride 2"),
+    (nn.PatchEmbedding(3, 8, (2, 4)), "3 → 8, 2 × 4"), (nn.MultiHeadAttention(8, 2), "2 heads"),
     (nn.Linear(4, 2), "4 → 2"), (md.Dropout(0.25), "p = 0.25"), (nn.ReLU(), "")])
 def test_the_numbers_of_a_module_in_words(module, words):
     assert graph.detail(module) == words

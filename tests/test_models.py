@@ -19,6 +19,7 @@ BUILT = {
     "vgg_small": (models.vgg_small, (3, 32, 32)),
     "resnet8": (models.resnet8, (3, 32, 32)),
     "resnet8 B": (lambda: models.resnet8(shortcut="projection"), (3, 32, 32)),
+    "vit": (lambda: models.vit(size=8, channels=1, patch=2, width=12, depth=2), (1, 8, 8)),
 }
 every_model = pytest.mark.parametrize("name", BUILT)
 
@@ -218,6 +219,24 @@ def test_drop_paths_refuses_what_is_no_sum_or_rate_and_changes_nothing(options, 
     with pytest.raises(ValueError, match=sentence):
         models.drop_paths(net, **options)
     assert repr(net) == before
+
+
+def test_sums_below_one_block_share_a_rate_and_others_have_their_own():
+    def one():
+        return models.Residual(nn.ReLU(), nn.Identity())
+
+    def pair():
+        return nn.Sequential(one=nn.Sequential(sum=one()), two=nn.Sequential(sum=one()))
+
+    net = nn.Sequential(sum1=one(), block1=pair(), stage=nn.Sequential(block12=pair()),
+                        block3=nn.Sequential(block1=pair(), sum=one()), blocks=pair(), sum2=one())
+    models.drop_paths(net, 0.8, pattern="*sum*")
+    rates = {path: round(m.p, 12) for path, m in net.named_modules()
+             if isinstance(m, md.StochasticDepth)}
+    assert rates == {
+        "sum1": 0.1, "block1.one.sum": 0.2, "block1.two.sum": 0.2, "stage.block12.one.sum": 0.3,
+        "stage.block12.two.sum": 0.3, "block3.block1.one.sum": 0.4, "block3.block1.two.sum": 0.4,
+        "block3.sum": 0.5, "blocks.one.sum": 0.6, "blocks.two.sum": 0.7, "sum2": 0.8}
 
 
 def test_a_resnet_with_stochastic_depth_computes_the_open_blocks_alone(xp, backend):

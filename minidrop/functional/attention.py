@@ -31,15 +31,35 @@ def attention(q, k, v):
     >>> attention(q, k, v)                        # a query of 0 weighs all values alike
     array([[5.]])
     """
-    for x, name in ((q, "q"), (k, "k"), (v, "v")):
-        if floating(x, name).ndim < 2 or 0 in x.shape[-2:]:
-            raise ValueError(f"{name} must have shape (..., tokens, width), not empty, got "
-                             f"{x.shape}")
-    if k.shape != (*q.shape[:-2], k.shape[-2], q.shape[-1]) or v.shape[:-1] != k.shape[:-1]:
-        raise ValueError("q, k and v must have shapes (..., S, d), (..., T, d) and (..., T, e), "
-                         f"got {q.shape}, {k.shape} and {v.shape}")
+    weights = attention_weights(q, k)
+    if _tokens(v, "v").shape[:-1] != k.shape[:-1]:
+        raise ValueError("k and v must have shapes (..., T, d) and (..., T, e), got "
+                         f"{k.shape} and {v.shape}")
+    return weights @ v                                                    # Eq. (attention.1)
+
+
+def attention_weights(q, k):
+    """softmax(q k^T / sqrt(d)), rows that sum to 1: q (..., S, d), k (..., T, d); y (..., S, T).
+
+    What every query takes from every token: `attention(q, k, v)` is `attention_weights(q, k) @ v`,
+    and dropout of attention drops some of the weights.
+
+    >>> import numpy as np
+    >>> attention_weights(np.array([[0.0]]), np.array([[1.0], [2.0]]))
+    array([[0.5, 0.5]])
+    """
+    if _tokens(k, "k").shape != (*_tokens(q, "q").shape[:-2], k.shape[-2], q.shape[-1]):
+        raise ValueError(f"q and k must have shapes (..., S, d) and (..., T, d), got {q.shape} and "
+                         f"{k.shape}")
     scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.swapaxes(-1, -2)
-    return softmax(scores) @ v                                            # Eq. (attention.1)
+    return softmax(scores)                                                # Eq. (attention.1)
+
+
+def _tokens(x, name):
+    """`x` itself, if it is floats (..., tokens, width) and not empty."""
+    if floating(x, name).ndim < 2 or 0 in x.shape[-2:]:
+        raise ValueError(f"{name} must have shape (..., tokens, width), not empty, got {x.shape}")
+    return x
 
 
 def patches(x, size):

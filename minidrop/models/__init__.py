@@ -12,6 +12,7 @@ from .named import MODELS, build
 from .places import Residual, drop_paths, place, places, wrap
 from .resnet import resnet, resnet8, resnet20, resnet32, resnet56, resnet110
 from .vgg import vgg_small
+from .vit import vit
 
 __all__ = ["MODELS", "Residual", "build", "drop_paths", "lenet", "mlp", "place", "places", "resnet",
-           "resnet8", "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small", "wrap"]
+           "resnet8", "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small", "vit", "wrap"]

@@ -51,7 +51,7 @@ SCHEDULES = {
 @click.option("--augment", is_flag=True, help="Flip and crop images, for photographs.")
 @click.option("--place", "filled", multiple=True, metavar="PATTERN=LAYER",
               help="Fill places: 'hidden.drop=dropout:0.5'. With '*.sum=stochasticdepth:0.5' the "
-                   "rate rises linearly, to 0.5 in the last place. May be given several times.")
+                   "rate rises linearly, to 0.5 in the last block. May be given several times.")
 @click.option("--seed", default=0, show_default=True, help="Of weights, noise and order.")
 @click.option("--checkpoint", type=click.Path(dir_okay=False),
               help="Keep the run in this file; the same command goes on from it.")
@@ -133,8 +133,9 @@ def page(name, graph):
     net, shape = build(name), usual_shape(name)
     if not graph:
         click.echo("\nPlaces, for `minidrop train --place` and `md.models.place`")
+        longest = max(map(len, places(net)))
         for path, use in places(net).items():
-            click.echo(f"    {path:38}{use}")
+            click.echo(f"    {path:{longest}}  {use}")
         click.echo(f"\n`minidrop show {name} --graph` draws it.")
         return
     from ..drawing import draw

@@ -9,7 +9,9 @@ A place is a child with one of these names, with or without a number behind it, 
 | `sum` | stochastic depth, which leaves out the branch of a residual sum | `Residual` |
 
 `places` lists them and `place` fills them, before `init`; `drop_paths` fills sums, with a rate that
-grows from block to block.  `wrap` puts layers with weights into others, which change the weights.
+grows from block to block.  A block is all that lies below a child called `block` and a number, so
+that the two sums of a transformer's block have one rate; a sum in no block is one of its own.
+`wrap` puts layers with weights into others, which change the weights.
 Parameters, streams and masks are called by their path, so those of all other layers stay what they
 are, bit for bit.
 """
@@ -102,12 +104,12 @@ def place(net, pattern, layer):
 
 
 def drop_paths(net, p, *, pattern="sum", rule="paper", mode="batch", scaling="paper"):
-    """Stochastic depth in all sums that `pattern` matches, with the rate `p` in the last of them.
+    """Stochastic depth in all sums that `pattern` matches, with the rate `p` in the last block.
 
-    The k-th of n blocks survives with `survival(k, n, 1 - p, rule)`, which under the rule "paper"
-    falls linearly (under "efficientnet" a further block would have the rate p); `mode` and
-    `scaling` are those of `StochasticDepth`.  Returns the network, which now needs `init(seed)`.
-    ValueError where the pattern matches another place, or none.
+    The sums of the k-th of n blocks survive with `survival(k, n, 1 - p, rule)`, which under the
+    rule "paper" falls linearly (under "efficientnet" a further block would have the rate p); `mode`
+    and `scaling` are those of `StochasticDepth`.  Returns the network, which now needs
+    `init(seed)`.  ValueError where the pattern matches another place, or none.
 
     >>> from minidrop.models import resnet20
     >>> net = drop_paths(resnet20(), p=0.45).init(seed=0)
@@ -119,9 +121,18 @@ def drop_paths(net, p, *, pattern="sum", rule="paper", mode="batch", scaling="pa
         if purpose(path) != PURPOSES["sum"]:
             raise ValueError(f"pattern {pattern!r} must match sums alone, and {path} is a place "
                              f"for {purpose(path)}")
-    rates = [p * (1 - survival(k, len(sums), 0.0, rule)) for k in range(1, len(sums) + 1)]
+    blocks = list(dict.fromkeys(map(_block, sums)))
+    rates = {block: p * (1 - survival(k, len(blocks), 0.0, rule))
+             for k, block in enumerate(blocks, 1)}
     return place(net, pattern, lambda old, k: StochasticDepth(
-        old.branch, rates[k - 1], old.skip, mode, scaling))
+        old.branch, rates[_block(sums[k - 1])], old.skip, mode, scaling))
+
+
+def _block(path):
+    """The path of the block that a sum belongs to: the nearest above it, or the sum itself."""
+    names = path.split(".")
+    numbers = [k for k, name in enumerate(names, 1) if name.rstrip("0123456789") == "block"]
+    return ".".join(names[:max(numbers, default=len(names))])
 
 
 def wrap(net, pattern, make, kinds=(Conv2d, Linear)):

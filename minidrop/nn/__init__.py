@@ -1,6 +1,12 @@
 """Networks: `Module` and its parameters in `module`, the layers in the other files."""
 
-from .attention import MultiHeadAttention, PatchEmbedding
+from .attention import (
+    FirstToken,
+    MeanToken,
+    MultiHeadAttention,
+    PatchEmbedding,
+    PositionEmbedding,
+)
 from .conv import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import (
     GELU,
@@ -16,18 +22,21 @@ from .layers import (
     Tanh,
     constant,
     fan_in_uniform,
+    glorot_uniform,
     he_normal,
+    normal,
 )
 from .modes import evaluation, modes_kept, noise_on
 from .module import Module, Noise, NotInitialised, Parameter
 from .module import Tensor as Tensor  # for techniques, which import no tape
 from .on_weights import OnWeights
 
-__all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Identity",
-           "Linear", "LogSoftmax", "MaxPool2d", "Module", "MultiHeadAttention", "Noise",
-           "NotInitialised", "OnWeights", "Parameter", "PatchEmbedding", "ReLU", "Sequential",
-           "Sigmoid", "Softmax", "Tanh", "constant", "evaluation", "fan_in_uniform", "he_normal",
-           "modes_kept", "noise_on"]
+__all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "FirstToken", "Flatten", "GlobalAvgPool2d",
+           "Identity", "Linear", "LogSoftmax", "MaxPool2d", "MeanToken", "Module",
+           "MultiHeadAttention", "Noise", "NotInitialised", "OnWeights", "Parameter",
+           "PatchEmbedding", "PositionEmbedding", "ReLU", "Sequential", "Sigmoid", "Softmax",
+           "Tanh", "constant", "evaluation", "fan_in_uniform", "glorot_uniform", "he_normal",
+           "modes_kept", "noise_on", "normal"]
 
 
 def __getattr__(name):                            # layers that are techniques lie at the top

@@ -2,16 +2,11 @@
 
 import math
 
-from ..arguments import count, floating, pair
-from ..functional import attention, linear, patches
-from ..noise import uniform
-from .layers import Linear, constant, fan_in_uniform
+from ..arguments import count, flag, floating, pair
+from ..functional import attention_weights, linear, patches
+from ..ops.shape import scatter
+from .layers import Identity, Linear, constant, fan_in_uniform, glorot_uniform, normal
 from .module import Module, Parameter
-
-
-def _glorot(rng, shape):
-    """U(-b, b) with b = sqrt(6 / (in + out)): Glorot & Bengio 2010."""
-    return (uniform(rng, shape) * 2 - 1) * math.sqrt(6 / sum(shape))
 
 
 class PatchEmbedding(Module):
@@ -41,12 +36,63 @@ class PatchEmbedding(Module):
         return linear(tokens, self.weight.reshape(self.width, -1), self.bias)  # Eq. (attention.3)
 
 
+class PositionEmbedding(Module):
+    """Tokens (N, T, width) plus a vector for each position, which is learned: weight (T, width).
+
+    With `class_token` a token of its own, the same for all images, comes before the others: (N, T,
+    width) to (N, T + 1, width), with weight (T + 1, width) and token (width,).  All start normal
+    with deviation 0.02.
+
+    Source: Dosovitskiy et al. 2021, section 3.1, equation 1.
+
+    >>> import numpy as np
+    >>> PositionEmbedding(64, 8).init(seed=0)(np.ones((2, 64, 8), "float32")).shape
+    (2, 65, 8)
+    """
+
+    def __init__(self, tokens, width, class_token=True):
+        self.tokens, self.width = count(tokens, "tokens"), count(width, "width")
+        first = int(flag(class_token, "class_token"))
+        self.token = Parameter((width,), normal(0.02)) if class_token else None
+        self.weight = Parameter((tokens + first, width), normal(0.02))
+
+    def forward(self, x):
+        if floating(x).shape[1:] != (self.tokens, self.width):
+            raise ValueError(f"x must have shape (N, {self.tokens}, {self.width}), got {x.shape}")
+        if self.token is None:
+            return x + self.weight
+        shape = self.weight.shape
+        x = scatter(x, index=(slice(None), slice(1, None)), shape=(len(x), *shape))
+        return x + (self.weight + scatter(self.token, index=0, shape=shape))
+
+
+class FirstToken(Module):
+    """Tokens (N, T, width) to the first of them, (N, width)."""
+
+    def forward(self, x):
+        return _tokens(x)[:, 0]
+
+
+class MeanToken(Module):
+    """Tokens (N, T, width) to their mean, (N, width)."""
+
+    def forward(self, x):
+        return _tokens(x).mean(1)
+
+
+def _tokens(x):
+    if floating(x).ndim != 3 or 0 in x.shape:
+        raise ValueError(f"x must have shape (N, T, width), not empty, got {x.shape}")
+    return x
+
+
 class MultiHeadAttention(Module):
     """Self-attention in several heads, tokens (N, T, width) to tokens (N, T, width).
 
     Weights lie as in PyTorch: in_proj_weight (3 width, width) holds the maps to queries, keys and
     values, in_proj_bias (3 width,), and out_proj is a Linear.  They start as in PyTorch, the biases
-    at 0.  `heads` divides the width.
+    at 0.  `heads` divides the width.  `drop` is a place for dropout of the attention weights
+    (N, heads, T, T), behind the softmax.
 
     Source: Vaswani et al. 2017, section 3.2.2.
 
@@ -59,8 +105,9 @@ class MultiHeadAttention(Module):
         self.width, self.heads = count(width, "width"), count(heads, "heads")
         if width % heads:
             raise ValueError(f"heads must divide the width {width}, got {heads}")
-        self.in_proj_weight = Parameter((3 * width, width), _glorot)
+        self.in_proj_weight = Parameter((3 * width, width), glorot_uniform(width, 3 * width))
         self.in_proj_bias = Parameter((3 * width,), constant(0))
+        self.drop = Identity()
         self.out_proj = Linear(width, width)
         self.out_proj.bias = Parameter((width,), constant(0))
 
@@ -70,6 +117,6 @@ class MultiHeadAttention(Module):
         n, t, width = x.shape
         packed = linear(x, self.in_proj_weight, self.in_proj_bias)
         q, k, v = packed.reshape(n, t, 3, self.heads, -1).transpose(2, 0, 3, 1, 4)
-        heads = attention(q, k, v)                            # (N, heads, T, width / heads)
+        heads = self.drop(attention_weights(q, k)) @ v                    # Eq. (attention.1)
         joined = heads.transpose(0, 2, 1, 3).reshape(n, t, width)
         return self.out_proj(joined)                                      # Eq. (attention.2)

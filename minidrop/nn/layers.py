@@ -19,6 +19,14 @@ def _symmetric(bound, rng, shape):
     return (uniform(rng, shape) * 2 - 1) * bound
 
 
+def glorot_uniform(fan_in, fan_out):
+    """The rule U(-b, b) with b = sqrt(6 / (fan_in + fan_out)).
+
+    Source: Glorot, Bengio, AISTATS 2010, equation 16.
+    """
+    return partial(_symmetric, math.sqrt(6 / (count(fan_in, "fan_in") + count(fan_out, "fan_out"))))
+
+
 def constant(value):
     """The rule that starts every entry at `value`."""
     return partial(_filled, number(value, "value", least=-math.inf))
@@ -34,6 +42,11 @@ def he_normal(fan_in):
     Source: He, Zhang, Ren, Sun, arXiv:1502.01852 (2015), section 2.2.
     """
     return partial(_normal, math.sqrt(2 / count(fan_in, "fan_in")))
+
+
+def normal(deviation):
+    """The rule N(0, deviation^2)."""
+    return partial(_normal, number(deviation, "deviation"))
 
 
 def _normal(deviation, rng, shape):
