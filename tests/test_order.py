@@ -1,4 +1,4 @@
-"""functional/order: exact counts, also where shares are not exact and entries are equal."""
+"""functional/order: exact counts, whatever shares and ties there are; norms without overflow."""
 
 import math
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import minidrop as md
-from minidrop.functional import smallest
+from minidrop.functional import magnitudes, smallest
 from minidrop.xp import host
 
 PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=None)
@@ -55,3 +55,31 @@ def test_smallest_refuses_what_has_no_order():
             (np.zeros(3), 1.5, "share is a probability"), (np.zeros(3), math.nan, "share")):
         with pytest.raises((ValueError, TypeError), match=sentence):
             smallest(scores, share)
+
+
+# --- magnitudes -----------------------------------------------------------------------------------
+
+def test_magnitudes_are_absolute_values_or_norms_of_rows(xp):
+    w = np.random.default_rng(0).normal(size=(4, 3, 2, 5))
+    for kind in (xp.asarray(w), md.Tensor(xp.asarray(w)), xp.asarray(w.T.copy()).T):
+        assert_array_equal(host(magnitudes(kind, False)), abs(w).reshape(4, 30))
+        norms = np.sqrt((w**2).sum((1, 2, 3)))
+        np.testing.assert_allclose(host(magnitudes(kind, True)), norms, rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_magnitudes_order_the_largest_and_the_tiniest_rows(xp, dtype):
+    finfo = np.finfo(dtype)
+    tops = xp.asarray(np.array([finfo.max / 2, 0, finfo.smallest_normal, finfo.max / 4], dtype))
+    norms = magnitudes(tops[:, None] * xp.asarray(np.array([0.6, 0.8], dtype)), True)
+    assert norms.dtype == dtype and host(norms.argsort()).tolist() == [1, 2, 3, 0]
+    np.testing.assert_allclose(host(norms), host(tops), rtol=4 * finfo.eps, atol=finfo.tiny / 100)
+
+
+def test_magnitudes_refuse_what_has_no_rows():
+    for w, unit, sentence in (
+            (np.zeros(3), True, "w must have shape"), (np.zeros((2, 0)), False, "w must have"),
+            (np.zeros((2, 2), int), True, "w must hold floats"),
+            (np.zeros((2, 2)), 1, "unit must be True or False")):
+        with pytest.raises((ValueError, TypeError), match=sentence):
+            magnitudes(w, unit)

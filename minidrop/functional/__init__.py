@@ -3,7 +3,7 @@
 from ..ops.normal import moments, normal, rescale
 from .attention import attention, attention_weights, patches
 from .images import avg_pool2d, conv2d, fold, global_avg_pool2d, max_pool2d, unfold
-from .order import smallest
+from .order import magnitudes, smallest
 from .vectors import (
     accuracy,
     cross_entropy,
@@ -28,7 +28,7 @@ from .vectors import (
 )
 
 __all__ = ["accuracy", "attention", "attention_weights", "avg_pool2d", "conv2d", "cross_entropy",
-           "exp", "fold", "gelu", "global_avg_pool2d", "linear", "log", "log_softmax", "masked",
-           "masked_linear", "max_pool2d", "maximum", "moments", "mse_loss", "normal", "one_hot",
-           "patches", "relu", "rescale", "selu", "sigmoid", "smallest", "soft_targets", "softmax",
-           "sqrt", "tanh", "unfold", "where"]
+           "exp", "fold", "gelu", "global_avg_pool2d", "linear", "log", "log_softmax",
+           "magnitudes", "masked", "masked_linear", "max_pool2d", "maximum", "moments", "mse_loss",
+           "normal", "one_hot", "patches", "relu", "rescale", "selu", "sigmoid", "smallest",
+           "soft_targets", "softmax", "sqrt", "tanh", "unfold", "where"]

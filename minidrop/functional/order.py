@@ -1,10 +1,10 @@
-"""Order: which entries of a row are its smallest."""
+"""Order: how large weights are, and which entries of a row are its smallest."""
 
 import math
 
-from ..arguments import floating, probability
+from ..arguments import flag, floating, probability
 from ..tape import data_of
-from ..xp import array_module
+from ..xp import array_module, on_host
 
 
 def smallest(scores, share):
@@ -25,6 +25,31 @@ def smallest(scores, share):
     if k in (0, n):
         return xp.full(values.shape, k == n)
     last = xp.partition(values, k - 1, axis=-1)[..., k - 1:k]     # the k-th smallest of each row
+    if on_host(values):                           # on a GPU nothing waits for this count
+        within = values <= last
+        if int(within.sum()) * n == k * values.size:
+            return within                         # no row has an entry too many
     below, equal = values < last, values == last
     room = k - below.sum(axis=-1, keepdims=True)                  # for the first of the equal ones
     return below | (equal & (equal.cumsum(axis=-1) <= room))
+
+
+def magnitudes(w, unit):
+    """How large the weights `w` (out, ...) are: |w| as rows (out, n), or their L2 norms (out,).
+
+    What magnitude pruning goes by: the norm of w[i] flattened with `unit` True, each weight by
+    itself with False.  An array, also of a Tensor; norms are found without overflow.
+
+    >>> import numpy as np
+    >>> w = np.array([[3.0, -4.0], [-1.0, 0.0]])
+    >>> magnitudes(w, unit=False).tolist(), magnitudes(w, unit=True).tolist()
+    ([[3.0, 4.0], [1.0, 0.0]], [5.0, 1.0])
+    """
+    if floating(w, "w").ndim < 2 or w.size == 0:
+        raise ValueError(f"w must have shape (out, ...), not empty, got shape {w.shape}")
+    rows = abs(data_of(w).reshape(w.shape[0], -1))
+    if not flag(unit, "unit"):
+        return rows
+    xp, largest = array_module(rows), rows.max(axis=-1)
+    scaled = rows / xp.where(largest > 0, largest, 1)[:, None]    # no entry exceeds 1
+    return largest * xp.sqrt((scaled * scaled).sum(axis=-1))
