@@ -8,6 +8,7 @@ from . import (
     data as data,
     dynamics as dynamics,
     functional as functional,
+    gradients as gradients,
     inputs as inputs,
     intervals as intervals,
     models as models,
@@ -17,6 +18,7 @@ from . import (
     optim as optim,
     paths as paths,
     penalties as penalties,
+    recorder as recorder,
     regimes as regimes,
     schedules as schedules,
     tape as tape,
@@ -67,6 +69,11 @@ from .functional import (
     sqrt as sqrt,
     tanh as tanh,
     unfold as unfold,
+)
+from .gradients import (
+    flat as flat,
+    full_gradient as full_gradient,
+    mini_batch_gradients as mini_batch_gradients,
 )
 from .inputs.attentive_cutmix import (
     AttentiveCutMix as AttentiveCutMix,
@@ -123,6 +130,7 @@ from .paths.stochastic_depth import (
 )
 from .penalties.l1 import l1 as l1
 from .penalties.l2 import l2 as l2
+from .recorder import Dynamics as Dynamics
 from .regimes import Regime as Regime, regime as regime
 from .schedules.early_late import early as early, late as late
 from .schedules.ramps import linear_ramp as linear_ramp

@@ -172,6 +172,22 @@ def order_of(order, n):
     return order
 
 
+def examples(pair, name="data"):
+    """The two arrays of a pair (x, y) with a row for each example, x floating and not empty."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"{name} must be a pair (x, y), got {describe(pair)}")
+    x, y = (part.data if hasattr(part, "requires_grad") else part for part in pair)
+    for value, what in ((x, "x"), (y, "y")):
+        if getattr(value, "ndim", 0) == 0:
+            raise TypeError(f"{what} of {name} must be an array with a row for each example, got "
+                            f"{describe(value)}")
+    floating(x, f"x of {name}")
+    if len(x) != len(y) or len(x) == 0:
+        raise ValueError(f"{name} must hold as many x as y and not be empty, got {len(x)} and "
+                         f"{len(y)}")
+    return x, y
+
+
 def share_rows(y, n):
     """`y` itself, if it is a floating array or Tensor of `n` rows, one share for each class."""
     if getattr(getattr(y, "dtype", None), "kind", None) != "f" or y.ndim != 2 or len(y) != n:

@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, floating, takes
+from .arguments import count, describe, examples, takes
 from .binding import Binding
 from .checkpoint import Checkpoint
 from .functional import accuracy, cross_entropy
@@ -185,7 +185,7 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     True
     """
     _check_module(net)
-    x, y = _pair(data, "data")
+    x, y = examples(data)
     batch_size, total, right = count(batch_size, "batch_size"), 0.0, 0.0
     with evaluation(net):
         for i in range(0, len(x), batch_size):
@@ -205,23 +205,9 @@ def _check_module(net):
 def _parts(data):
     if hasattr(data, "train"):
         validation = getattr(data, "validation", None)
-        return _pair(data.train, "data.train"), validation and _pair(validation, "data.validation")
-    return _pair(data, "data"), None
-
-
-def _pair(pair, name):
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"{name} must be a pair (x, y), got {describe(pair)}")
-    x, y = map(data_of, pair)
-    for value, what in ((x, "x"), (y, "y")):
-        if getattr(value, "ndim", 0) == 0:
-            raise TypeError(f"{what} of {name} must be an array with a row for each example, got "
-                            f"{describe(value)}")
-    floating(x, f"x of {name}")
-    if len(x) != len(y) or len(x) == 0:
-        raise ValueError(f"{name} must hold as many x as y and not be empty, got {len(x)} and "
-                         f"{len(y)}")
-    return x, y
+        seen = validation and examples(validation, "data.validation")
+        return examples(data.train, "data.train"), seen
+    return examples(data), None
 
 
 def _bar(total, progress):

@@ -1,0 +1,304 @@
+"""The recorder of dynamics: its numbers, at which weights, and that the run does not notice it."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import minidrop as md
+from minidrop import nn
+from minidrop.optim import SGD, Adam
+from minidrop.xp import host
+
+N, BATCH, STEPS = 24, 8, 9                        # three steps an epoch, three epochs
+CURVES = ("step", "gradient_norm", "model_distance", "gradient_direction_variance",
+          "gradient_direction_error")
+
+
+def data(xp, shape=(6,), dtype="float32"):
+    return (xp.asarray(md.gaussian(1, (N, *shape)).astype(dtype)),
+            xp.asarray(md.integers(2, 3, N)))
+
+
+def mlp(p=0.5):
+    return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), md.Dropout(p), nn.Linear(8, 3))
+
+
+def fit(net, examples, recorder=None, optimizer=None, **options):
+    return md.fit(net, optimizer or SGD(lr=0.1, momentum=0.9), examples, epochs=STEPS // 3,
+                  **{"batch_size": BATCH, "recorder": recorder, "progress": False, **options})
+
+
+def watch(net, examples, steps=(0, 1, 4, 9), **options):
+    return md.Dynamics(net, examples, steps, **{"batches": 4, "batch_size": 6, **options})
+
+
+def curves(recorder):
+    return [getattr(recorder, name).tolist() for name in CURVES]
+
+
+# --- the numbers ----------------------------------------------------------------------------------
+
+def by_hand(xp, net, start, examples, taken, batches=4, size=6):
+    """What a look after `taken` steps must find, written out; the net is in evaluation then."""
+    (x, y), rng = examples, net.dropout1.rng
+    rows = xp.asarray(md.permutation(md.Stream(5, f"dynamics/{taken}"), N))
+
+    def gradient(part, noisy):
+        net.eval().dropout1.training = noisy
+        md.cross_entropy(net(x[part]), y[part]).backward()
+        g = np.concatenate([host(w.grad).ravel() for w in net.parameters()])
+        for w in net.parameters():
+            w.grad = None
+        return g.astype("float64")
+
+    whole = gradient(slice(None), False)
+    net.dropout1.rng = md.Stream(5, f"dynamics/{taken}/dropout1", rng.backend)
+    grads = [gradient(rows[i * size:(i + 1) * size], True) for i in range(batches)]
+    net.dropout1.rng = rng
+
+    def apart(a, b):
+        return (1 - a @ b / math.sqrt(a @ a * (b @ b))) / 2
+
+    pairs = [apart(grads[i], grads[j]) for i in range(batches) for j in range(i)]
+    weights = np.concatenate([host(w.data).ravel() for w in net.parameters()])
+    return (taken, np.mean([math.sqrt(g @ g) for g in grads]),
+            math.sqrt(sum((weights.astype("float64") - start)**2)), np.mean(pairs),
+            np.mean([apart(g, whole) for g in grads]))
+
+
+def test_every_number_is_that_of_the_weights_after_so_many_steps(xp, backend):
+    examples, net = data(xp), mlp().init(3).to(backend)
+    recorder = watch(net, examples, seed=5)
+    assert recorder.step.tolist() == [0]          # looked at when it is made
+    fit(net, examples, recorder)
+    net = mlp().init(3).to(backend)
+    start = host(md.flat(net.parameters())).astype("float64")
+    due = [by_hand(xp, net, start, examples, 0)]
+    net.train()
+
+    def look(step, net, loss):
+        if step + 1 in (1, 4, 9):
+            due.append(by_hand(xp, net, start, examples, step + 1))
+            net.train()
+
+    fit(net, examples, look)
+    assert_allclose(np.transpose(curves(recorder)), due, rtol=1e-5, atol=1e-7)
+    assert recorder.step.tolist() == [0, 1, 4, 9] and recorder.step.dtype == "int64"
+    assert recorder.model_distance[0] == 0
+    assert all(type(getattr(recorder, name)) is np.ndarray for name in CURVES)
+
+
+def test_the_rates_are_those_of_the_moment(xp, backend):
+    examples, p = data(xp), np.zeros(STEPS)
+    p[3:] = 0.5                                   # looks 1 to 3 come within steps 0 to 2
+    found = []
+    for net in (mlp(), mlp(p=0.0)):
+        recorder = watch(net.init(3).to(backend), examples, range(1, 6))
+        options = {"schedules": {"dropout1.p": p}} if net.dropout1.p else {}
+        fit(net, examples, recorder, **options)
+        found.append(recorder.gradient_direction_variance)
+    assert_array_equal(found[0][:3], found[1][:3])
+    assert (found[0][3:] != found[1][3:]).all()
+
+
+def test_mini_batches_are_drawn_in_turn_and_paired_between_networks(xp, backend):
+    seen = []
+
+    def loss(z, y):
+        seen.append(host(z.data)[:, 0].tolist())
+        return md.cross_entropy(z, y)
+
+    examples = data(xp)
+    for seed in (5, 5, 6):                        # 24 examples: all are seen before any comes again
+        watch(mlp(p=0.0).init(3).to(backend), examples, [0], batches=6, reference=None, loss=loss,
+              seed=seed)
+    first, again, other = (seen[i:i + 6] for i in (0, 6, 12))
+    everything = sorted(sum(first[:4], []))
+    assert first == again != other and len(set(everything)) == N
+    assert sorted(sum(other[:4], [])) == pytest.approx(everything)
+    assert first[4:] != first[:2]
+
+
+def test_every_look_has_mini_batches_and_masks_of_its_own(xp, backend):
+    net, examples = mlp().init(3).to(backend), data(xp)
+    recorder = watch(net, examples, range(6))
+    fit(net, examples, recorder, optimizer=SGD(lr=0.0))
+    assert not recorder.model_distance.any()
+    assert len(set(recorder.gradient_direction_variance)) == 6
+
+
+def test_the_reference_may_be_the_data_another_set_or_nothing(xp, backend):
+    net, (x, y) = mlp().init(3).to(backend), data(xp)
+    whole, same, part, none = (watch(net, (x, y), [0], **options) for options in (
+        {}, {"reference": (x, y)}, {"reference": (x[:7], y[:7])}, {"reference": None}))
+    assert curves(whole) == curves(same)
+    assert curves(part)[:4] == curves(none)[:4] == curves(whole)[:4]
+    assert math.isnan(none.gradient_direction_error[0])
+    assert part.gradient_direction_error[0] != whole.gradient_direction_error[0] > 0
+
+
+def test_a_step_that_is_taken_again_replaces_what_was_known(xp, backend):
+    net, examples = mlp().init(3).to(backend), data(xp)
+    recorder = watch(net, examples, range(10))
+    fit(net, examples, recorder)
+    once = curves(recorder)
+    for step in range(4, 9):
+        recorder(step, net, None)
+        assert recorder.step.tolist() == list(range(step + 2))
+    assert recorder.step.tolist() == list(range(10))
+    assert [curve[:5] for curve in curves(recorder)] == [curve[:5] for curve in once]
+    assert recorder.model_distance[5] == once[2][9]
+
+
+def test_gradients_without_a_direction_do_not_stop_the_run(xp, backend):
+    examples, net = data(xp), mlp().init(3).to(backend)
+    nothing = watch(net, examples, [0], loss=lambda z, y: (z * 0).sum())
+    assert curves(nothing)[:3] == [[0], [0], [0]]
+    assert math.isnan(nothing.gradient_direction_variance[0])
+    assert math.isnan(nothing.gradient_direction_error[0])
+    calls = []                                    # the reference, then the four mini-batches
+    some = watch(net, examples, [0], loss=lambda z, y: calls.append(z) or md.cross_entropy(z, y) * (
+        len(calls) < 5))
+    assert all(math.isnan(column[0]) for column in curves(some)[3:]) and some.gradient_norm[0] > 0
+    alone = watch(net, examples, [0], loss=lambda z, y: z.sum() * (len(z) != N))   # the reference
+    assert math.isnan(alone.gradient_direction_error[0])
+    assert alone.gradient_direction_variance[0] > 0
+    net.linear1.weight.data[:] = math.nan
+    lost = watch(net, examples, [0])
+    assert all(math.isnan(column[0]) for column in curves(lost)[1:])
+
+
+# --- the run does not notice ----------------------------------------------------------------------
+
+def conv():
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), md.BatchNorm(4), nn.ReLU(),
+                         md.DropBlock(0.2, 3), md.SpatialDropout(0.3),
+                         md.StochasticDepth(nn.Sequential(nn.Conv2d(4, 4, 3, padding=1),
+                                                          md.BatchNorm(4)), 0.5),
+                         md.StochasticDepth(nn.Conv2d(4, 4, 1), 0.5, mode="row"),
+                         nn.GlobalAvgPool2d(), nn.Flatten(), nn.Linear(4, 3)), (1, 5, 5)
+
+
+def dense():
+    return nn.Sequential(md.DropConnect(6, 8, 0.5), md.AlphaDropout(0.2), md.GaussianDropout(0.3),
+                         md.StochasticDepth(nn.Linear(8, 8), 0.7),
+                         md.DropConnect(8, 3, 0.3, inference="mc", samples=2)), (6,)
+
+
+NETWORKS = {"mlp": lambda: (mlp(), (6,)), "conv": conv, "dense": dense}
+
+
+def all_of(net, optimizer):
+    """All that a run leaves behind, but for its history."""
+    found = {path: host(array).tobytes() for path, array in net.state_dict().items()}
+    found |= {f"optimizer {key}": host(array).tobytes()
+              for key, array in optimizer.state_dict().items()}
+    for path, module in net.named_modules():
+        noise = vars(module).get("noise")
+        found[path] = [*vars(module)], module.training, module.skipped
+        found[f"{path} noise"] = host(noise).tobytes() if hasattr(noise, "dtype") else noise
+        found[f"{path} rng"] = getattr(getattr(module, "rng", None), "state", None)
+    return found | {f"{path} grad": w.grad for path, w in net.named_parameters()}
+
+
+@pytest.mark.parametrize("optimizer", [lambda: SGD(lr=0.05, momentum=0.9), Adam])
+@pytest.mark.parametrize("build", NETWORKS.values(), ids=NETWORKS)
+def test_the_run_with_it_ends_in_the_bits_of_the_run_without(xp, backend, build, optimizer):
+    ends = []
+    for recorded in (True, False):
+        net, shape = build()
+        examples, steps = data(xp, shape), optimizer()
+        net.init(3).to(backend)
+        recorder = watch(net, examples, range(10)) if recorded else None
+        along = []
+
+        def both(step, net, loss, recorder=recorder, along=along, steps=steps):
+            if recorder:
+                recorder(step, net, loss)
+            along.append(all_of(net, steps))
+
+        history = fit(net, data(xp, shape), both, optimizer=steps,
+                      schedules={"lr": np.linspace(0.05, 0.01, STEPS)})
+        ends.append((along, [part.tobytes() for part in history]))
+        if recorded:
+            assert len(recorder.step) == 10
+            assert np.isfinite(curves(recorder)).all()
+    assert ends[0] == ends[1]
+
+
+def test_it_leaves_an_untrained_network_as_it_was(xp, backend):
+    net, shape = conv()
+    net.init(3).to(backend).stochasticdepth1.train(False)
+    net.relu1.skipped = True
+    before = all_of(net, SGD(0.1))
+    watch(net, data(xp, shape), [0])
+    assert all_of(net, SGD(0.1)) == before
+
+
+@pytest.mark.parametrize("call", [1, 2, 4])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_a_look_that_is_broken_off_leaves_the_network_as_it_was(xp, backend, error, call):
+    calls = []
+
+    def loss(z, y):
+        calls.append(z)
+        if len(calls) == call:
+            raise error
+        return md.cross_entropy(z, y)
+
+    net, shape = conv()
+    net.init(3).to(backend)
+    recorder = watch(net, data(xp, shape), [1], loss=loss)
+    before = all_of(net, SGD(0.1))
+    with pytest.raises(error):
+        recorder(0, net, None)
+    assert all_of(net, SGD(0.1)) == before and recorder.step.tolist() == []
+    recorder(0, net, None)
+    assert recorder.step.tolist() == [1]
+
+
+def test_modules_that_count_are_set_back_too(xp, backend):
+    class Counting(md.Noise):
+        buffers = ("seen",)
+
+        def __init__(self):
+            self.calls = 0
+            self.seen = xp.zeros(2)
+
+        def forward(self, x):
+            self.calls += 1
+            self.seen[0] += 1                     # in place
+            self.new = x
+            return x * 1.0
+
+    net = nn.Sequential(nn.Linear(6, 3), Counting()).init(3).to(backend)
+    array = net.counting1.seen
+    watch(net, data(xp), [0])
+    assert net.counting1.calls == 0 and "new" not in vars(net.counting1)
+    assert net.counting1.seen is array and not host(array).any()
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+def test_what_does_not_fit_is_refused_in_one_sentence(xp, backend):
+    net, examples = mlp().init(3).to(backend), data(xp)
+    other = nn.Linear(6, 3).init(0).to(backend)
+    for error, words, use in [
+            (TypeError, "steps must be several whole numbers", lambda: watch(net, examples, 5)),
+            (ValueError, "steps must hold at least one", lambda: watch(net, examples, [])),
+            (ValueError, "steps must be a whole number of at least 0",
+             lambda: watch(net, examples, [3, -1])),
+            (ValueError, "batches must be a whole number of at least 2",
+             lambda: watch(net, examples, batches=1)),
+            (ValueError, "batch_size must be at most the 24 examples of data, got 25",
+             lambda: watch(net, examples, batch_size=25)),
+            (ValueError, r"reference must be 'data', a pair \(x, y\) or None, got 'all'",
+             lambda: watch(net, examples, reference="all")),
+            (TypeError, r"data must be a pair \(x, y\)", lambda: watch(net, examples[0])),
+            (ValueError, "init", lambda: watch(mlp(), examples)),
+            (ValueError, "net must have the 83 parameters .* got 21",
+             lambda: watch(net, examples, [1])(0, other, None))]:
+        with pytest.raises(error, match=words):
+            use()
