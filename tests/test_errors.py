@@ -406,6 +406,7 @@ WRONG = {
                           {"n_in": NO_COUNT, "width": NO_COUNT, "patch": NO_PAIR}),
     "nn.PositionEmbedding": ({"tokens": 3, "width": 2}, {
         "tokens": NO_COUNT, "width": NO_COUNT, "class_token": NO_FLAG}),
+    "nn.TokenLinear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT}),
     "nn.Linear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT, "bias": FREE}),
     "nn.constant": ({"value": 0}, {"value": NO_NUMBER | values(math.nan, math.inf)}),
     "nn.fan_in_uniform": ({"fan_in": 3}, {"fan_in": NO_COUNT}),

@@ -20,6 +20,7 @@ BUILT = {
     "resnet8": (models.resnet8, (3, 32, 32)),
     "resnet8 B": (lambda: models.resnet8(shortcut="projection"), (3, 32, 32)),
     "vit": (lambda: models.vit(size=8, channels=1, patch=2, width=12, depth=2), (1, 8, 8)),
+    "mixer": (lambda: models.mixer(size=8, channels=1, patch=2, width=12, depth=2), (1, 8, 8)),
 }
 every_model = pytest.mark.parametrize("name", BUILT)
 
@@ -67,7 +68,7 @@ def test_the_same_seed_gives_the_same_logits_bit_for_bit(name):
 @every_model
 def test_evaluation_draws_nothing_with_every_place_for_dropout_filled(name):
     build, shape = BUILT[name]
-    net = models.place(build(), "*drop", md.Dropout(0.5)).init(0).eval()
+    net = models.place(build(), "drop*", md.Dropout(0.5)).init(0).eval()
     filled = [m for _, m in net.named_modules() if isinstance(m, Noise)]
     assert filled
     for m in filled:

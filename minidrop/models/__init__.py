@@ -7,6 +7,7 @@ gives it stochastic depth, `wrap` puts its layers into others.
 """
 
 from .lenet import lenet
+from .mixer import mixer
 from .mlp import mlp
 from .named import MODELS, build
 from .places import Residual, drop_paths, place, places, wrap
@@ -14,5 +15,6 @@ from .resnet import resnet, resnet8, resnet20, resnet32, resnet56, resnet110
 from .vgg import vgg_small
 from .vit import vit
 
-__all__ = ["MODELS", "Residual", "build", "drop_paths", "lenet", "mlp", "place", "places", "resnet",
-           "resnet8", "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small", "vit", "wrap"]
+__all__ = ["MODELS", "Residual", "build", "drop_paths", "lenet", "mixer", "mlp", "place", "places",
+           "resnet", "resnet8", "resnet20", "resnet32", "resnet56", "resnet110", "vgg_small", "vit",
+           "wrap"]

@@ -39,7 +39,6 @@ from ..norms.layer_norm import LayerNorm
 from .places import Residual
 
 EPS, DEVIATION = 1e-6, 0.02     # of the norms, and of the first weights
-WIDER = 4                       # times the width, within the MLP
 
 
 def vit(size=32, channels=3, patch=4, width=192, depth=4, heads=3, classes=10, pool="token",
@@ -72,9 +71,9 @@ def _block(width, heads, gelu):
     attention = Sequential(norm=LayerNorm(width, EPS), heads=_attention(width, heads),
                            drop=Identity())
     mlp = Sequential(norm=LayerNorm(width, EPS),
-                     linear1=_small(Linear(width, WIDER * width)), gelu=GELU(gelu),
+                     linear1=_small(Linear(width, 4 * width)), gelu=GELU(gelu),
                      drop1=Identity(),
-                     linear2=_small(Linear(WIDER * width, width)), drop2=Identity())
+                     linear2=_small(Linear(4 * width, width)), drop2=Identity())
     return Sequential(attention=Sequential(sum=Residual(attention, Identity())),
                       mlp=Sequential(sum=Residual(mlp, Identity())))
 

@@ -6,6 +6,7 @@ from .attention import (
     MultiHeadAttention,
     PatchEmbedding,
     PositionEmbedding,
+    TokenLinear,
 )
 from .conv import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import (
@@ -35,8 +36,8 @@ __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "FirstToken", "Flatten", "Glob
            "Identity", "Linear", "LogSoftmax", "MaxPool2d", "MeanToken", "Module",
            "MultiHeadAttention", "Noise", "NotInitialised", "OnWeights", "Parameter",
            "PatchEmbedding", "PositionEmbedding", "ReLU", "Sequential", "Sigmoid", "Softmax",
-           "Tanh", "constant", "evaluation", "fan_in_uniform", "glorot_uniform", "he_normal",
-           "modes_kept", "noise_on", "normal"]
+           "Tanh", "TokenLinear", "constant", "evaluation", "fan_in_uniform", "glorot_uniform",
+           "he_normal", "modes_kept", "noise_on", "normal"]
 
 
 def __getattr__(name):                            # layers that are techniques lie at the top

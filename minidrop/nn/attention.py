@@ -1,4 +1,4 @@
-"""Layers of a vision transformer: patches become tokens, and tokens attend to each other."""
+"""Layers that mix tokens: patches become tokens, which attend to each other or meet in a sum."""
 
 import math
 
@@ -64,6 +64,29 @@ class PositionEmbedding(Module):
         shape = self.weight.shape
         x = scatter(x, index=(slice(None), slice(1, None)), shape=(len(x), *shape))
         return x + (self.weight + scatter(self.token, index=0, shape=shape))
+
+
+class TokenLinear(Module):
+    """Sums over the tokens, alike in every channel: (N, n_in, width) to (N, n_out, width).
+
+    y = W x + b with weight (n_out, n_in) and bias (n_out,): a Linear along the axis of the tokens.
+
+    Source: Tolstikhin et al. 2021 (arXiv:2105.01601), section 2: half of token mixing.
+
+    >>> import numpy as np
+    >>> TokenLinear(64, 96).init(seed=0)(np.ones((2, 64, 8), "float32")).shape
+    (2, 96, 8)
+    """
+
+    def __init__(self, n_in, n_out):
+        self.n_in, self.n_out = count(n_in, "n_in"), count(n_out, "n_out")
+        self.weight = Parameter((n_out, n_in), fan_in_uniform(n_in))
+        self.bias = Parameter((n_out,), fan_in_uniform(n_in))
+
+    def forward(self, x):
+        if floating(x).ndim != 3 or x.shape[1] != self.n_in:
+            raise ValueError(f"x must have shape (N, {self.n_in}, width), got {x.shape}")
+        return self.weight @ x + self.bias.reshape(-1, 1)
 
 
 class FirstToken(Module):
