@@ -169,6 +169,15 @@ from .units.mc import (
     mc_precision as mc_precision,
     mc_predict as mc_predict,
 )
+from .units.multi_sample import (
+    MultiSampleDropout as MultiSampleDropout,
+    multi_sample as multi_sample,
+    multi_sample_cross_entropy as multi_sample_cross_entropy,
+    multi_sample_flips as multi_sample_flips,
+    multi_sample_loss as multi_sample_loss,
+    multi_sample_masks as multi_sample_masks,
+    multi_sample_shifts as multi_sample_shifts,
+)
 from .units.spatial import (
     SpatialDropout as SpatialDropout,
     spatial_dropout as spatial_dropout,

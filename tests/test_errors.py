@@ -76,6 +76,7 @@ NO_WEIGHT = values("w", 1.0, X[:, :2], X[None], [1.0, 1.0, 1.0], LABELS[:3])
 NO_AXES = values(None, "0", 2, -3, (), (0, 0), (0, -2), 0.5, (0, 1.0))
 IMAGES = np.ones((2, 4, 5, 5), "float32")
 MAPS = np.ones((2, 4, 1, 1), bool)
+SAMPLES = np.ones((2, 2, 4, 1, 1), bool)
 FILTERS = np.ones((6, 2, 3, 3), "float32")
 NO_IMAGES = NO_FLOATS | values(X, IMAGES[0], IMAGES[:, :0], IMAGES[..., :0])
 NO_ROWS = NO_FLOATS | values(X[0], X, IMAGES[:2])
@@ -316,6 +317,33 @@ WRONG = {
                      "steps": values("three", 1.5, 0, -1, 6, math.nan)}),
     "log_softmax": ({"x": X}, {"x": NO_FLOATS | values(np.float32(1), X[:, :0])}),
     "max_pool2d": ({"x": IMAGES, "size": 2}, POOLS),
+    "MultiSampleDropout": ({"head": net(), "p": 0.5, "m": 2},
+                           {"head": NO_MODEL | values(md.Dropout(0.5)), "p": NO_RATE, "m": NO_COUNT,
+                            "flip": NO_FLAG, "padding": THINGS | values(-1, 1.5, math.nan),
+                            "inference": THINGS | values("all", "")}),
+    "multi_sample": ({"h": IMAGES, "masks": SAMPLES, "p": 0.5},
+                     {"h": NO_FLOATS | values(np.float32(1), X), "p": NO_RATE,
+                      "masks": NO_MASK | values(SAMPLES[0], SAMPLES[:0], SAMPLES[:, :1, :2]),
+                      "flips": values("three", 1j, True, X, SAMPLES[:, 0], [[True] * 2] * 2),
+                      "shifts": values("three", 1j, 1, X, SAMPLES, [[[0, 0]] * 2] * 2)}),
+    "multi_sample_cross_entropy": ({"logits": X[None], "target": LABELS},
+                                   {"logits": NO_FLOATS | values(X[0], X[None, None], X[None, :0]),
+                                    "target": NO_LABELS, "reduce": THINGS | values("mean", ""),
+                                    "label_smoothing": NO_RATE}),
+    "multi_sample_flips": ({"rng": 0, "shape": (2, 3, 4, 4), "m": 2},
+                           {"rng": NO_RNG, "shape": NO_SHAPE | values(3, (2, 3)), "m": NO_COUNT}),
+    "multi_sample_loss": ({"head": net(), "h": X, "y": LABELS, "masks": MASK & (X > 0)[None],
+                           "p": 0.5},
+                          {"head": NO_FUNCTION | values(nn.Linear), "h": NO_FLOATS | values(X[0]),
+                           "y": NO_LABELS, "masks": THINGS | values(X > 0, MASK, X[None] / 2),
+                           "p": NO_RATE, "reduce": THINGS | values("mean", ""),
+                           "loss": NO_FUNCTION, "flips": values("three", 1j, X),
+                           "shifts": values("three", 1j, X)}),
+    "multi_sample_masks": ({"rng": 0, "shape": 3, "p": 0.5, "m": 2},
+                           {"rng": NO_RNG, "shape": NO_SHAPE, "p": NO_RATE, "m": NO_COUNT}),
+    "multi_sample_shifts": ({"rng": 0, "shape": (2, 3, 4, 4), "m": 2},
+                            {"rng": NO_RNG, "shape": NO_SHAPE | values(3, (2, 3)), "m": NO_COUNT,
+                             "padding": THINGS | values(-1, 1.5, math.nan)}),
     "mc_moments": ({"model": noisy(), "x": X, "passes": 2},
                    {"model": NO_MODEL | values(net()), "x": NO_FLOATS | values(EMPTY),
                     "passes": NO_COUNT, "tau": NO_SIZE.filter(lambda k: k is not None)}),
@@ -529,6 +557,11 @@ MIXED = {
     "dropconnect": lambda a, b: md.dropconnect(a, a, a[:, 0], b[:, None] > 0),
     "dropout": lambda a, b: md.dropout(a, b > 0, 0.5),
     "dropout_original": lambda a, b: md.dropout_original(a, b > 0),
+    "multi_sample": lambda a, b: md.multi_sample(a, b[None] > 0, 0.5),
+    "multi_sample_loss": lambda a, b: md.multi_sample_loss(
+        lambda x: x, a, (b[:, 0] > 0).astype("int64"), a[None] > 0, 0.5),
+    "flips": lambda a, b: md.multi_sample(a[:, None, None], a[None, :, None, None] > 0, 0.5,
+                                          b[None, :, 0] > 0),
     "stochastic_depth": lambda a, b: md.stochastic_depth(a, a, b > 0, 0.5),
     "stochastic_depth sum": lambda a, b: md.stochastic_depth(a, b, True, 0.5),
     "accuracy": lambda a, b: md.accuracy(a, (b[:, 0] > 0).astype("int64")),

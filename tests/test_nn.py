@@ -201,10 +201,13 @@ NOISES = {
                    lambda: md.DropBlock(0.5, 2, norm="sample"),
                    lambda: md.DropBlock(0.5, 2, norm="none")],
     md.SpatialDropout: [lambda: md.SpatialDropout(0.5)],
+    md.MultiSampleDropout: [lambda: md.MultiSampleDropout(nn.Tanh(), 0.5, 1),
+                            lambda: md.MultiSampleDropout(nn.ReLU(), 0.5, 1, True, 1)],
     md.StochasticDepth: [lambda: md.StochasticDepth(nn.Tanh(), 0.5, mode="row"),
                          lambda: md.StochasticDepth(nn.ReLU(), 0.1, scaling="inverted")],
 }
-DRAWS_IN_EVALUATION = {md.DropConnect}            # where its inference is "gaussian" or "mc"
+DRAWS_IN_EVALUATION = {md.DropConnect,            # where its inference is "gaussian" or "mc"
+                       md.MultiSampleDropout}     # where it is "mc"
 
 
 def test_every_noise_module_is_tried():
@@ -330,7 +333,7 @@ ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHead
              nn.MeanToken: (1, 6),
              nn.GlobalAvgPool2d: (6, 1, 1), HalvedMaps: (6, 1, 1),
              md.SpatialDropout: (2, 3, 1), md.FeatureAlphaDropout: (2, 3, 1),
-             md.DropBlock: (1, 2, 3)}
+             md.DropBlock: (1, 2, 3), md.MultiSampleDropout: (1, 2, 3)}
 
 
 def test_every_layer_takes_part_in_the_dtype_test():

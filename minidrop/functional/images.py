@@ -6,6 +6,7 @@ from ..ops.pool import max_pool2d as _max_pool2d
 from ..ops.window import conv2d as _conv2d
 from ..ops.window import fold as _fold
 from ..ops.window import unfold as _unfold
+from ..xp import array_module
 
 
 def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1):
@@ -112,6 +113,44 @@ def global_avg_pool2d(x):
     array([[1.5, 5.5]])
     """
     return _images(x).mean((2, 3))
+
+
+def flip_and_shift(x, flips=None, shifts=None):
+    """Images (..., C, H, W), each mirrored left to right or not, then moved; zeros come in.
+
+    `flips` is boolean (...), `shifts` are whole numbers (..., 2), by how many rows and columns an
+    image moves, up and to the left.  Both are products with matrices of 0 and 1, quick both ways
+    for small images; an infinite pixel spoils its row and column.
+
+    >>> import numpy as np
+    >>> x = np.array([[[1.0, 2.0, 3.0]]])
+    >>> flip_and_shift(x, np.array(True), np.array([0, 1]))[0]
+    array([[2., 1., 0.]])
+    """
+    if floating(x).ndim < 3:
+        raise ValueError(f"x must be images of shape (..., C, H, W), got {x.shape}")
+    for noise, name, kinds, due in ((flips, "flips", "b", x.shape[:-3]),
+                                    (shifts, "shifts", "iu", (*x.shape[:-3], 2))):
+        if noise is not None and (getattr(noise, "shape", None) != due
+                                  or noise.dtype.kind not in kinds):
+            raise ValueError(f"{name} must be {'booleans' if kinds == 'b' else 'whole numbers'} of "
+                             f"shape {due}, got {describe(noise)}")
+    up, left = (0, 0) if shifts is None else (shifts[..., :1], shifts[..., 1:])
+    y = x if flips is None and shifts is None else _picked(x, left, flips)
+    return y if shifts is None else _picked(y.swapaxes(-1, -2), up).swapaxes(-1, -2)
+
+
+def _picked(x, by, mirrored=None):
+    """x[..., j + by], counted from the other end where `mirrored`, and 0 outside."""
+    *outer, channels, rows, size = x.shape
+    xp = array_module(by if mirrored is None else mirrored)
+    to = xp.arange(size)
+    source = to + by                                              # (..., size), some of it outside
+    if mirrored is not None:
+        source = xp.where(mirrored[..., None], size - 1 - source, source)
+    picks = (source[..., None, :] == to[:, None]).astype(x.dtype)             # (..., from, to)
+    lines = x.reshape(*outer, channels * rows, size)
+    return (lines @ picks).reshape(x.shape)                              # Eq. (multi_sample.13)
 
 
 def _images(x):

@@ -101,8 +101,9 @@ def cross_entropy(logits, target, label_smoothing=0.0):
     """
     y, smoothing = data_of(target), probability(label_smoothing, "label_smoothing")
     if floating(logits, "logits").ndim != 2 or 0 in logits.shape:
+        samples = "; for logits (m, N, K) there is multi_sample_cross_entropy"
         raise ValueError("logits must have shape (N, K) with N and K at least 1, got "
-                         f"{logits.shape}")
+                         f"{logits.shape}{samples if logits.ndim == 3 else ''}")
     n, classes = logits.shape
     kind = getattr(getattr(y, "dtype", None), "kind", None)
     if kind == "f":

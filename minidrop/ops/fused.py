@@ -79,7 +79,8 @@ def masked(x, mask, scale):
         mask = (mask * scale).astype(x.dtype)
     if x.ndim == 0 or not on_host(x):
         return x * mask if small else x * mask * scale
-    y = xp.empty_like(x)
+    # empty_like would lay a repeated axis, such as that of many samples, innermost
+    y = xp.empty_like(x) if x.strides[0] else xp.empty(x.shape, x.dtype)
     mask = xp.broadcast_to(mask, x.shape)
     row = x.size // max(1, len(x))
 

@@ -226,3 +226,33 @@ def test_gaussian_dropout_on_the_noise_of_keras(torch, keras, rng):
     noise, y2 = (keras.layers.GaussianDropout(0.3, seed=3)(torch.from_numpy(x), training=True)
                  for x in (np.ones_like(x), x))
     np.testing.assert_array_equal(md.gaussian_dropout(x, noise.numpy()), y2.numpy())
+
+
+# --- multi-sample dropout: the usual loop over nn.Dropout -----------------------------------------
+
+@dtypes
+@pytest.mark.parametrize("m", [1, 2, 8])
+@pytest.mark.parametrize("reduce", ["losses", "logits"])
+def test_losses_of_torchs_loop_over_dropout(torch, rng, m, reduce, dtype):
+    """The usual code of PyTorch: the head m times behind nn.Dropout; its masks are handed over."""
+    h, w, b = (rng.standard_normal(shape).astype(dtype) for shape in ((6, 5), (3, 5), (3,)))
+    y, masks = rng.integers(0, 3, 6), []
+    leaves = [torch.tensor(a, requires_grad=True) for a in (h, w, b)]
+    dropout, target = torch.nn.Dropout(0.3), torch.from_numpy(y)
+
+    def kept(layer, given, result):
+        with torch.no_grad():
+            masks.append(((result != 0) | (given[0] == 0)).numpy())
+
+    dropout.register_forward_hook(kept)
+    torch.manual_seed(0)
+    z = [torch.nn.functional.linear(dropout(leaves[0]), *leaves[1:]) for _ in range(m)]
+    theirs = (torch.nn.functional.cross_entropy(sum(z) / m, target) if reduce == "logits"
+              else sum(torch.nn.functional.cross_entropy(each, target) for each in z) / m)
+    theirs.backward()
+    ours = [md.Tensor(a, requires_grad=True) for a in (h, w, b)]
+    loss = md.multi_sample_loss(lambda x: md.linear(x, *ours[1:]), ours[0], y, np.stack(masks), 0.3,
+                                reduce)
+    assert_close(loss.data, theirs.detach().numpy(), CLOSE[dtype])
+    for g, leaf in zip(md.grad(loss, ours), leaves, strict=True):
+        assert_close(g, leaf.grad.numpy(), 4 * CLOSE[dtype])
