@@ -171,6 +171,18 @@ def test_mixing_of_channels_follows_a_permutation_of_the_tokens_and_mixing_of_to
                                rtol=1e-12, atol=1e-13)
 
 
+def test_the_last_bias_along_the_tokens_changes_nothing():
+    """It is one number for all channels of a token, which every norm takes away again."""
+    net, x = tiny(), pictures()
+    before = net(x).data
+    net.block1.tokens.sum.branch.linear2.bias.data += np.array([1.0, -2.0, 3.0, 0.5])
+    np.testing.assert_allclose(net(x).data, before, rtol=1e-11)
+    net.block1.channels.sum.branch.linear2.bias.data += 1.0
+    np.testing.assert_allclose(net(x).data, before, rtol=1e-11)
+    net.block1.channels.sum.branch.linear2.bias.data[0] += 1.0
+    assert abs(net(x).data - before).max() > 0.01
+
+
 # --- gradients, dtypes and training --------------------------------------------------------------
 
 def test_gradients_of_the_images_and_of_every_parameter_with_the_noise_frozen(xp, backend):

@@ -24,6 +24,12 @@ def timm():
 
 
 @pytest.fixture(scope="session")
+def timm_networks(torchvision):
+    """timm's files `vision_transformer` and `mlp_mixer`."""
+    return libraries.timm_networks()
+
+
+@pytest.fixture(scope="session")
 def keras(tmp_path_factory):
     """Keras on PyTorch, with settings of its own and not the user's."""
     with pytest.MonkeyPatch.context() as patch:

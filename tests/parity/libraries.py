@@ -80,6 +80,15 @@ def timm():
     return SimpleNamespace(**files)
 
 
+def timm_networks():
+    """timm's files of networks: these do import timm, which does without the tools of a model hub.
+    """
+    check("timm")
+    torchvision()                                 # as it is imported here, before timm does it
+    return SimpleNamespace(**{name: importlib.import_module(f"timm.models.{name}")
+                              for name in ("vision_transformer", "mlp_mixer")})
+
+
 def keras():
     """Keras, where KERAS_BACKEND said to compute with PyTorch."""
     check("keras")
