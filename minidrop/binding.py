@@ -24,7 +24,9 @@ class Binding:
 
     A pattern such as "drop*.p" is compared with the paths of the model's numbers, whole or from a
     dot on, and with "lr".  ValueError for a pattern that matches nothing, for two that match the
-    same number, and for an array of another length than `steps`.
+    same number, for an array of another length than `steps`, and for the rate of a layer that
+    weighs by it in evaluation (scaling "paper"), if the run ends without noise and the layer began
+    with it, or the other way round.
     """
 
     def __init__(self, model, optimizer, schedules, steps):
@@ -44,6 +46,7 @@ class Binding:
                 start = getattr(owner, name)
                 factor = start if isinstance(schedule, scaled) else 1.0
                 self.bound[path] = owner, name, start, [factor * v for v in values]
+                _check_end(path, *self.bound[path])
 
     def __repr__(self):
         return f"Binding({describe(list(self.bound))})"
@@ -70,6 +73,17 @@ class Binding:
         """Give every bound attribute the value it had before the run."""
         for owner, name, start, _ in self.bound.values():
             setattr(owner, name, start)
+
+
+def _check_end(path, owner, name, start, values):
+    """ValueError where a layer would weigh in evaluation by a rate that the run did not end with.
+
+    A rate that only drifted, as a ramp does, is another matter than one that was switched.
+    """
+    if getattr(owner, "scaling", None) == "paper" and bool(start) != bool(values[-1]):
+        raise ValueError(f"schedules: {path} ends at {values[-1]:g}, and after the run the layer "
+                         f"would weigh its output by {start:g} again, since its scaling is 'paper';"
+                         " give it scaling='inverted'")
 
 
 def _slots(model, optimizer):

@@ -238,19 +238,23 @@ def test_early_late_5_dropout_and_stochastic_depth_side_by_side(xp, backend):
     assert seen == [(0.1, 0.1, 0.0)] * CUTOFF + [(0.0, 0.0, DEPTH)] * (TOTAL - CUTOFF)
 
 
-def test_early_late_1_layers_that_weigh_in_evaluation_do_not_know_the_last_rate(xp, backend):
-    x = xp.ones((2, 3))
-    for scaling, due in (("inverted", 1.0), ("paper", 0.5)):
-        net = nn.Sequential(drop=md.Dropout(0.5, scaling), last=nn.Linear(3, 3)).init(0).to(backend)
-        seen = []
-        md.fit(net, md.optim.SGD(0.1), (xp.ones((4, 3), "float32"), xp.asarray([0, 1, 2, 0])), 2,
-               schedules={"drop.p": md.early(0.5, 1, 2)}, progress=False,
-               recorder=lambda step, net, loss, seen=seen: seen.append(
-                   float(net.drop.expect(x).mean())))
-        assert seen == [due, 1.0]                 # the last step of either was plain training
-        assert float(net.drop.expect(x).mean()) == due
-        block = md.StochasticDepth(nn.Identity(), 0.5, scaling=scaling).eval()
-        assert float(block(x).mean()) == 1 + due
+def test_early_late_1_layers_that_weigh_in_evaluation_are_refused(xp, backend):
+    data = xp.ones((4, 3), "float32"), xp.asarray([0, 1, 2, 0])
+
+    def train(layer, rates):
+        net = nn.Sequential(drop=layer, last=nn.Linear(3, 3)).init(0).to(backend)
+        md.fit(net, md.optim.SGD(0.1), data, 2, schedules={"drop.p": rates}, progress=False)
+        return net.eval().drop
+
+    ones = xp.ones((2, 3))
+    assert float(train(md.Dropout(0.5), md.early(0.5, 1, 2))(ones).mean()) == 1.0
+    for layer, rates in ((md.Dropout(0.5, "paper"), md.early(0.5, 1, 2)),
+                         (md.Dropout(0.0, "paper"), md.late(0.5, 1, 2)),
+                         (md.StochasticDepth(nn.Linear(3, 3), 0.5), md.scaled([1, 0]))):
+        with pytest.raises(ValueError, match="scaling is 'paper'; give it scaling='inverted'"):
+            train(layer, rates)
+    for rates in (md.late(0.5, 1, 2), md.linear_ramp(0.0, 0.5, 2)):        # these end with noise
+        assert float(train(md.Dropout(0.5, "paper"), rates)(ones).mean()) == 0.5
 
 
 # --- what is refused -----------------------------------------------------------------------------

@@ -63,6 +63,29 @@ def test_stochastic_depth_rises_linearly_over_the_places(tmp_path):
     assert code == 0 and figures(again) == figures(text)
 
 
+def test_early_and_late_multiply_the_rates_of_the_places():
+    code, text = run(*QUICK, "--place", "drop=dropout:0.5", "--early", "input.drop=1:linear",
+                     "--late", "hidden1.drop=1")
+    net = models.place(models.mlp(64, 256, 10), "drop", md.Dropout(0.5)).init(seed=0)
+    history = md.fit(net, md.optim.SGD(0.05, 0.9, True, 1e-4), data.digits(image=True), 2,
+                     batch_size=128, progress=False, schedules={
+                         "lr": md.optim.warmup(md.optim.cosine(0.05, 20), 2),
+                         "input.drop.p": md.early(0.5, 10, 20, "linear"),
+                         "hidden1.drop.p": md.late(0.5, 10, 20)})
+    assert code == 0 and [line.split()[2] for line in figures(text)] == [
+        f"{loss:.4f}" for loss in history.validation_loss]
+
+
+def test_early_stochastic_depth_is_scaled_in_training(monkeypatch):
+    """In evaluation after the run every branch counts in full, as at the end of the run."""
+    seen = []
+    monkeypatch.setattr(commands, "evaluate", lambda net, data: seen.append(
+        (net[1].block1.sum.scaling, net[1].block1.sum.p)) or md.train.Score(0.0, 0.0))
+    code, _ = run("train", "resnet8", "digits", "--epochs", "1", "--batch-size", "600", "--place",
+                  "sum=stochasticdepth:0.6", "--early", "sum=0", "--test")
+    assert code == 0 and seen == [("inverted", pytest.approx(0.2))]
+
+
 @pytest.mark.parametrize("options, rule", [
     (("--optimizer", "adam"), r"^Adam\(lr=0\.001, .*weight_decay=0\.0001\), cosine, seed 0$"),
     (("--optimizer", "adamw", "--lr", "0.01", "--weight-decay", "0.1", "--schedule", "constant"),
@@ -117,6 +140,11 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
     (("mlp", "digits", "--place", "drop=dropout"), 2, "--place drop=dropout: "),
     (("mlp", "digits", "--place", "drop=Dropout:2e0"), 2, "must lie in [0, 1], got 2.0; it is "),
     (("mlp", "digits", "--place", "drop"), 2, "--place must be PATTERN=LAYER, such as "),
+    (("mlp", "digits", "--early", "drop=4"), 2, "--early must be PATTERN=EPOCHS with 0 to 3 epochs,"
+     " such as 'drop*=1' or 'drop*=1:linear', got 'drop=4'"),
+    (("mlp", "digits", "--late", "drop"), 2, "--late must be PATTERN=EPOCHS with 0 to 3 epochs"),
+    (("mlp", "digits", "--early", "drop=1:cosine"), 2, "--early must be PATTERN=EPOCHS"),
+    (("mlp", "digits", "--early", "drop=1"), 1, "schedules: 'drop.p' matches no number"),
     (("resnet8", "digits", "--place", "sum=stochasticdepth:1.5"), 2,
      "--place sum=stochasticdepth:1.5: p is a probability and must lie in [0, 1], got 1.5"),
     (("resnet8", "digits", "--place", "sum=stochasticdepth"), 2, "--place sum=stochasticdepth: "),

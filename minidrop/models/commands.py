@@ -11,12 +11,14 @@ import click
 
 from .. import data as data_sets
 from .. import graph as graphs
+from ..binding import scaled
 from ..data.commands import MADE
 from ..data.published import SETS
 from ..inputs.flip_crop import flip_crop
 from ..nn import Noise
 from ..optim import SGD, Adam, AdamW, cosine, step_decay, warmup
 from ..paths.stochastic_depth import StochasticDepth
+from ..schedules.early_late import early, late
 from ..suggest import unknown
 from ..train import evaluate, fit
 from .named import MODELS, build, usual_shape
@@ -52,12 +54,18 @@ SCHEDULES = {
 @click.option("--place", "filled", multiple=True, metavar="PATTERN=LAYER",
               help="Fill places: 'hidden.drop=dropout:0.5'. With '*.sum=stochasticdepth:0.5' the "
                    "rate rises linearly, to 0.5 in the last block. May be given several times.")
+@click.option("--early", "early_", multiple=True, metavar="PATTERN=EPOCHS",
+              help="Early dropout: places that match have their rate in so many first epochs and "
+                   "then 0; with 'drop*=10:linear' it falls all the while.")
+@click.option("--late", "late_", multiple=True, metavar="PATTERN=EPOCHS",
+              help="Late dropout: 0 in so many first epochs, then the rate. Stochastic depth is "
+                   "scaled in training for both, not in evaluation.")
 @click.option("--seed", default=0, show_default=True, help="Of weights, noise and order.")
 @click.option("--checkpoint", type=click.Path(dir_okay=False),
               help="Keep the run in this file; the same command goes on from it.")
 @click.option("--test", is_flag=True, help="At the end also measure on the test part, once.")
 def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule, augment, filled,
-          seed, checkpoint, test):
+          early_, late_, seed, checkpoint, test):
     """Train MODEL on DATA.
 
     `minidrop show` lists the models, `minidrop data list` the data.  Everything is chosen by the
@@ -78,17 +86,20 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
             raise ValueError(f"--augment is for images, and {data} are {x.ndim - 1}-d points")
         net = build(model, x.shape[1:], int(y.max()) + 1)
         for one in filled:
-            _fill(net, one)
+            _fill(net, one, "inverted" if early_ or late_ else "paper")
         rule = OPTIMIZERS[optimizer](lr, weight_decay)
         steps = epochs * math.ceil(len(x) / batch_size)
+        schedules = {"lr": SCHEDULES[schedule](rule.lr, steps)}
+        for option, rates, given in (("--early", early, early_), ("--late", late, late_)):
+            schedules |= dict(_timed(option, rates, one, epochs, steps) for one in given)
         size = sum(w.size for w in net.init(seed).parameters())
         click.echo(f"{model} on {data}: {size:,} parameters, {len(x):,} examples, {steps:,} steps "
                    f"of {batch_size}")
         click.echo(f"{rule}, {schedule}, seed {seed}")
         watch = Watch()
         history = fit(net, rule, splits, epochs, batch_size=batch_size, seed=seed,
-                      schedules={"lr": SCHEDULES[schedule](rule.lr, steps)},
-                      batch=flip_crop if augment else None, checkpoint=checkpoint, recorder=watch)
+                      schedules=schedules, batch=flip_crop if augment else None,
+                      checkpoint=checkpoint, recorder=watch)
         _report(history, epochs)
         if watch.ends:
             click.echo(watch.report())
@@ -156,8 +167,8 @@ def _load(name, test):
     return getattr(data_sets, name)(**options)
 
 
-def _fill(net, text):
-    """Fill the places that "PATTERN=LAYER:NUMBER:..." names."""
+def _fill(net, text, scaling):
+    """Fill the places that "PATTERN=LAYER:NUMBER:..." names; `scaling` is for stochastic depth."""
     pattern, equals, words = text.partition("=")
     name, *numbers = words.split(":")
     if not equals or not pattern or not name:
@@ -172,13 +183,25 @@ def _fill(net, text):
     try:
         values = [int(n) if n.lstrip("-").isdecimal() else float(n) for n in numbers]
         if layers[name] is StochasticDepth:
-            drop_paths(net, *values, pattern=pattern)
+            drop_paths(net, *values, pattern=pattern, scaling=scaling)
             return
         layer = layers[name](*values)
     except (TypeError, ValueError) as error:
         raise click.UsageError(f"--place {text}: {error}; it is PATTERN=LAYER:NUMBER, such as "
                                "'drop=dropout:0.5'") from None
     place(net, pattern, layer)
+
+
+def _timed(option, rates, text, epochs, steps):
+    """The schedule that "PATTERN=EPOCHS" or "PATTERN=EPOCHS:linear" names: (pattern, factors)."""
+    pattern, _, words = text.partition("=")
+    cutoff, _, kind = words.partition(":")
+    try:
+        factors = rates(1.0, int(cutoff) * (steps // epochs), steps, kind or "constant")
+    except ValueError:
+        raise click.UsageError(f"{option} must be PATTERN=EPOCHS with 0 to {epochs} epochs, such "
+                               f"as 'drop*=1' or 'drop*=1:linear', got {text!r}") from None
+    return f"{pattern}.p", scaled(factors)
 
 
 def _report(history, epochs):

@@ -38,10 +38,11 @@ Differs
 - From a layer that is taken out: at the rate 0 it keeps everything, bit for bit, but still draws.
   So early dropout has the masks of standard dropout until the cutoff, late dropout from it on.
   [test_early_late_1_and_3_share_their_steps_with_standard_dropout_and_with_none]
-- From the official code, whose layers all scale while training: ours that weigh in evaluation
-  (`scaling="paper"`, which is the default of stochastic depth) do so by the rate they have then,
-  which is not the last of the schedule.  Take `scaling="inverted"`.
-  [test_early_late_1_layers_that_weigh_in_evaluation_do_not_know_the_last_rate]
+- From the official code, whose layers all scale while training: ours may weigh in evaluation
+  instead (`scaling="paper"`, the default of stochastic depth), by the rate that they have then.
+  After early dropout that is not the rate the run ended with, so `fit` refuses it: take
+  `scaling="inverted"`.
+  [test_early_late_1_layers_that_weigh_in_evaluation_are_refused]
 """
 
 from ..arguments import count, option, probability
