@@ -1,7 +1,8 @@
 """What `minidrop bench` times: whole training steps, and dropout alone, in minidrop and PyTorch.
 
 A network is written once, as a function of the library, since names and arguments of the layers are
-the same.  `ours()` and `theirs()` take one step; `check()` holds a few of them together.
+the same; the vision transformer is our model and its twin.  `ours()` and `theirs()` take one step;
+`check()` holds a few of them together.
 """
 
 import importlib
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from . import nn
+from . import models, nn
 from .noise import Stream, gaussian, integers
 from .norms.batch_norm import BatchNorm
 from .optim import SGD
@@ -118,6 +119,56 @@ def resnet(lib, blocks=3):
                           lib.Flatten(), lib.Linear(64, 10))
 
 
+def vit(lib):
+    """The model `vit` for 3 x 32 x 32, GELU in its tanh form; in PyTorch with fused attention."""
+    return models.vit() if lib is OURS else _vit_of_torch(lib)
+
+
+def _vit_of_torch(lib, size=32, patch=4, width=192, depth=4, heads=3):
+    torch = reference()
+    module: Any = lib.Module
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    class Positions(module):
+        def __init__(self, tokens):
+            super().__init__()
+            self.token = lib.Parameter(torch.empty(width))
+            self.weight = lib.Parameter(torch.empty(tokens + 1, width))
+
+        def forward(self, x):
+            first = self.token.expand(len(x), 1, width)
+            return torch.cat([first, x.transpose(1, 2)], 1) + self.weight
+
+    class Heads(module):
+        def __init__(self):
+            super().__init__()
+            self.packed, self.joined = lib.Linear(width, 3 * width), lib.Linear(width, width)
+
+        def forward(self, x):
+            n, t, _ = x.shape
+            q, k, v = self.packed(x).reshape(n, t, 3, heads, -1).permute(2, 0, 3, 1, 4)
+            return self.joined(attention(q, k, v).transpose(1, 2).reshape(n, t, width))
+
+    class Sum(module):
+        def __init__(self, *branch):
+            super().__init__()
+            self.branch = lib.Sequential(lib.LayerNorm(width, 1e-6), *branch)
+
+        def forward(self, x):
+            return self.branch(x) + x
+
+    class FirstToken(module):
+        def forward(self, x):
+            return x[:, 0]
+
+    blocks = [Sum(*branch) for _ in range(depth) for branch in (
+        [Heads()],
+        [lib.Linear(width, 4 * width), lib.GELU("tanh"), lib.Linear(4 * width, width)])]
+    return lib.Sequential(
+        lib.Conv2d(3, width, patch, patch), lib.Flatten(2), Positions((size // patch) ** 2),
+        *blocks, FirstToken(), lib.LayerNorm(width, 1e-6), lib.Linear(width, 10))
+
+
 # --- workloads: `ours()` and `theirs()` take one step, `check()` compares a few -------------------
 
 class Training:
@@ -215,6 +266,8 @@ WORKLOADS: dict[str, tuple] = {       # name -> what it is, how to make it
     "c": ("LeNet for 1 x 28 x 28, batch 64", partial(Training, lenet, (64, 1, 28, 28))),
     "d": ("VGG-small for 3 x 32 x 32, batch 64", partial(Training, vgg, (64, 3, 32, 32))),
     "e": ("ResNet-20 for 3 x 32 x 32, batch 32", partial(Training, resnet, (32, 3, 32, 32))),
+    "f": ("ViT, width 192, depth 4, for 3 x 32 x 32, batch 32",
+          partial(Training, vit, (32, 3, 32, 32))),
     "g": ("dropout 0.5 of 4096 x 4096, both ways", partial(DropoutAlone, 0.5, (4096, 4096))),
     "h": ("MLP 784-800-800-10, DropConnect, batch 100",
           partial(Training, partial(connections, sizes=(784, 800, 800, 10), p=0.5), (100, 784))),

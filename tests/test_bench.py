@@ -146,7 +146,7 @@ def test_minidrop_and_torch_compute_the_same(name):
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("name", ["a", "b", "c", "d", "e", "h"])
+@pytest.mark.parametrize("name", ["a", "b", "c", "d", "e", "f", "h"])
 def test_the_check_sees_one_changed_weight(name):
     workload = make(name)
     workload.net.parameters()[0].data[3] *= 1.5
