@@ -10,7 +10,7 @@ from typing import Any
 
 from .arguments import count, describe, examples, several, takes
 from .functional import cross_entropy
-from .nn import Module, modes_kept, noise_on
+from .nn import Module, Noise, modes_kept
 from .tape import Tensor, data_of, grad
 from .xp import array_module
 
@@ -30,8 +30,8 @@ def flat(arrays):
 def mini_batch_gradients(net, batches, loss=cross_entropy):
     """The gradient on each of `batches`, pairs (x, y), with the noise on: yields vectors (d,).
 
-    The noise is drawn from the streams of the modules; everything else is in evaluation, as
-    `noise_on(net.eval())` has it.  Modes and marks are between any two gradients what they were
+    The network is in training, but for what keeps running statistics; its noise is drawn from the
+    streams of the modules.  Modes and marks are between any two gradients what they were
     before, and no `.grad` is touched.
 
     >>> import minidrop as md, numpy as np
@@ -49,7 +49,9 @@ def mini_batch_gradients(net, batches, loss=cross_entropy):
 def _noisy(net, batch, loss):
     x, y = examples(batch, "each of batches")
     with modes_kept(net):
-        noise_on(net.eval())
+        for _, module in net.train().named_modules():
+            if module.buffers and not isinstance(module, Noise):
+                module.training = False           # batch norm, frozen
         return _gradient(net, x, y, loss)
 
 

@@ -108,6 +108,16 @@ def test_batch_norm_is_frozen_and_uses_its_running_statistics(xp, backend):
     assert int(net.batchnorm1.num_batches_tracked) == 0
 
 
+def test_a_gradient_of_multi_sample_dropout_is_one_of_all_its_samples(xp, backend):
+    net = md.MultiSampleDropout(nn.Linear(3, 2), 0.5, m=6).init(0).to(backend)
+    x, y = xp.asarray(md.gaussian(0, (4, 3))), xp.asarray([0, 1, 1, 0])
+    (g,) = md.mini_batch_gradients(net, [(x, y)], md.multi_sample_cross_entropy)
+    assert net.noise.shape == (6, 4, 3)
+    md.multi_sample_loss(net.head, x, y, net.noise, 0.5).backward()
+    np.testing.assert_allclose(host(g), host(md.flat([w.grad for w in net.parameters()])),
+                               rtol=1e-5)
+
+
 def test_frozen_parameters_are_left_out(xp, backend):
     net, batch = mlp(backend), batches(xp)[0]
     whole = host(one(net, batch))
