@@ -190,5 +190,11 @@ from .weights.dropconnect import (
     dropconnect_moments as dropconnect_moments,
 )
 from .weights.max_norm import apply_max_norm as apply_max_norm, max_norm as max_norm
+from .weights.targeted import (
+    TargetedDropout as TargetedDropout,
+    targeted_candidates as targeted_candidates,
+    targeted_dropout as targeted_dropout,
+    targeted_mask as targeted_mask,
+)
 
 __version__: str

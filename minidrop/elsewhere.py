@@ -15,6 +15,8 @@ ELSEWHERE = {               # without case, spaces, hyphens and underscores: (na
     "mcdropout": ("mc_predict", "mc"), "montecarlodropout": ("mc_predict", "mc"),
     "batchnorm1d": ("BatchNorm", "batch_norm"), "batchnorm2d": ("BatchNorm", "batch_norm"),
     "earlydropout": ("early", "early_late"), "latedropout": ("late", "early_late"),
+    "targetedweight": ("TargetedDropout", "targeted"),
+    "targetedunit": ("TargetedDropout", "targeted"),
     "randomcutout": ("Cutout", "cutout"), "coarsedropout": ("Cutout", "cutout"),
 }
 

@@ -203,6 +203,9 @@ NOISES = {
     md.SpatialDropout: [lambda: md.SpatialDropout(0.5)],
     md.MultiSampleDropout: [lambda: md.MultiSampleDropout(nn.Tanh(), 0.5, 1),
                             lambda: md.MultiSampleDropout(nn.ReLU(), 0.5, 1, True, 1)],
+    md.TargetedDropout: [
+        lambda: md.TargetedDropout(nn.Conv2d(3, 3, 1), 0.5, 0.5, unit=False),
+        lambda: md.TargetedDropout(nn.Conv2d(3, 3, 1), 0.5, 0.5, unit=True, prune=True)],
     md.StochasticDepth: [lambda: md.StochasticDepth(nn.Tanh(), 0.5, mode="row"),
                          lambda: md.StochasticDepth(nn.ReLU(), 0.1, scaling="inverted")],
 }
@@ -333,7 +336,8 @@ ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHead
              nn.MeanToken: (1, 6),
              nn.GlobalAvgPool2d: (6, 1, 1), HalvedMaps: (6, 1, 1),
              md.SpatialDropout: (2, 3, 1), md.FeatureAlphaDropout: (2, 3, 1),
-             md.DropBlock: (1, 2, 3), md.MultiSampleDropout: (1, 2, 3)}
+             md.DropBlock: (1, 2, 3), md.MultiSampleDropout: (1, 2, 3),
+             md.TargetedDropout: (3, 1, 2)}
 
 
 def test_every_layer_takes_part_in_the_dtype_test():

@@ -1,5 +1,5 @@
 """What acts on the weights themselves: one technique a file."""
 
-from . import dropconnect, max_norm
+from . import dropconnect, max_norm, targeted
 
-__all__ = ["dropconnect", "max_norm"]
+__all__ = ["dropconnect", "max_norm", "targeted"]
