@@ -257,6 +257,33 @@ def test_early_late_1_layers_that_weigh_in_evaluation_are_refused(xp, backend):
         assert float(train(md.Dropout(0.5, "paper"), rates)(ones).mean()) == 0.5
 
 
+# The networks that the paper is about: the update of its code gives every dropout, that of the
+# attention weights too, one rate, and both halves of a block the rate of the block.
+@pytest.mark.parametrize("build, dropouts", [(md.models.vit, 1 + 3 * 4), (md.models.mixer, 3 * 4)])
+def test_early_late_1_and_5_reach_every_layer_of_a_vision_transformer_and_a_mixer(
+        build, dropouts, xp, backend):
+    def layers(kind):
+        return [m for _, m in net.named_modules() if isinstance(m, kind)]
+
+    net = md.models.place(build(size=4, patch=2, width=6, depth=3), "drop*", md.Dropout(0.1))
+    md.models.drop_paths(net, DEPTH, rule="linspace", mode="row", scaling="inverted").init(0)
+    net.to(backend)
+    for drop in layers(md.Dropout) + layers(md.StochasticDepth):
+        drop.rng = Record(drop.rng)
+    early, late = md.early(0.1, 2, 4, "linear"), md.late(DEPTH, 2, 4)
+    x = xp.asarray(md.gaussian(0, (8, 3, 4, 4)))
+    md.fit(net, md.optim.SGD(0.01), (x, xp.asarray(md.integers(1, 10, 8))), 1, batch_size=2,
+           schedules={"drop*.p": early, "sum.p": md.scaled(late / DEPTH)}, progress=False)
+    drawn = [[args[0] for _, args, _ in drop.rng.draws] for drop in layers(md.Dropout)]
+    assert drawn == [list(1 - early)] * dropouts
+    gates = [[args[0] for _, args, _ in block.rng.draws] for block in layers(md.StochasticDepth)]
+    due = [np.linspace(0, rate, 3) for rate in late]              # anew at every iteration
+    assert_allclose(gates, 1 - np.repeat(np.transpose(due), 2, axis=0), atol=1e-15)
+    if build is md.models.vit:                    # the weights with which 5 tokens attend
+        heads = net.block1.attention.sum.branch.heads.drop
+        assert [args[1][-2:] for _, args, _ in heads.rng.draws] == [(5, 5)] * 4
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("call, kind, message", [
