@@ -189,6 +189,15 @@ from .weights.dropconnect import (
     dropconnect_mask as dropconnect_mask,
     dropconnect_moments as dropconnect_moments,
 )
+from .weights.l0 import (
+    L0 as L0,
+    expected_l0 as expected_l0,
+    hard_concrete as hard_concrete,
+    hard_concrete_expect as hard_concrete_expect,
+    hard_concrete_noise as hard_concrete_noise,
+    hard_concrete_nonzero as hard_concrete_nonzero,
+    l0_penalty as l0_penalty,
+)
 from .weights.max_norm import apply_max_norm as apply_max_norm, max_norm as max_norm
 from .weights.targeted import (
     TargetedDropout as TargetedDropout,

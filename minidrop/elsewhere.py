@@ -12,6 +12,7 @@ ELSEWHERE = {               # without case, spaces, hyphens and underscores: (na
     "layerdrop": ("StochasticDepth", "stochastic_depth"),
     "weightdrop": ("DropConnect", "dropconnect"),
     "weightdropout": ("DropConnect", "dropconnect"),
+    "l0dense": ("L0", "l0"), "l0conv2d": ("L0", "l0"), "hardconcrete": ("L0", "l0"),
     "mcdropout": ("mc_predict", "mc"), "montecarlodropout": ("mc_predict", "mc"),
     "batchnorm1d": ("BatchNorm", "batch_norm"), "batchnorm2d": ("BatchNorm", "batch_norm"),
     "earlydropout": ("early", "early_late"), "latedropout": ("late", "early_late"),

@@ -94,6 +94,8 @@ POOLS = {"x": NO_IMAGES, "size": NO_PAIR | values(6, (1, 9)), "padding": NO_PADD
 
 RATES_IN_TIME = {"p": NO_RATE, "cutoff": THINGS | values(-1, 6, 0.5, 2.0, math.nan, True),
                  "total": NO_COUNT | values(1), "kind": THINGS | values("Linear", "")}
+STRETCH = {"beta": NO_SIZE | values(0), "gamma": NO_NUMBER | values(0.0, 0.5, math.nan, -math.inf),
+           "zeta": NO_SIZE | values(0.5, 1, math.inf)}
 NO_SCORES = THINGS | values(0.5, [], [1], [1, 2, 3], [1, math.nan], [1, math.inf], [[1, 2]], X[:2])
 NO_REGION = THINGS | values("Valid", "")
 
@@ -298,6 +300,18 @@ WRONG = {
     "apply_max_norm": ({"net": net(), "limit": 1.0},
                        {"net": NO_MODEL, "limit": NO_SIZE | values(0, math.inf),
                         "pattern": values(None, 3, b"*", ["*"], "nothing", "*.bias")}),
+    "L0": ({"layer": net()}, {"layer": NO_MODEL | values(nn.ReLU()), "start": NO_MEAN,
+                              "gates": THINGS | values("unit", ""), **STRETCH}),
+    "expected_l0": ({"net": md.L0(net()).init(0)}, {"net": NO_MODEL | values(net())}),
+    "hard_concrete": ({"u": X / 2, "log_alpha": X},
+                      {"u": NO_FLOATS | values(X[0], X[:, :1]),
+                       "log_alpha": NO_FLOATS | values(X[0]), **STRETCH}),
+    "hard_concrete_expect": ({"log_alpha": X}, {"log_alpha": NO_FLOATS, "gamma": STRETCH["gamma"],
+                                                "zeta": STRETCH["zeta"]}),
+    "hard_concrete_noise": ({"rng": 0, "shape": 3}, {"rng": NO_RNG, "shape": NO_SHAPE}),
+    "hard_concrete_nonzero": ({"log_alpha": X}, {"log_alpha": NO_FLOATS, **STRETCH}),
+    "l0_penalty": ({"strength": 1.0, "examples": 10},
+                   {"strength": NO_SIZE | values(math.inf), "examples": NO_COUNT}),
     "l1": ({"params": [X]}, {"params": NO_PARAMS}),
     "l2": ({"params": [X]}, {"params": NO_PARAMS}),
     "max_norm": ({"w": X, "limit": 1.0}, {"w": NO_FLOATS | values(X[0], EMPTY, np.float32(1)),

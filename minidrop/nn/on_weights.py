@@ -1,6 +1,8 @@
 """The base of techniques that change the weights of a layer while it computes."""
 
-from ..arguments import describe
+from ..arguments import describe, flag
+from ..functional import magnitudes
+from ..tape import data_of
 from .conv import Conv2d
 from .layers import Linear
 from .module import Noise
@@ -30,3 +32,13 @@ class OnWeights(Noise):
 
     def forward(self, x):
         return self.layer.compute(x, super().forward(self.weight), self.bias)
+
+    def score(self, unit):
+        """What pruning goes by, an array; the larger stays: (out,) for units, else as the weights.
+
+        Here it is the size of the weights without noise, a row's length for a unit; a technique
+        that learns what may go answers with that.
+        """
+        weight = data_of(self.expect(self.weight))
+        size = magnitudes(weight, flag(unit, "unit"))
+        return size if unit else size.reshape(weight.shape)
