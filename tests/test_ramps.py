@@ -47,13 +47,74 @@ def test_ramps_2_reaches_its_end_in_the_step_after_the_last():
     assert_allclose(md.linear_ramp(0.0, 0.1, 4, steps=3), other, atol=1e-15)  # can be had as well
 
 
-def test_ramps_of_a_ramp_in_two_pieces():
-    # what joins later: 95 % of the target on the first half, the rest on the second
-    first = md.linear_ramp(0.0, 0.95, 100, steps=50)
-    second = np.concatenate([np.zeros(50), md.linear_ramp(0.0, 0.05, 50)])
-    t = np.arange(100)
-    due = 0.95 * np.minimum(1, t / 50) + 0.05 * np.clip((t - 50) / 50, 0, 1)
-    assert_allclose(first + second, due, atol=1e-15)
+def test_ramps_3_and_4_by_hand():
+    gammas, alphas = md.targeted_ramp(0.8, 0.5, total=6, steps=4)
+    assert_allclose(gammas, [0, 0.38, 0.76, 0.78, 0.8, 0.8], rtol=1e-15)
+    assert_allclose(alphas, [0, 0.125, 0.25, 0.375, 0.5, 0.5], rtol=1e-15)
+    gammas, alphas = md.targeted_ramp(1.0, 1.0, total=5)          # a half of 2.5 steps
+    assert_allclose(gammas, [0, 0.38, 0.76, 0.96, 0.98], rtol=1e-15)
+    assert_allclose(alphas, [0, 0.2, 0.4, 0.6, 0.8], rtol=1e-15)
+    assert [rates.tolist() for rates in md.targeted_ramp(0.3, 0.7, 2, 1)] == [[0, 0.3], [0, 0.7]]
+
+
+@PROPERTY
+@given(gamma=st.floats(0, 1), alpha=st.floats(0, 1), total=st.integers(1, 50), data=st.data())
+def test_ramps_3_and_4_rise_to_their_targets_and_never_beyond(gamma, alpha, total, data):
+    steps = data.draw(st.integers(1, total))
+    for values, target in zip(md.targeted_ramp(gamma, alpha, total, steps), (gamma, alpha),
+                              strict=True):
+        assert values.shape == (total,) and values.dtype == "float64"
+        assert values[0] == 0 and (values[steps:] == target).all() and values.max() <= target
+        assert (np.diff(values) >= 0).all()
+
+
+def test_ramps_3_and_4_have_the_values_of_the_official_code():
+    t, half = np.arange(0, 100_000, 500), 20_000
+    gamma, alpha = 0.99, 0.9
+    due = 0.95 * gamma * np.minimum(1, t / half) + 0.05 * gamma * np.clip((t - half) / half, 0, 1)
+    gammas, alphas = md.targeted_ramp(gamma, alpha, 100_000, steps=40_000)
+    assert_allclose(gammas[t], due, atol=1e-15)
+    assert_allclose(alphas[t], alpha * np.minimum(1, t / 40_000), atol=1e-15)
+    gammas, alphas = md.targeted_ramp(gamma, alpha, 120, steps=98)       # a step for each epoch
+    assert_allclose([gammas[49], gammas[98], gammas[-1]], [0.95 * gamma, gamma, gamma])
+    assert_allclose([alphas[49], alphas[98], alphas[-1]], [alpha / 2, alpha, alpha])
+    gammas, alphas = md.targeted_ramp(gamma, alpha, 100)                 # ends behind the run
+    assert_allclose([gammas[50], gammas[-1], alphas[-1]],
+                    [0.95 * gamma, 0.999 * gamma, 0.99 * alpha])
+
+
+@pytest.mark.parametrize("unit", [False, True])
+def test_ramps_3_and_4_steer_the_targeted_dropout_of_a_run(xp, backend, unit):
+    net = md.models.wrap(md.models.mlp(20, 40, 3), "hidden*", lambda layer: md.TargetedDropout(
+        layer, 0.5, 0.5, unit)).init(0).to(backend)
+    gammas, alphas = md.targeted_ramp(0.9, 1.0, total=9, steps=6)
+    x, y, dropped = xp.asarray(md.gaussian(0, (12, 20))), xp.asarray(np.arange(12) % 3), []
+    layer = net.hidden1.linear
+
+    def look(step, net, loss):
+        mask = md.xp.host(layer.noise)
+        assert (layer.gamma, layer.alpha) == (gammas[step], alphas[step])
+        dropped.append(int((~mask).sum()))
+
+    md.fit(net, md.optim.SGD(0.1), (x, y), epochs=3, batch_size=4, progress=False, recorder=look,
+           schedules={"*.gamma": gammas, "*.alpha": alphas})
+    n, rows = (40, 1) if unit else (20, 40)       # there are 40 units of 20 weights
+    candidates = [rows * int(gamma * n + 1e-9) for gamma in gammas]
+    assert dropped[0] == 0 and dropped[6:] == candidates[6:] == [0.9 * n * rows] * 3
+    assert all(few <= most for few, most in zip(dropped, candidates, strict=True))
+    assert (layer.gamma, layer.alpha) == (0.5, 0.5)
+
+
+def test_ramps_3_lets_every_layer_have_its_own_target_if_scaled():
+    net = md.models.mlp(6, 8, 3)
+    for name, gamma in (("hidden1.linear", 0.4), ("out", 0.8)):
+        md.models.wrap(net, name, lambda layer, gamma=gamma: md.TargetedDropout(
+            layer, gamma, 0.5, unit=False))
+    seen, (shares, _) = [], md.targeted_ramp(1.0, 1.0, total=4, steps=2)
+    md.fit(net.init(0), md.optim.SGD(0.1), (md.gaussian(0, (8, 6)), np.arange(8) % 3), epochs=4,
+           batch_size=8, progress=False, schedules={"*.gamma": md.scaled(shares)},
+           recorder=lambda step, net, loss: seen.append((net.hidden1.linear.gamma, net.out.gamma)))
+    assert_allclose(seen, [(0, 0), (0.38, 0.76), (0.4, 0.8), (0.4, 0.8)], rtol=1e-15)
 
 
 @pytest.mark.parametrize("scale", [False, True])
@@ -77,6 +138,10 @@ def test_a_ramp_steers_the_rates_of_a_run(xp, backend, scale):
     (lambda: md.linear_ramp(0, 1, 2.5), TypeError, "total must be a whole number"),
     (lambda: md.linear_ramp(0, 1, 5, 6), ValueError, "steps must be at most total = 5, got 6"),
     (lambda: md.linear_ramp(0, 1, 5, 0), ValueError, "steps must be a whole number of at least 1"),
+    (lambda: md.targeted_ramp(1.1, 1, 5), ValueError, "gamma is a probability and must lie in"),
+    (lambda: md.targeted_ramp(1, -1, 5), ValueError, "alpha is a probability and must lie in"),
+    (lambda: md.targeted_ramp(1, 1, 0), ValueError, "total must be a whole number of at least 1"),
+    (lambda: md.targeted_ramp(1, 1, 5, 6), ValueError, "steps must be at most total = 5, got 6"),
 ])
 def test_a_mistake_in_a_ramp_is_named(call, kind, message):
     with pytest.raises(kind, match=message):

@@ -1,16 +1,24 @@
 r"""Ramps: let a rate grow step by step while the network learns.
 
-Paper    Ghiasi, Lin, Le, "DropBlock: a regularization method for convolutional networks",
+Papers   Ghiasi, Lin, Le, "DropBlock: a regularization method for convolutional networks",
          NeurIPS 2018, arXiv:1810.12890: "Ghiasi 2018".
+         Gomez, Zhang, Kamalakara, Madaan, Swersky, Gal, Hinton, "Learning sparse networks using
+         targeted dropout", arXiv:1905.13678 (2019): "Gomez 2019".  Official code: for-ai/TD.
 Where    Over time: a number of the model that a schedule steers, such as the `p` of its layers.
 Symbols  $t$ a step, from 0, $T$ the number of steps, $n$ those in which the value moves,
-         $v_t$ the value of step $t$, $p$ drop probability (Ghiasi 2018 has keep_prob $= 1 - p$).
+         $v_t$ the value of step $t$, $p$ drop probability (Ghiasi 2018 has keep_prob $= 1 - p$),
+         $\gamma$ share of candidates and $\alpha$ drop probability of targeted dropout.
 
 Ghiasi 2018, in words (scheduled DropBlock): keep_prob falls linearly from 1 to its target
 $$ 1 - p_t = 1 - \tfrac{t}{T} \, (1 - \mathrm{keep\_prob}), \qquad \text{so} \quad
    p_t = p \, t / T                                                            \tag{ramps.1} $$
 From (ramps.1), in general: between any two values, in the n first steps of a run
 $$ v_t = (1 - r) \, v_0 + r \, v_n, \qquad r = \min(1, t / n)                   \tag{ramps.2} $$
+Gomez 2019, in words (ramping): almost all of gamma in the first half, the rest in the second
+$$ \gamma_t = \gamma \, \Big( 0.95 \, \min(1, 2 r) + 0.05 \, \max(0, 2 r - 1) \Big)
+                                                                                \tag{ramps.3} $$
+Official code: and alpha in a straight line
+$$ \alpha_t = \alpha \, r                                                       \tag{ramps.4} $$
 
 Without noise  The same: a schedule steers a layer also where it draws nothing.
 
@@ -21,11 +29,14 @@ Differs
   reached in step T, the first one behind the run, as in the paper's code; four steps up to 0.1 hold
   0, 0.025, 0.05, 0.075 and not 0, 0.033, 0.067, 0.1.
   [test_ramps_2_reaches_its_end_in_the_step_after_the_last]
+- From Gomez 2019, which counts epochs, 49 for each half, and the official code, whose halves are
+  20,000 steps: `targeted_ramp` takes any number of steps, by default those of the run.
+  [test_ramps_3_and_4_have_the_values_of_the_official_code]
 """
 
 import math
 
-from ..arguments import count, number
+from ..arguments import count, number, probability
 from ..xp import array_module
 
 
@@ -42,11 +53,38 @@ def linear_ramp(start, end, total, steps=None):
     """
     start, end = (number(value, name, least=-math.inf) for value, name in (
         (start, "start"), (end, "end")))
+    r = _progress(total, steps)
+    values = (1 - r) * start + r * end                                       # Eq. (ramps.2)
+    return array_module().clip(values, min(start, end), max(start, end))     # rounded, it may leave
+
+
+def targeted_ramp(gamma, alpha, total, steps=None):
+    """Rates for ramping targeted dropout: two arrays (total,), for its `gamma` and its `alpha`.
+
+    Both start at 0 and reach `gamma` and `alpha` in step `steps`, counted from 0; by default that
+    is the step behind the last.  `steps` lies in 1..`total`.
+
+        gammas, alphas = targeted_ramp(0.99, 0.99, total)
+        fit(..., schedules={"*.gamma": gammas, "*.alpha": alphas})
+
+    Source: Gomez 2019.
+
+    >>> gammas, alphas = targeted_ramp(gamma=1.0, alpha=0.5, total=5, steps=4)
+    >>> gammas, alphas
+    (array([0.   , 0.475, 0.95 , 0.975, 1.   ]), array([0.   , 0.125, 0.25 , 0.375, 0.5  ]))
+    """
+    gamma, alpha = probability(gamma, "gamma"), probability(alpha, "alpha")
+    xp, r = array_module(), _progress(total, steps)
+    most, rest = xp.minimum(1, 2 * r), xp.maximum(0, 2 * r - 1)
+    gammas = gamma * (0.95 * most + 0.05 * rest)                             # Eq. (ramps.3)
+    return gammas, alpha * r                                                 # Eq. (ramps.4)
+
+
+def _progress(total, steps):
+    """From 0 in the first step to 1 in step `steps` and from there on: (total,)."""
     total = count(total, "total")
     steps = total if steps is None else count(steps, "steps")
     if steps > total:
         raise ValueError(f"steps must be at most total = {total}, got {steps}")
     xp = array_module()
-    share = xp.minimum(1.0, xp.arange(total) / steps)
-    values = (1 - share) * start + share * end                               # Eq. (ramps.2)
-    return xp.clip(values, min(start, end), max(start, end))      # a rounding may lie outside
+    return xp.minimum(1.0, xp.arange(total) / steps)
