@@ -121,7 +121,7 @@ assert smoke() or abs(narrow["early - none"].mean) < 3 and abs(wide["late - stan
 # So: here there is no need to time it. For the narrow network dropout late does harm and early it
 # costs little; for the wide one late is better than none, and early worse than standard. But six
 # seeds do not show that early beats none, or late standard dropout. The paper's results on ImageNet
-# are not redrawn: a run took 300 epochs of 1.28 million photographs on 32 GPUs.
+# are not redrawn: a run took 300 epochs of 1.28 million photographs, in batches of 4,096.
 
 # %%
 figure, axes = subplots(2, 2, size=(8.0, 4.8), width_ratios=(1.2, 1))
