@@ -39,29 +39,41 @@ def run(names=tuple(WORKLOADS), blocks=15, progress=True):
     ValueError for an unknown name, without PyTorch, and where the two do not compute the same.
     """
     names, blocks = [option(name, "names", WORKLOADS) for name in names], count(blocks, "blocks")
-    surroundings, records = environment(), []
+    around, records = environment(reference()), []
     for name in names:
         title, make = WORKLOADS[name]
         (workload := make()).check()
         records.append({"workload": name,
                         **compare(workload.ours, workload.theirs, blocks, title, progress),
                         "peak_mb": our_peak(workload.ours),
-                        "torch_peak_mb": torch_peak(workload.theirs), **surroundings})
+                        "torch_peak_mb": torch_peak(workload.theirs), **around})
     return records
 
 
 def compare(ours, theirs, blocks, title="", progress=False):
     """The medians ms, torch_ms and ratio of `blocks` blocks of each, in turns."""
-    turns: list = [(step, steps_in_block(step), []) for step in (ours, theirs)]
-    for block in tqdm(range(blocks), title, unit="block", disable=not progress, dynamic_ncols=True):
-        for step, n, times in turns if block % 2 == 0 else turns[::-1]:
-            time.sleep(PAUSE)
-            step()                                # brings its data into the caches
-            times.append(1e3 * clock(step, n) / n)
-    times, torch_times = (times for _, _, times in turns)
-    ratios = [a / b for a, b in zip(times, torch_times, strict=True)]
-    series = {"ms": times, "torch_ms": torch_times, "ratio": ratios}
-    return {key: statistics.median(values) for key, values in series.items()}
+    times, torch_times = in_turns((ours, theirs), blocks, title, progress)
+    return {"ms": statistics.median(times), "torch_ms": statistics.median(torch_times),
+            "ratio": ratio(times, torch_times)}
+
+
+def in_turns(steps, blocks, title="", progress=False):
+    """For each of `steps` its ms in every one of `blocks` blocks, in which all take their turns."""
+    turns: list = [(step, steps_in_block(step), []) for step in steps]
+    with tqdm(total=blocks * len(turns), desc=title, unit="turn", disable=not progress,
+              dynamic_ncols=True) as bar:
+        for block in range(blocks):
+            for step, n, times in turns if block % 2 == 0 else turns[::-1]:
+                time.sleep(PAUSE)
+                step()                            # brings its data into the caches
+                times.append(1e3 * clock(step, n) / n)
+                bar.update()
+    return [times for _, _, times in turns]
+
+
+def ratio(times, others):
+    """The median of the ratios of neighbours."""
+    return statistics.median(a / b for a, b in zip(times, others, strict=True))
 
 
 def steps_in_block(step):
@@ -102,17 +114,21 @@ def torch_peak(step):
     return max(sums) / 1e6 if changes else None
 
 
-def environment():
-    """{"blas", "threads", "versions"}: what the times depend on besides the code."""
+def environment(torch=None):
+    """{"blas", "threads", "versions"}: what the times depend on besides the code.
+
+    With PyTorch's among them, where the module `torch` is given.
+    """
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     blas = ["{internal_api} {version}, kernel {architecture}".format_map(
         {"architecture": "unknown"} | pool) for pool in pools]
-    return {"blas": "; ".join(blas) or "unknown",
-            "threads": {"blas": max((pool["num_threads"] for pool in pools), default=None),
-                        "minidrop": xp.threads(), "torch": reference().get_num_threads()},
-            "versions": {"python": platform.python_version(), "numpy": numpy.__version__,
-                         "torch": str(reference().__version__), "minidrop": __version__,
-                         "platform": platform.platform()}}
+    threads = {"blas": max((pool["num_threads"] for pool in pools), default=None),
+               "minidrop": xp.threads()}
+    versions = {"python": platform.python_version(), "numpy": numpy.__version__,
+                "minidrop": __version__, "platform": platform.platform()}
+    if torch:
+        threads["torch"], versions["torch"] = torch.get_num_threads(), str(torch.__version__)
+    return {"blas": "; ".join(blas) or "unknown", "threads": threads, "versions": versions}
 
 
 def table(records):
@@ -123,8 +139,14 @@ def table(records):
         rows.append((r["workload"], WORKLOADS.get(r["workload"], ("",))[0],
                      *("-" if number is None else f"{number:.3f}" for number in numbers)))
     lines = ["{:1}  {:44}  {:>11}  {:>8}  {:>5}  {:>8}  {:>13}".format(*row) for row in rows]
+    return "\n".join(lines + surroundings(records))
+
+
+def surroundings(records):
+    """Lines that say what the times depend on."""
+    lines = []
     for r in records[:1]:
         lines += ["", f"BLAS      {r['blas']}"]
         for key in ("threads", "versions"):
             lines.append(f"{key:9} " + ", ".join(f"{name} {v}" for name, v in r[key].items()))
-    return "\n".join(lines)
+    return lines

@@ -193,24 +193,33 @@ def where(line):
 
 @main.command()
 @click.argument("workloads", nargs=-1)
-@click.option("--blocks", default=15, show_default=True, help="How often they take turns.")
+@click.option("--blocks", type=int, help="How often they take turns, by default 15, and 5 for "
+              "multi_sample.")
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path),
               help="Also write the records to this file.")
 def bench(workloads, blocks, target):
     """Time minidrop beside PyTorch.
 
-    They take turns in one run.  WORKLOADS are letters, by default all.
+    They take turns in one run.  WORKLOADS are letters, by default all.  `bench multi_sample` is
+    another table: multi-sample dropout with m samples beside a batch that is repeated m times.
     """
-    from . import bench
+    from . import bench, bench_samples
 
     for name in workloads:
-        if name not in bench.WORKLOADS:
-            raise unknown("workload", name, list(bench.WORKLOADS))
+        if name not in (*bench.WORKLOADS, "multi_sample"):
+            raise unknown("workload", name, [*bench.WORKLOADS, "multi_sample"])
+    if "multi_sample" in workloads and len(workloads) > 1:
+        raise click.UsageError("multi_sample is a table of its own: minidrop bench multi_sample")
+    given = {} if blocks is None else {"blocks": blocks}
     try:
-        records = bench.run(workloads or tuple(bench.WORKLOADS), blocks=blocks)
+        if workloads == ("multi_sample",):
+            text = bench_samples.table(records := bench_samples.run(**given))
+        else:
+            records = bench.run(workloads or tuple(bench.WORKLOADS), **given)
+            text = bench.table(records)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(bench.table(records))
+    click.echo(text)
     if target:
         target.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
         click.echo(f"written: {target}")

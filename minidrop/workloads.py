@@ -214,10 +214,15 @@ class Training:
         losses = [(float(self.ours()), self.theirs().item()) for step in range(3)]
         for hook in hooks:
             hook.remove()
-        for step, (loss, loss2) in enumerate(losses, 1):
-            if not math.isclose(loss, loss2, rel_tol=1e-5):
-                raise ValueError("before anything is timed the losses must agree to 5 digits, got "
-                                 f"{loss:.8g} in minidrop, {loss2:.8g} in PyTorch at step {step}")
+        agree(losses, "in minidrop", "in PyTorch")
+
+
+def agree(losses, where, where2):
+    """ValueError unless the two losses of every step agree to 5 digits."""
+    for step, (loss, loss2) in enumerate(losses, 1):
+        if not math.isclose(loss, loss2, rel_tol=1e-5):
+            raise ValueError("before anything is timed the losses must agree to 5 digits, got "
+                             f"{loss:.8g} {where}, {loss2:.8g} {where2} at step {step}")
 
 
 class DropoutAlone:

@@ -1,5 +1,6 @@
 """The measuring machinery, with contenders that sleep; beside PyTorch with --reference."""
 
+import re
 import time
 from functools import partial
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minidrop import bench, workloads
+from minidrop import bench, bench_samples, workloads
 
 KEYS = ["workload", "ms", "torch_ms", "ratio", "peak_mb", "torch_peak_mb", "blas", "threads",
         "versions"]
@@ -116,6 +117,111 @@ def test_without_torch_one_sentence_says_what_to_install(monkeypatch):
     with pytest.raises(ValueError, match=r'pip install "minidrop\[reference\]"') as error:
         bench.run(["b"])
     assert "\n" not in str(error.value)
+
+
+# --- multi-sample dropout beside the repeated batch ----------------------------------------------
+
+SAMPLE_KEYS = ["workload", "m", "ms", "growth", "peak_mb", "repeated_ms", "repeated_growth",
+               "repeated_peak_mb", "ratio", "head", "blas", "threads", "versions"]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Blocks of one step, which need no pause."""
+    monkeypatch.setattr(bench, "BLOCK", 0)
+    monkeypatch.setattr(bench, "PAUSE", 0)
+
+
+def small(most=3):
+    return bench_samples.Contenders(batch=2, size=8, most=most)
+
+
+def test_multi_sample_records_have_the_promised_keys_and_a_table(quick):
+    records = bench_samples.run((1, 2, 4), blocks=2, progress=False, batch=2, size=8)
+    assert [list(record) for record in records] == 3 * [SAMPLE_KEYS]
+    assert [record["m"] for record in records] == [1, 2, 4] and records[0]["growth"] == 1
+    assert all(record[key] > 0 for record in records for key in SAMPLE_KEYS[2:10])
+    assert len({record["head"] for record in records}) == 1 and 0 < records[0]["head"] < 1
+    assert "torch" not in records[0]["versions"]          # which it does not need
+    groups, head, *lines = bench_samples.table(records).splitlines()
+    assert groups.split() == ["m", "samples", "batch", "repeated", "m", "times"]
+    assert head.split() == ["m", *2 * ["ms", "to", "m", "=", "1", "peak", "MB"], "ratio"]
+    assert lines[0].split()[:3:2] == ["1", "1.000"] and lines[2].split()[0] == "4"
+    assert {len(line) for line in (head, *lines[:3])} == {len(head)} and lines[3] == ""
+    assert re.fullmatch(r"head +[\d.]+% of a step at m = 1: .*", lines[4])
+    assert [line.split()[0] for line in lines[5:]] == ["BLAS", "threads", "versions"]
+
+
+def test_growth_and_ratio_are_medians_of_neighbouring_turns(monkeypatch, quick):
+    """Of both, in three blocks, 10 ms for a step with one sample, 20 ms on a slow machine."""
+    slow = [1, 2, 2]
+    times = [[1 * s for s in slow], [10 * s for s in slow], [10 * s for s in slow],
+             [15 * s for s in slow], [40 * s for s in slow]]
+    monkeypatch.setattr(bench_samples, "in_turns", lambda steps, *rest: times)
+    one, four = bench_samples.run((1, 4), blocks=3, progress=False, batch=1, size=4)
+    assert one["head"] == four["head"] == 0.1 and (one["ms"], four["ms"]) == (20, 30)
+    assert (four["growth"], four["repeated_growth"], four["ratio"]) == (1.5, 4, 0.375)
+
+
+def test_every_m_is_checked_before_anything_is_timed(monkeypatch, quick):
+    calls = []
+    monkeypatch.setattr(bench_samples.Contenders, "check", lambda self, m: calls.append(m))
+    monkeypatch.setattr(bench_samples, "in_turns", lambda steps, *rest: [
+        calls.append("timed") or [1.0] for step in steps])
+    bench_samples.run((1, 3), blocks=1, progress=False, batch=1, size=4)
+    assert calls == [1, 3, *5 * ["timed"]]
+
+
+@pytest.mark.parametrize("m", [1, 3])
+def test_m_samples_and_the_repeated_batch_compute_the_same(m):
+    both = small()
+    both.check(m)
+    both.repeated(m)                              # and then draws masks of its own
+    both.check(m)
+
+
+def test_a_step_sees_the_batch_once_or_m_times(monkeypatch):
+    both, seen = small(), []
+    for net in (both.net, both.twin):
+        monkeypatch.setattr(net.stage1, "forward", lambda x, go=net.stage1.forward: (
+            seen.append(x.shape), go(x))[1])
+        monkeypatch.setattr(net.out, "forward", lambda x, go=net.out.forward: (
+            seen.append(x.shape), go(x))[1])
+    both.samples(3), both.repeated(3)
+    assert seen == [(2, 3, 8, 8), (2, 256), (6, 3, 8, 8), (6, 256)]
+    assert both.net.out.noise.shape == (3, 2, 256) and both.twin.hidden.noise.shape == (6, 256)
+
+
+@pytest.mark.parametrize("fault", [
+    lambda both: both.sgd2.__init__(lr=0.02, momentum=0.9),
+    lambda both: both.twin.out.out.bias.data[:1].__iadd__(0.01),
+    lambda both: setattr(both.twin.hidden, "p", 0.4),
+    lambda both: both.x[-1:].__imul__(2),
+    lambda both: both.y[-1:].__isub__(1),
+])
+def test_the_check_of_samples_sees_a_fault(fault, monkeypatch):
+    both = small()
+    start = both.start
+    monkeypatch.setattr(both, "start", lambda: (start(), fault(both)))
+    with pytest.raises(ValueError, match="with 3 samples, .* with the repeated batch at step"):
+        both.check(3)
+
+
+def test_the_head_is_timed_without_a_trace():
+    both = small()
+    before = [w.data.copy() for w in both.net.parameters()]
+    both.net.out.m = 3
+    both.head()
+    assert both.net.out.m == 1 and all(w.grad is None for w in both.net.parameters())
+    assert all((a == w.data).all() for a, w in zip(before, both.net.parameters(), strict=True))
+
+
+def test_the_repeated_batch_needs_m_times_the_memory():
+    both = small(most=8)
+    both.samples(8), both.repeated(8)
+    once, eight, repeated = (bench.our_peak(lambda step=step, m=m: step(m)) for step, m in (
+        (both.samples, 1), (both.samples, 8), (both.repeated, 8)))
+    assert eight < 1.5 * once and repeated > 2 * eight
 
 
 # --- beside PyTorch ------------------------------------------------------------------------------

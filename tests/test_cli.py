@@ -1,5 +1,6 @@
 """The command line, as a person meets it."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import minidrop
-from minidrop import __version__, bench, catalog, lesson, models, plots
+from minidrop import __version__, bench, bench_samples, catalog, lesson, models, plots
 from minidrop.cli import main
 from minidrop.elsewhere import ELSEWHERE, here
 
@@ -40,6 +41,7 @@ def test_version():
     (("show", "convolution"), "convolution is a lesson and no technique: see `minidrop lesson"),
     (("show", "adam.4", "--graph"), "--graph draws models, and adam.4 is an equation; there are"),
     (("bench", "z"), "there is no workload 'z'; there are"),
+    (("bench", "b", "multi_sample"), "multi_sample is a table of its own"),
     (("lesson", "museum"), "'museum' is not written yet; there are"),
 ])
 def test_a_wrong_name_is_answered_with_the_nearest(args, hint):
@@ -120,11 +122,24 @@ def test_doctor_says_what_this_machine_has():
 def test_bench_prints_a_table_and_writes_records(monkeypatch, tmp_path):
     record = {"workload": "b", "ms": 1.0, "torch_ms": 2.0, "ratio": 0.5, "peak_mb": 1.0,
               "torch_peak_mb": 2.0, "blas": "none", "threads": 1, "versions": {}}
-    monkeypatch.setattr(bench, "run", lambda names, blocks: [record])
+    monkeypatch.setattr(bench, "run", lambda names, **blocks: [record | {"threads": blocks}])
     monkeypatch.setattr(bench, "table", lambda records: f"{len(records)} rows")
     code, text = run("bench", "b", "--json", str(tmp_path / "out.json"))
     assert code == 0 and "1 rows" in text
-    assert '"workload": "b"' in (tmp_path / "out.json").read_text()
+    written, = json.loads((tmp_path / "out.json").read_text())
+    assert written["workload"] == "b" and written["threads"] == {}
+    run("bench", "b", "--blocks", "3", "--json", str(tmp_path / "out.json"))
+    assert json.loads((tmp_path / "out.json").read_text())[0]["threads"] == {"blocks": 3}
+
+
+def test_bench_multi_sample_is_a_table_of_its_own(monkeypatch, tmp_path):
+    record = {"workload": "multi_sample", "m": 1}
+    monkeypatch.setattr(bench_samples, "run", lambda blocks=5: [record] * blocks)
+    monkeypatch.setattr(bench_samples, "table", lambda records: f"{len(records)} rows")
+    code, text = run("bench", "multi_sample", "--json", str(tmp_path / "out.json"))
+    assert code == 0 and "5 rows" in text
+    assert json.loads((tmp_path / "out.json").read_text()) == [record] * 5
+    assert "2 rows" in run("bench", "multi_sample", "--blocks", "2")[1]
 
 
 def test_a_failing_lesson_fails_the_command_and_names_its_own_line(monkeypatch, tmp_path):

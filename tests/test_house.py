@@ -17,7 +17,8 @@ from tests.conftest import HOST_ONLY
 # The floor of each file, the first match counts.  Within ops/ and nn/ the order is fixed too.
 FLOORS = (
     ("__init__.py", 20), ("__main__.py", 20), ("cli.py", 11), ("grade.py", 10),
-    ("verify/", 9), ("claims/", 9), ("bench.py", 9), ("workloads.py", 8.9),
+    ("verify/", 9), ("claims/", 9), ("bench.py", 9), ("bench_samples.py", 9.1),
+    ("workloads.py", 8.9),
     ("doctor.py", 9.5), ("lesson.py", 9),
     ("catalog.py", 8), ("terminal.py", 8), ("plots.py", 8),
     ("drawing.py", 8.5), ("layout.py", 7.6), ("graph.py", 7.5),
