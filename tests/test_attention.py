@@ -7,7 +7,7 @@ import pytest
 
 import minidrop as md
 from minidrop import nn
-from minidrop.check import gradcheck
+from minidrop.check import all_masks, gradcheck
 from minidrop.xp import host
 
 
@@ -60,6 +60,15 @@ def test_attention_follows_a_permutation_of_the_keys_and_of_the_queries(xp):
     np.testing.assert_allclose(host(md.attention(q[order], k, v)), host(y[order]), rtol=1e-12)
 
 
+def test_attention_weights_are_shares_and_weigh_the_values(xp):
+    q, k, v = drawn(xp, 2, 3, 4), drawn(xp, 2, 5, 4, seed=1), drawn(xp, 2, 5, 6, seed=2)
+    weights = host(md.attention_weights(q, k))
+    assert weights.shape == (2, 3, 5) and weights.min() > 0
+    np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-15)
+    np.testing.assert_array_equal(host(md.attention(q, k, v)), weights @ host(v))
+    gradcheck(md.attention_weights, q, k, order=2)
+
+
 # --- heads ---------------------------------------------------------------------------------------
 
 def test_attention_2_every_head_attends_on_its_own(xp, backend):
@@ -79,6 +88,28 @@ def test_heads_start_as_in_glorot_and_bengio_with_biases_at_zero():
     assert not layer.in_proj_bias.data.any() and not layer.out_proj.bias.data.any()
     assert list(layer.state_dict()) == ["in_proj_weight", "in_proj_bias", "out_proj.weight",
                                         "out_proj.bias"]
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+def test_dropout_of_attention_weights_keeps_the_mean_exactly(p, xp, backend):
+    """Over all masks of one head, two tokens; rows no longer sum to 1, but on average they do."""
+    layer, x = nn.MultiHeadAttention(4, heads=1).init(0).astype("float64"), drawn(xp, 1, 2, 4)
+    layer.to(backend)
+    due, mean = host(layer(x).data), 0
+    layer.drop = md.Dropout(p)
+    for mask in all_masks(4):
+        kept = xp.asarray(host(mask).reshape(1, 1, 2, 2))
+        layer.drop.sample = lambda shape, kept=kept: kept
+        chance = (1 - p) ** int(mask.sum()) * p ** int((~mask).sum())
+        mean = mean + chance * host(layer(x).data)
+    np.testing.assert_allclose(mean, due, rtol=1e-12)
+
+
+def test_every_head_of_every_example_has_a_mask_of_its_own(xp, backend):
+    layer, x = nn.MultiHeadAttention(6, heads=2), xp.asarray(md.gaussian(1, (3, 20, 6)))
+    md.models.place(layer, "drop", md.Dropout(0.5)).init(0).to(backend)(x)
+    masks = host(layer.drop.noise).reshape(6, -1)             # each pair is equal with 2^-400
+    assert layer.drop.noise.shape == (3, 2, 20, 20) and len({mask.tobytes() for mask in masks}) == 6
 
 
 # --- patches -------------------------------------------------------------------------------------
@@ -126,6 +157,31 @@ def test_a_small_transformer_learns():
     md.fit(net, md.optim.AdamW(3e-3), (x, y), epochs=8, batch_size=16, progress=False)
     after = md.evaluate(net, (x, y))
     assert before > 1.2 and after.loss < 0.4 and after.accuracy > 0.95
+
+
+# --- positions -----------------------------------------------------------------------------------
+
+def test_a_position_is_added_and_a_token_put_first(xp, backend):
+    x = drawn(xp, 3, 4, 5)
+    plain = nn.PositionEmbedding(4, 5, class_token=False).init(0).to(backend).astype("float64")
+    np.testing.assert_array_equal(host(plain(x).data), host(x) + host(plain.weight.data))
+    layer = nn.PositionEmbedding(4, 5).init(0).to(backend).astype("float64")
+    token, weight = (host(w.data) for w in layer.parameters())
+    assert token.shape == (5,) and weight.shape == (5, 5) and abs(weight).max() < 0.14
+    y = host(layer(x).data)
+    np.testing.assert_array_equal(y[:, 1:], host(x) + weight[1:])
+    np.testing.assert_array_equal(y[:, 0], np.broadcast_to(token + weight[0], (3, 5)))
+    leaf, g = md.Tensor(x, requires_grad=True), drawn(xp, 3, 5, 5, seed=1)
+    layer(leaf).backward(g)
+    np.testing.assert_array_equal(host(leaf.grad), host(g)[:, 1:])
+    np.testing.assert_allclose(host(layer.weight.grad), host(g).sum(0), rtol=1e-12)
+    np.testing.assert_allclose(host(layer.token.grad), host(g)[:, 0].sum(0), rtol=1e-12)
+
+
+def test_the_first_token_and_the_mean(xp):
+    x = drawn(xp, 3, 4, 5)
+    np.testing.assert_array_equal(host(nn.FirstToken()(x)), host(x)[:, 0])
+    np.testing.assert_allclose(host(nn.MeanToken()(x)), host(x).mean(1), rtol=1e-15)
 
 
 # --- bad input -----------------------------------------------------------------------------------

@@ -105,6 +105,18 @@ def test_images_reach_a_convolutional_network_and_can_be_augmented():
     assert figures(plain[1]) != figures(augmented[1])
 
 
+@pytest.mark.parametrize("model, parameters", [("vit", "1,786,186"), ("mixer", "1,202,570")])
+def test_tokens_are_patches_that_fit_the_images(model, parameters, monkeypatch):
+    digits = data.digits(image=True)
+    few = data.Splits(*((x[:16], y[:16]) for x, y in digits))
+    monkeypatch.setattr(commands, "_load", lambda name, test: few)
+    code, text = run("train", model, "digits", "--epochs", "1", "--batch-size", "16", "--place",
+                     "drop*=dropout:0.1", "--place", "sum=stochasticdepth:0.3", "--optimizer",
+                     "adamw", "--test")
+    assert code == 0 and f"{model} on digits: {parameters} parameters" in text
+    assert len(figures(text)) == 1
+
+
 def test_points_reach_an_mlp_with_as_many_classes_as_they_have():
     code, text = run("train", "mlp", "blobs", "--epochs", "1")
     assert code == 0 and f"{2 * 256 + 256 + 256 * 3 + 3:,} parameters" in text
@@ -130,6 +142,8 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
     (("lenet", "moons"), 1, r"lenet needs square images (channels, height, width), got examples "
      "of shape (2,)"),
     (("resnet8", "moons"), 1, "resnet8 needs images (channels, height, width), got"),
+    (("vit", "moons"), 1, "vit needs square images (channels, height, width), got"),
+    (("mixer", "digits", "--place", "heads.drop=dropout:0.1"), 1, "'heads.drop' matches no place"),
     (("mlp", "digits", "--place", "drp=dropout:0.5"), 1, "pattern 'drp' matches no place; there "
      "are input.drop, hidden1.drop"),
     (("mlp", "digits", "--place", "drop=droput:0.5"), 2,
@@ -204,7 +218,7 @@ def test_show_lists_the_models():
     assert listed[-len(models.MODELS):] == list(models.MODELS)
 
 
-@pytest.mark.parametrize("name", ["mlp", "resnet20"])
+@pytest.mark.parametrize("name", models.MODELS)
 def test_show_says_what_a_model_is_and_which_places_it_has(name):
     code, text = run("show", name)
     assert code == 0

@@ -1,6 +1,7 @@
 """Networks with named places for the techniques.
 
     net = md.models.place(md.models.lenet(), "hidden.drop", md.Dropout(0.5)).init(seed=0)
+    net = md.models.place(md.models.vit(), "drop*", md.Dropout(0.1)).init(seed=0)     # everywhere
 
 `places` lists the places of a network, `place` fills those that a pattern matches, `drop_paths`
 gives it stochastic depth, `wrap` puts its layers into others.
