@@ -262,6 +262,15 @@ def test_a_line_over_other_boxes_goes_around_them():
     assert max(x for x, _ in corners) > max(box.right for box in boxes.values())
 
 
+def test_a_line_around_a_narrow_box_ends_beside_a_wide_one():
+    nodes = nodes_of("vit")
+    boxes = layout.planned(graph.tree(nodes)[0], nodes).boxes
+    at, branch = {nodes[i].path: box for i, box in boxes.items()}, "block1.attention.sum.branch"
+    heads = at[f"{branch}.heads"]
+    *_, above, end = layout.route(at[f"{branch}.norm"], heads, boxes.values())
+    assert end == (heads.right, (heads.top + heads.bottom) / 2) and above[0] > heads.right
+
+
 class Skips(Module):
     def __init__(self):
         self.f, self.g = nn.Linear(4, 4), nn.ReLU()
