@@ -189,7 +189,7 @@ def test_every_mask_has_the_shape_of_what_it_drops():
 
 def test_one_schedule_binds_every_dropout_and_another_every_sum():
     net = models.place(models.vit(**TINY), "*.drop*", md.Dropout(0.1))
-    models.drop_paths(net, 0.5, rule="linspace").init(0)
+    models.drop_paths(net, 0.5, rule="linspace", scaling="inverted").init(0)
     rates = {"drop*.p": md.linear_ramp(0.1, 0.0, 4), "sum.p": md.scaled([1.0, 0.5, 0.0, 0.0])}
     with Binding(net, md.optim.SGD(0.1), rates, 4) as bound:
         assert len(bound.bound) == (1 + 2 * 4) + 2 * 2
