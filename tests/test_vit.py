@@ -114,12 +114,12 @@ def test_a_vit_by_hand_under_the_masks_of_all_its_places(pool, xp, backend):
 # --- parameters ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("width, heads, exactly, published", [
-    (192, 3, 5_717_416, "5.7M"), (384, 6, 22_050_664, "22M"), (768, 12, 86_567_656, "86M")])
+    (192, 3, 5_717_416, 5), (384, 6, 22_050_664, 22), (768, 12, 86_567_656, 86)])
 def test_as_many_parameters_as_touvron_2021_says(width, heads, exactly, published):
     """DeiT-Ti, -S and -B, which are ViTs: 5M, 22M and 86M in its table 1."""
     net = models.vit(224, patch=16, width=width, depth=12, heads=heads, classes=1000)
     total = sum(math.prod(w.shape) for w in net.parameters())
-    assert total == exactly and f"{total / 1e6:.1f}"[:len(published) - 1] == published[:-1]
+    assert total == exactly and total // 10**6 == published
 
 
 def test_the_shapes_of_the_docstring():

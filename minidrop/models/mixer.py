@@ -4,7 +4,7 @@ Papers   Tolstikhin, Houlsby, Kolesnikov, Beyer, Zhai, Unterthiner, Yung, Steine
          Uszkoreit, Lucic, Dosovitskiy, "MLP-Mixer: an all-MLP architecture for vision", NeurIPS
          2021, arXiv:2105.01601: "Tolstikhin 2021".
          Liu, Xu, Jin, Shen, Darrell, "Dropout reduces underfitting", ICML 2023, arXiv:2303.01500,
-         for what is dropped: "Liu 2023", and its official code, which is timm's.
+         for what is dropped: "Liu 2023", and its official code, made from timm's.
 Shapes   (N, 3, 32, 32) - 64 patches of 4 x 4 - tokens (N, 64, 192) - 4 blocks - norm - their mean
          (N, 192) - 10.
 Block    x + MLP(norm(x)) along the tokens, alike in all channels, and then x + MLP(norm(x)) along
