@@ -199,6 +199,7 @@ from .weights.l0 import (
     l0_penalty as l0_penalty,
 )
 from .weights.max_norm import apply_max_norm as apply_max_norm, max_norm as max_norm
+from .weights.pruning import magnitude_mask as magnitude_mask, prune as prune
 from .weights.targeted import (
     TargetedDropout as TargetedDropout,
     targeted_candidates as targeted_candidates,

@@ -1,0 +1,150 @@
+r"""Magnitude pruning: the smallest weights, or the units with the shortest weights, become zero.
+
+Papers   Han, Pool, Tran, Dally, "Learning both weights and connections for efficient neural
+         networks", NeurIPS 2015, arXiv:1506.02626: "Han 2015".
+         Gomez, Zhang, Kamalakara, Madaan, Swersky, Gal, Hinton, "Learning sparse networks using
+         targeted dropout", arXiv:1905.13678 (2019): "Gomez 2019", and its code, for-ai/TD.
+Where    Weights of a trained network, (out, in); a filter counts as a row of n_in kh kw weights.
+Symbols  $W$ weights, $w_o$ row $o$ of them, the incoming weights of unit $o$, $s$ sparsity, the
+         share that is removed, $n$ how many weights of a row (or units of a layer) there are, $k$
+         how many of them are kept, $m$ mask (1 keeps).
+
+Gomez 2019, in words: weight pruning keeps, for each unit, the largest weights
+$$ m_{oi} = [\, i \in \mathrm{argmax}\text{-}k_{\, 1 \le i \le n} \; |W_{oi}| \,]
+                                                                            \tag{pruning.1} $$
+Gomez 2019, in words: unit pruning keeps the units with the longest weights
+$$ m_o = [\, o \in \mathrm{argmax}\text{-}k_{\, 1 \le o \le n} \; \lVert w_o \rVert_2 \,]
+                                                                            \tag{pruning.2} $$
+Ours: how many are removed, with room for the rounding of s n; of equal ones the first
+$$ n - k = \lfloor s \, n + 10^{-9} \rfloor                                 \tag{pruning.3} $$
+From (pruning.1) to (pruning.3): masks are nested
+$$ s_1 \le s_2 \; \Rightarrow \; m(s_2) \le m(s_1)                          \tag{pruning.4} $$
+From the same: what has been pruned stays as it is when it is pruned again
+$$ m(s) \odot W = W \; \text{where} \; W = m(s) \odot W_0                   \tag{pruning.5} $$
+
+What follows pruning, here as in Gomez 2019, is no further training: a network is judged as it is.
+Han 2015 trains what is left, and prunes and trains again.
+
+Without noise  The same: there is none, and evaluation uses the weights as they are.
+
+Differs
+- From for-ai/TD, which keeps what is at least as large as the entry int(s n) of the sorted row, and
+  so every equal one: counts here are exact, also where 0.29 of 100 would become 28.
+  [test_pruning_3_the_official_threshold_keeps_ties_and_loses_one]
+- From PyTorch's `torch.nn.utils.prune`, which removes round(s n): half of 3 is 1 here and 2 there.
+  [test_pruning_3_pytorch_rounds_to_the_nearest]
+- From the same, which keeps the old weights and a mask beside them: here weights are overwritten,
+  and a copy is the caller's to take.  [test_prune_changes_the_weights_in_place_and_nothing_else]
+- A unit whose weights are removed is not silent: its bias is left, and a batch norm behind it, so
+  it puts out the same for every example.
+  [test_pruning_2_a_removed_unit_puts_out_its_bias_and_a_norm_its_shift]
+"""
+
+from ..arguments import describe, matching, option, probability
+from ..functional import magnitudes, smallest
+from ..nn import Conv2d, Linear, Module, OnWeights
+from ..xp import array_module
+
+
+def magnitude_mask(w, sparsity, unit):
+    """Which weights of `w` (out, ...) magnitude pruning keeps: boolean, True keeps.
+
+    `unit` False: in the shape of `w`; of each row (of each filter) floor(sparsity n + 1e-9) weights
+    are removed, the smallest.  `unit` True: (out,); so many units are removed, those of the
+    smallest L2 norms.  Of equal ones the first are removed.  ValueError for nan.
+
+    Source: Gomez 2019.
+
+    >>> import numpy as np
+    >>> w = np.array([[0.1, -0.4, 0.2, 0.3], [5.0, 6.0, -7.0, 8.0]])
+    >>> magnitude_mask(w, 0.5, unit=False).astype(int)
+    array([[0, 1, 0, 1],
+           [0, 0, 1, 1]])
+    >>> magnitude_mask(w, 0.5, unit=True)
+    array([False,  True])
+    """
+    scores, sparsity = _numbers(magnitudes(w, unit), "w"), probability(sparsity, "sparsity")
+    kept = ~smallest(scores, sparsity)                       # Eq. (pruning.1), (pruning.2)
+    return kept if unit else kept.reshape(w.shape)
+
+
+def prune(model, sparsity, unit, scope="row", pattern=None):
+    """Set the smallest weights of a network to zero, in place; the share that is kept, by path.
+
+    `scope` says what is compared: "row" the weights of each row, "layer" those of a layer, "global"
+    those of all layers.  Units (`unit` True) are compared within their layer under the first two;
+    "global" compares their L2 norms as they are, and can take all units of a layer.
+
+    Without a `pattern` the weights of all Linear and Conv2d layers but the last are pruned, and no
+    biases or norms.  A pattern names parameters by their path, whole or from a dot on: "*.weight"
+    is the last layer too, "bias" all biases, each of them a row.  Layers with noise on their
+    weights say by themselves what may go (`score`).  ValueError, and nothing is changed, for nan.
+
+    Source: Gomez 2019 for rows and units, Han 2015 for pruning by magnitude.
+
+    >>> from minidrop.models import mlp
+    >>> net = mlp(64, 32, 10).init(seed=0)
+    >>> prune(net, 0.75, unit=False)
+    {'hidden1.linear.weight': 0.25}
+    >>> int((net.hidden1.linear.weight.data != 0).sum())                    # 16 of 64 in each row
+    512
+    """
+    sparsity = probability(sparsity, "sparsity")
+    option(scope, "scope", ("row", "layer", "global"))
+    layers = _layers(model)
+    chosen = _chosen(model, layers, pattern)
+    scores = {path: _scores(path, w, layers.get(id(w)), unit) for path, w in chosen.items()}
+    if scope != "row":
+        scores = {path: score.reshape(-1) for path, score in scores.items()}
+    removed = _smallest_of_all(scores, sparsity) if scope == "global" else {
+        path: smallest(score, sparsity) for path, score in scores.items()}
+    for path, w in chosen.items():
+        w.data[removed[path].reshape(w.shape[:1] if unit else w.shape)] = 0
+    return {path: int((~gone).sum()) / gone.size for path, gone in removed.items()}
+
+
+def _layers(model):
+    """{id of a weight: the layer it belongs to}, for every Linear and Conv2d."""
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a Module, got {describe(model)}")
+    found: dict[int, Module] = {}
+    for _, module in model.named_modules():       # noise on weights comes before its layer
+        if isinstance(module, Linear | Conv2d | OnWeights):
+            found.setdefault(id(module.weight), module)
+    return found
+
+
+def _chosen(model, layers, pattern):
+    """{path: parameter} of what is pruned."""
+    there = dict(model.named_parameters())
+    if pattern is not None:
+        return {path: there[path] for path in matching(pattern, there, what="parameter")}
+    paths = [path for path, w in there.items() if id(w) in layers]
+    if len(paths) < 2:
+        raise ValueError("model must have a Linear or Conv2d before its last one, which is left; "
+                         "name what to prune by a pattern")
+    return {path: there[path] for path in paths[:-1]}
+
+
+def _scores(path, w, layer, unit):
+    """What is compared, as rows: (out, n), or for units (out,); of a bias each entry is a unit."""
+    rows = w.data if w.ndim > 1 else w.data.reshape((-1, 1) if unit else (1, -1))
+    scores = layer.score(unit) if isinstance(layer, OnWeights) else magnitudes(rows, unit)
+    return _numbers(scores if unit else scores.reshape(len(rows), -1), path)
+
+
+def _smallest_of_all(scores, sparsity):
+    """The smallest of all scores together, {path: boolean}."""
+    xp = array_module(*scores.values())
+    gone, start = smallest(xp.concatenate(list(scores.values())), sparsity), 0
+    removed = {}
+    for path, score in scores.items():
+        removed[path] = gone[start:start + score.size]
+        start += score.size
+    return removed
+
+
+def _numbers(scores, name):
+    if bool(array_module(scores).isnan(scores).any()):
+        raise ValueError(f"{name} must not hold nan")
+    return scores
