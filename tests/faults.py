@@ -1,4 +1,4 @@
-"""A museum: fourteen ways in which dropout went wrong, as they were found in real libraries.
+"""A museum: eighteen ways in which dropout went wrong, as they were found in real libraries.
 
 FAULTS tells where each was and what came of it, and which rule of this house prevents it.  MUTANTS
 put them into minidrop, in the place of the right lines: each looks right to somebody, by a check
@@ -17,13 +17,22 @@ from minidrop import catalog
 from minidrop.check import gradcheck
 from minidrop.ops.fused import masked
 from minidrop.tape import data_of
-from tests import test_adam, test_dropblock, test_dropout, test_house, test_nn, test_ties
+from tests import (
+    test_adam,
+    test_dropblock,
+    test_dropout,
+    test_house,
+    test_nn,
+    test_targeted,
+    test_ties,
+)
 
 GITHUB = "https://github.com"
 X = np.array([[1.0, -2.0], [0.5, 3.0]])
 ALL = np.ones((2, 2), bool)
 dropout, dropout_mask, dropblock_seeds = md.dropout, md.dropout_mask, md.dropblock_seeds
 dropblock_mask, dropblock_rate = md.dropblock_mask, md.dropblock_rate             # the right ones
+targeted_candidates = md.targeted_candidates
 
 
 class Fault(NamedTuple):
@@ -79,6 +88,10 @@ def of_dropout(name, **given):
 
 def of_dropblock(name, **given):
     return partial(getattr(test_dropblock, f"test_dropblock_{name}"), **given)
+
+
+def of_targeted(name, **given):
+    return partial(getattr(test_targeted, f"test_targeted_{name}"), **given)
 
 
 ON_HOST = {"xp": np, "backend": "numpy"}
@@ -197,6 +210,45 @@ $$ y_i = q \, x_i \tag{dropout.8} $$
 Without noise  Inverted"""
 
 
+def single_weights_of_a_unit(patch):
+    def sample(layer, shape):
+        candidates = targeted_candidates(layer.weight, layer.gamma, layer.unit)
+        each = np.broadcast_to(candidates.reshape(len(candidates), -1), layer.weight.shape)
+        return ~each | dropout_mask(layer.rng, each.shape, layer.alpha)
+
+    patch.setattr(md.TargetedDropout, "sample", sample)
+
+
+def modes_exchanged(patch):
+    forward = md.TargetedDropout.forward
+
+    def exchanged(layer, x):
+        layer.training = not layer.training
+        try:
+            return forward(layer, x)
+        finally:
+            layer.training = not layer.training
+
+    patch.setattr(md.TargetedDropout, "forward", exchanged)
+
+
+def wrapped_in_a_new_parameter(patch):
+    apply = md.TargetedDropout.apply
+    patch.setattr(md.TargetedDropout, "apply",
+                  lambda layer, weight, mask: md.Tensor(apply(layer, data_of(weight), mask)))
+
+
+def strictly_below_a_threshold(w, gamma, unit):
+    size = md.functional.magnitudes(w, unit)
+    index = min(int(gamma * size.shape[-1]), size.shape[-1] - 1)
+    chosen = size < np.sort(size, axis=-1)[..., index, None]
+    return chosen if unit else chosen.reshape(w.shape)
+
+
+def others_dropped(rng, candidates, alpha, unit):
+    return ~candidates & ~dropout_mask(rng, candidates.shape, alpha)
+
+
 # --- what looked right ----------------------------------------------------------------------------
 
 def drops_half():
@@ -234,6 +286,29 @@ def right_on_average():
 def keeps_the_square():
     masks = md.check.all_masks(4).reshape(-1, 2, 2)
     np.testing.assert_allclose(np.mean([md.dropout(X, m, 0.5)**2 for m in masks], axis=0), X**2)
+
+
+def keeps_so_many_weights():
+    w = np.random.default_rng(0).normal(size=(100, 200))
+    layer = test_targeted.targeted(w, 0.5, 0.5, unit=True)
+    layer(np.ones((1, 200)))
+    kept = md.targeted_dropout(w, layer.noise) != 0
+    assert abs(kept.mean() - 0.75) < 0.25                         # 7 standard errors
+
+
+def evaluation_is_without_noise():
+    layer = test_targeted.targeted(X, 0.5, 0.0, unit=False).eval()
+    np.testing.assert_allclose(layer(X).data, X @ X.T)
+
+
+def right_where_none_are_equal():
+    w = np.random.default_rng(0).normal(size=(4, 8))
+    assert (md.targeted_candidates(w, 0.5, False) == targeted_candidates(w, 0.5, False)).all()
+
+
+def right_where_all_candidates_are_dropped():
+    mask = md.targeted_mask(0, np.array([[True, True, False, False]]), 1.0, unit=False)
+    assert mask.tolist() == [[False, False, True, True]]
 
 
 FAULTS = (
@@ -296,6 +371,24 @@ FAULTS = (
           "A reader corrects the scale to 1 / sqrt(q), which keeps the mean square in place of the "
           "mean, and takes it back; others ask whether evaluation scales once more.",
           "Mean and variance are printed, and tested over all masks."),
+    Fault(15, "Targeted dropout, the official code", f"{GITHUB}/for-ai/TD/issues/13",
+          "What is to drop units of small norms drops single weights of them, and until the issue "
+          "it went on doing so in evaluation.",
+          "A mask has one entry for what is dropped as one."),
+    Fault(16, "Targeted dropout in PyTorch", f"{GITHUB}/blue-tree-0/Targeted-Dropout",
+          "The port removes all candidates while it trains and draws in evaluation, and as each "
+          "call puts a new parameter into the layer, nothing that the optimizer holds ever learns.",
+          "A module has two modes, tested with streams that record or forbid, and no parameter but "
+          "those it was born with."),
+    Fault(17, "Targeted dropout, the official code", f"{GITHUB}/for-ai/TD",
+          "Candidates lie strictly below a threshold, so of equal weights there are fewer than "
+          "asked for, of a row of equal ones none, and a share of 1 has no threshold.",
+          "A count is exact: the first so many of a stable order."),
+    Fault(18, "Targeted dropout, an example in an issue", f"{GITHUB}/for-ai/TD/issues/5",
+          "The example multiplies by the mask of what is to be dropped, so candidates are removed "
+          "at any rate, and others are kept as often as candidates should be dropped.",
+          "True keeps, in every mask, and the mean number of weights kept is tested over all "
+          "masks."),
 )
 
 
@@ -347,4 +440,17 @@ MUTANTS = (
     Mutant(14, scaled_in_evaluation_too, of_dropout("2_by_hand", xp=np),
            of_dropout("module_has_both_scalings", xp=np, scaling="inverted", noisy=[2, 0, 6, 8],
                       calm=[1, 2, 3, 4]), NOT_EQUAL),
+    Mutant(15, single_weights_of_a_unit, keeps_so_many_weights,
+           of_targeted("6_a_unit_is_dropped_as_a_whole", xp=np), "== {0, 30}"),
+    Mutant(16, modes_exchanged, evaluation_is_without_noise, of_targeted(
+        "module_follows_the_mode_and_its_noise_can_be_turned_on", xp=np), NOT_CLOSE),
+    Mutant(16, wrapped_in_a_new_parameter, of_targeted("1_by_hand", xp=np),
+           of_targeted("8_reaches_the_parameter", xp=np), "None is not None"),
+    Mutant(17, instead("weights.targeted", targeted_candidates=strictly_below_a_threshold),
+           right_where_none_are_equal,
+           of_targeted("3_and_4_take_k_where_a_threshold_fails", xp=np), r"== \[\[1, 1, 0, 0"),
+    Mutant(18, instead("weights.targeted", targeted_mask=others_dropped),
+           right_where_all_candidates_are_dropped,
+           of_targeted("7_the_expected_number_of_weights_kept_over_all_masks", gamma=0.5,
+                       unit=False, alpha=0.33), NOT_CLOSE),
 )

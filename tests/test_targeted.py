@@ -218,8 +218,9 @@ def test_targeted_8_at_alpha_1_candidates_freeze_and_below_they_can_regrow(xp):
 
 
 def test_targeted_8_reaches_the_parameter(xp):
-    layer = targeted(W, 0.5, 1.0, unit=False, xp=xp)
-    (layer(xp.asarray(X)) * 1.0).sum().backward()
+    layer = targeted(W, 0.5, 1.0, unit=False, xp=xp, bias=True)
+    layer(xp.asarray(X)).sum().backward()
+    assert layer.weight.grad is not None
     assert_allclose(host(layer.weight.grad), host(layer.noise) * X.sum(0), atol=1e-14)
 
 
@@ -440,6 +441,7 @@ def test_targeted_6_a_unit_is_dropped_as_a_whole(xp):
     layer = targeted(w, 0.5, alpha, unit=True, xp=xp)
     layer(xp.ones((1, 30)))
     kept = host(md.targeted_dropout(layer.weight.data, layer.noise)) != 0
+    assert set(kept.sum(1).tolist()) == {0, 30}
     assert_shared(kept, 1)
     assert 20 < kept[:, 0].sum() < 40             # both ends have probability 2^-20
 
@@ -464,21 +466,31 @@ def test_targeted_2_a_batch_norm_gives_a_dropped_channel_a_value(xp, backend):
     assert_allclose(found, [0.3 - 2 * 1 / 2, -0.7 - 0.5 * 2 / 3], atol=1e-5)
 
 
-def test_targeted_module_is_not_as_in_a_port_with_its_modes_exchanged(xp):
-    conv = nn.Conv2d(2, 3, 4)
-    layer = md.TargetedDropout(conv, 0.5, 0.5, unit=False).init(0)
-    layer.to("numpy" if xp is np else "cupy")
-    w, x = host(layer.weight.data).copy(), xp.asarray(md.gaussian(1, (1, 2, 4, 4)))
-    along_kernel_rows = np.sort(abs(w), axis=-1)[..., int(0.5 * 4), None] > abs(w)
-    assert set(along_kernel_rows.sum(-1).ravel()) == {2}          # of every four neighbours two
-    candidates = host(md.targeted_candidates(layer.weight, 0.5, False))
-    assert set(candidates.reshape(3, -1).sum(1)) == {16}
-    assert len(set(candidates.sum(-1).ravel())) > 1               # of a filter half, wherever
-    (layer(x) ** 2).sum().backward()
-    assert 16 < host(layer.noise).sum() - 48 < 48                 # drawn; both ends have 2^-48
-    assert host(layer.weight.grad)[host(layer.noise)].all()       # what was kept learns
+def of_last_axis(w, gamma):
+    """The port: units are the last axis, as in a kernel (..., out)."""
+    size = abs(w).reshape(-1, w.shape[-1])
+    return (size < np.sort(size, axis=0)[int(gamma * len(size))]).reshape(w.shape)
+
+
+@pytest.mark.parametrize("make, shape", [(lambda: nn.Linear(6, 8), (3, 6)),
+                                         (lambda: nn.Conv2d(3, 4, 2), (3, 3, 2, 2))])
+def test_targeted_module_is_not_as_in_a_port_with_its_modes_exchanged(xp, backend, make, shape):
+    layer = md.TargetedDropout(make(), 0.5, 0.5, unit=False).init(0).to(backend)
+    w, x = layer.weight, xp.asarray(md.gaussian(1, shape))
+    theirs, before = of_last_axis(host(w.data), 0.5), host(w.data).copy()
+    ours = host(md.targeted_candidates(w, 0.5, False)).reshape(len(before), -1)
+    columns, rows = theirs.reshape(-1, theirs.shape[-1]), theirs.reshape(len(before), -1)
+    assert set(columns.mean(0)) == {0.5} and len(set(rows.mean(1))) > 1
+    assert set(ours.mean(1)) == {0.5} and (ours != rows).any()
+    target = xp.zeros(layer(x).shape, "float32")
+    md.train_step(layer, md.optim.SGD(0.1), x, target, loss=md.mse_loss)
+    kept = host(layer.noise)
+    assert ours.reshape(kept.shape)[~kept].all() and not kept.all()
+    assert layer.weight is w and layer.parameters()[0] is w       # no other one, and it has learned
+    assert (host(w.data) != before)[kept].all() and (host(w.data) == before)[~kept].all()
     layer.eval().rng = Forbid()
-    assert host(layer(x).data).any()
+    dense = make().init(0).load_state_dict(layer.to("numpy").state_dict())
+    assert_allclose(layer(host(x)).data, dense(host(x)).data, rtol=1e-6, atol=1e-6)
 
 
 def test_targeted_3_is_not_as_in_a_port_that_takes_one_more(xp):
@@ -504,7 +516,7 @@ def test_targeted_4_is_not_as_in_a_port_that_takes_all_for_none(xp):
     assert host(activations.noise).tolist() == [False, True, True]
 
 
-def test_targeted_6_is_not_as_in_the_summary_that_drops_the_others(xp):
+def test_targeted_6_is_not_as_in_the_example_that_drops_the_others(xp):
     u, alpha = np.array([0.2, 0.8, 0.2, 0.8]), 0.5
     important = abs(W[0]) >= np.sort(abs(W[0]))[2]
     theirs = important * (u < alpha) * W[0]

@@ -27,7 +27,7 @@ def smallest(scores, share):
     last = xp.partition(values, k - 1, axis=-1)[..., k - 1:k]     # the k-th smallest of each row
     if on_host(values):                           # on a GPU nothing waits for this count
         within = values <= last
-        if int(within.sum()) * n == k * values.size:
+        if int(xp.count_nonzero(within)) * n == k * values.size:
             return within                         # no row has an entry too many
     below, equal = values < last, values == last
     room = k - below.sum(axis=-1, keepdims=True)                  # for the first of the equal ones

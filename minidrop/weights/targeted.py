@@ -53,18 +53,21 @@ Differs
 - A batch norm gives a dropped channel a value as well: in training its own bias, in evaluation that
   less the scaled running mean.
   [test_targeted_2_a_batch_norm_gives_a_dropped_channel_a_value]
-- From a PyTorch port, which prunes in training and draws in evaluation, compares a weight with its
-  own row of the kernel only, and wraps weights in a new parameter, so that they never learn.
+- From a PyTorch port, which prunes in training and draws in evaluation, takes the last axis for the
+  units, which in PyTorch are inputs or columns of a kernel, and at every call gives the layer a new
+  parameter, which no optimizer knows.
   [test_targeted_module_is_not_as_in_a_port_with_its_modes_exchanged]
 - From another PyTorch port, which targets the weight at the threshold as well, k + 1 in all, and
   writes |w| over w.  [test_targeted_3_is_not_as_in_a_port_that_takes_one_more]
 - From keras-targeted-dropout, which until version 0.4 drops activations, and targets all of them
   where k is 0.  [test_targeted_4_is_not_as_in_a_port_that_takes_all_for_none]
-- From two lines that an issue of the official code gives as a summary, which remove all candidates
-  and drop the others.  [test_targeted_6_is_not_as_in_the_summary_that_drops_the_others]
-- From PyTorch's `prune.l1_unstructured`, which compares all weights of a layer and rounds
-  $\gamma n$: k weights of each row are taken, and k is rounded down.
-  [test_targeted_3_compares_within_rows_and_does_not_round]
+- From the few lines that an issue of the official code gives as an example, which remove all
+  candidates, and keep others with probability $\alpha$.
+  [test_targeted_6_is_not_as_in_the_example_that_drops_the_others]
+- From PyTorch's `prune.l1_unstructured`, which compares all weights of a layer, and from its
+  `prune.ln_structured`: both round $\gamma n$ to the nearest number, here k is rounded down.
+  [test_targeted_3_compares_within_rows_and_does_not_round,
+  test_prune_rounds_to_the_nearest_count_and_we_round_down]
 - From libraries that select: a dropped inf or nan gives nan.
   [test_targeted_1_a_dropped_infinity_is_nan]
 """
