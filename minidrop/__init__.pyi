@@ -206,5 +206,12 @@ from .weights.targeted import (
     targeted_dropout as targeted_dropout,
     targeted_mask as targeted_mask,
 )
+from .weights.variational import (
+    Variational as Variational,
+    local_reparameterisation as local_reparameterisation,
+    variational_kl as variational_kl,
+    variational_log_alpha as variational_log_alpha,
+    variational_penalty as variational_penalty,
+)
 
 __version__: str

@@ -207,6 +207,8 @@ NOISES = {
         lambda: md.TargetedDropout(nn.Conv2d(3, 3, 1), 0.5, 0.5, unit=False),
         lambda: md.TargetedDropout(nn.Conv2d(3, 3, 1), 0.5, 0.5, unit=True, prune=True)],
     md.L0: [lambda: md.L0(nn.Conv2d(3, 3, 1)), lambda: md.L0(nn.Conv2d(3, 3, 1), gates="weight")],
+    md.Variational: [lambda: md.Variational(nn.Conv2d(3, 3, 1)),
+                     lambda: md.Variational(nn.Conv2d(3, 3, 1), local=False)],
     md.StochasticDepth: [lambda: md.StochasticDepth(nn.Tanh(), 0.5, mode="row"),
                          lambda: md.StochasticDepth(nn.ReLU(), 0.1, scaling="inverted")],
 }
@@ -338,7 +340,8 @@ ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHead
              nn.GlobalAvgPool2d: (6, 1, 1), HalvedMaps: (6, 1, 1),
              md.SpatialDropout: (2, 3, 1), md.FeatureAlphaDropout: (2, 3, 1),
              md.DropBlock: (1, 2, 3), md.MultiSampleDropout: (1, 2, 3),
-             md.TargetedDropout: (3, 1, 2), md.L0: (3, 1, 2)}
+             md.TargetedDropout: (3, 1, 2), md.L0: (3, 1, 2),
+             md.Variational: (3, 1, 2)}
 
 
 def test_every_layer_takes_part_in_the_dtype_test():
