@@ -2,9 +2,9 @@
 
 Kept are the parameters and buffers of the model and which of them are frozen, the state of the
 optimizer, the position of every stream, the losses and scores so far, and with them the place
-within the epoch; schedules follow from the step.  Kept too is what must be the same for a run to go
-on: its settings.  Not kept is what a module holds in plain attributes and changes while it trains:
-make that a buffer.
+within the epoch; schedules follow from the step; and what a recorder has collected, if it has a
+`state_dict`.  Kept too is what must be the same for a run to go on: its settings.  Not kept is what
+a module holds in plain attributes and changes while it trains: make that a buffer.
 
 When: at the start, after every epoch, and within an epoch after the step in which Ctrl-C came or
 SECONDS had gone since the last time.  Saving within epochs takes at most one part in SHARE of the
@@ -23,7 +23,7 @@ from .noise import Stream
 from .settings import model, numbers, plain
 from .xp import array_module
 
-FORMAT = 4
+FORMAT = 5
 SECONDS = 30.0
 SHARE = 20
 
@@ -71,17 +71,19 @@ class Checkpoint:
     """The file `path` of a run of `net` and `optimizer` that also draws from `streams` (by name).
 
     `settings` must be the same for a run to go on: numbers, strings, functions and pairs (x, y), by
-    name.  `steps` is how many there are in all.  Without a path (None) nothing is read or written.
-    Within it, Ctrl-C waits for the end of a step, where the state is whole.
+    name.  `steps` is how many there are in all.  A `recorder` with `state_dict` and
+    `load_state_dict` is kept too, with its settings.  Without a path (None) nothing is read or
+    written.  Within it, Ctrl-C waits for the end of a step, where the state is whole.
     """
 
-    def __init__(self, path, net, optimizer, streams, settings, steps):
+    def __init__(self, path, net, optimizer, streams, settings, steps, recorder=None):
         if not isinstance(path, str | os.PathLike | None) or path == "":
             raise TypeError(f"checkpoint must be the path of a file, got {describe(path)}")
         self.path = None if path is None else Path(path).resolve()
         if self.path and self.path.is_dir():
             raise ValueError(f"checkpoint must be the path of a file, got the folder {path}")
         self.name, self.net, self.optimizer, self.streams = str(path), net, optimizer, streams
+        self.recorder = recorder if hasattr(recorder, "load_state_dict") else None
         self.settings = {}
         if self.path:
             known = {id(thing): f"net {path}".rstrip() for path, thing in net.walk()}
@@ -89,6 +91,9 @@ class Checkpoint:
             self.settings = {name: plain(value, known) for name, value in settings.items()}
             self.settings |= {"seed of init": net._seed, "optimizer": type(optimizer).__name__}
             self.settings |= numbers("optimizer", optimizer, known) | model(net)
+            if self.recorder:
+                self.settings["recorder"] = type(recorder).__name__
+                self.settings |= numbers("recorder", recorder, known)
         self.steps, self.step, self.due, self.stamp = steps, None, 0.0, None
         self.interrupt = Interrupt()
 
@@ -131,6 +136,8 @@ class Checkpoint:
         xp, start, self.interrupt.busy = array_module(), time.monotonic(), True
         arrays = {f"model/{path}": array for path, array in self.net.state_dict().items()}
         arrays |= {f"optimizer/{key}": a for key, a in self.optimizer.state_dict().items()}
+        if self.recorder:
+            arrays |= {f"recorder/{key}": a for key, a in self.recorder.state_dict().items()}
         arrays["history/losses"] = xp.array(losses, dtype="float64")
         arrays["history/scores"] = xp.array(scores, dtype="float64")
         facts = {"format": FORMAT, "settings": self.settings, "epochs": epochs,
@@ -170,12 +177,14 @@ class Checkpoint:
         return not odd
 
     def _load(self, arrays, facts):
-        parts: dict[str, dict] = {"model": {}, "optimizer": {}, "history": {}}
+        parts: dict[str, dict] = {"model": {}, "optimizer": {}, "recorder": {}, "history": {}}
         for name, array in arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = array
         self.net.load_state_dict(parts["model"])
         self.optimizer.load_state_dict(parts["optimizer"], self.net)
+        if self.recorder:
+            self.recorder.load_state_dict(parts["recorder"])
         for path, w in self.net.named_parameters():
             w.requires_grad = path not in facts["frozen"]
         for name, stream in self._all_streams(make=True).items():

@@ -9,7 +9,7 @@ from .functional import cross_entropy
 from .gradients import flat, full_gradient, mini_batch_gradients
 from .nn import Module, Noise
 from .noise import Stream, permutation
-from .xp import array_module, backend_of
+from .xp import array_module, backend_of, to_backend
 
 
 class Dynamics:
@@ -31,7 +31,8 @@ class Dynamics:
 
     The run goes on as if nobody had looked: mini-batches and masks come from streams of their own,
     named after `seed`, step and path, and modes, noise, buffers and marks are what they were.  A
-    step that is taken again replaces what was known from there on.
+    step that is taken again replaces what was known from there on, and a run that goes on from its
+    checkpoint ends in the curves of an undisturbed one.
 
     >>> import minidrop as md
     >>> net, x = md.nn.Linear(4, 3).init(seed=0), md.gaussian(1, (40, 4))
@@ -62,14 +63,27 @@ class Dynamics:
         self._start, self._rows = flat(net.parameters()), []
         self(-1, net, None)
 
-    step = property(lambda self: self._column(0).astype("int64"))
-    gradient_norm = property(lambda self: self._column(1))
-    model_distance = property(lambda self: self._column(2))
-    gradient_direction_variance = property(lambda self: self._column(3))
-    gradient_direction_error = property(lambda self: self._column(4))
+    step = property(lambda self: _table(self._rows)[:, 0].astype("int64"))
+    gradient_norm = property(lambda self: _table(self._rows)[:, 1])
+    model_distance = property(lambda self: _table(self._rows)[:, 2])
+    gradient_direction_variance = property(lambda self: _table(self._rows)[:, 3])
+    gradient_direction_error = property(lambda self: _table(self._rows)[:, 4])
 
-    def _column(self, i):
-        return array_module().array([row[i] for row in self._rows], dtype="float64")
+    def state_dict(self):
+        """{name: array} of what was collected, and of the weights from which distances count."""
+        return {"start": self._start, "curves": _table(self._rows)}
+
+    def load_state_dict(self, state):
+        """Go on from copies of the arrays of `state`; the settings must be the same."""
+        names = self.state_dict().keys()
+        if not isinstance(state, dict) or state.keys() != names:
+            raise ValueError(f"state must hold {' and '.join(names)}, got {describe(state)}")
+        start, curves = state["start"], state["curves"]
+        if start.shape != self._start.shape or curves.shape[1:] != (5,):
+            raise ValueError(f"state must be of a network of {self._start.size} parameters, got "
+                             f"{describe(start)} and {describe(curves)}")
+        self._start = to_backend(start, backend_of(self._start)).astype(self._start.dtype)
+        self._rows = [(int(taken), *numbers) for taken, *numbers in curves.tolist()]
 
     def __call__(self, step, net, loss):
         """Look at `net` after the step number `step`, counted from 0, if that is asked for."""
@@ -112,6 +126,11 @@ class Dynamics:
         for i in range(0, size, self.batch_size):
             part = xp.asarray(rows[i:i + self.batch_size])
             yield x[part], y[part]
+
+
+def _table(rows):
+    """(looks, 5) of float64."""
+    return array_module().array(rows, dtype="float64").reshape(len(rows), 5)
 
 
 def _whole(steps):

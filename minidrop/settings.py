@@ -48,14 +48,13 @@ def numbers(owner, thing, known):
     """
     held = {f"{owner}.{name}": value for name, value in vars(thing).items()
             if name not in CHANGING and name[0] != "_" and id(value) not in known}
-    return {name: text(value, known) if isinstance(value, tuple) else plain(value, known)
-            for name, value in held.items()
+    return {name: plain(value, known) for name, value in held.items()
             if isinstance(value, Real | str | tuple) or callable(value)}
 
 
 def plain(value, known):
     """A setting as JSON can hold it; `known` maps ids of objects to their names."""
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list) and value and all(hasattr(part, "ndim") for part in value):
         parts = [f"{array.dtype} {array.shape}" for array in value]
         some = [array[::max(1, len(array) // ROWS)] for array in value]
         return f"{', '.join(parts)}, {_digest(some)}"

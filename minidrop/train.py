@@ -89,7 +89,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     long epochs every half minute, and when Ctrl-C comes, which then waits for the end of the step
     (a second Ctrl-C does not).  Where the file is there, the run goes on from it, to the bits of an
     undisturbed run: call fit again with the same arguments.  `recorder` sees each step that is
-    taken, so those that were taken after the last save it sees again.
+    taken, so those that were taken after the last save it sees again; one that has `state_dict` and
+    `load_state_dict`, as `Dynamics` has, goes on from the file too.
 
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
     an epoch is not finite.
@@ -121,7 +122,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     saved = Checkpoint(checkpoint, net, optimizer, streams, {
         "epochs": epochs, "batch_size": batch_size, "seed": streams["order"].key[0],
         "schedules": binding.digest(), "data": (x, y), "validation": validation, "loss": loss,
-        "batch": batch, "penalty": penalty, "project": project}, epochs * steps)
+        "batch": batch, "penalty": penalty, "project": project}, epochs * steps,
+        recorder)
     with modes_kept(net), binding, saved, _bar(epochs * steps, progress) as bar:
         done, losses, scores = saved.resume()
         bar.initial = bar.n = len(losses)

@@ -271,7 +271,7 @@ def test_another_run_may_take_the_place_of_one_that_never_took_a_step(tmp_path):
 
 
 def test_a_file_of_another_format_is_refused(tmp_path, monkeypatch):
-    for form, words in ((3, "format 3, and this minidrop reads format 4"), (5, "format 5")):
+    for form, words in ((4, "format 4, and this minidrop reads format 5"), (6, "format 6")):
         monkeypatch.setattr(checkpoint, "FORMAT", form)
         run(path=tmp_path / "run")
         monkeypatch.undo()

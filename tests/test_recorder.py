@@ -1,6 +1,7 @@
 """The recorder of dynamics: its numbers, at which weights, and that the run does not notice it."""
 
 import math
+import signal
 
 import numpy as np
 import pytest
@@ -280,6 +281,112 @@ def test_modules_that_count_are_set_back_too(xp, backend):
     assert net.counting1.seen is array and not host(array).any()
 
 
+# --- checkpoints ----------------------------------------------------------------------------------
+
+class Stopping(md.Dynamics):
+    """Dynamics that breaks a run off after a step."""
+
+    _after = _how = None
+
+    def __call__(self, step, net, loss):
+        super().__call__(step, net, loss)
+        if step == self._after:
+            self._how()
+
+
+def ctrl_c():
+    signal.raise_signal(signal.SIGINT)            # the run is saved as it is, and ends
+
+
+def error():
+    raise KeyboardInterrupt                       # the last save was after step 3 or 6
+
+
+def life(xp, backend, path=None, after=None, how=None, recorder=None, **options):
+    """(recorder, net) of a run in which nothing is older than the run."""
+    examples, net = data(xp), mlp().init(3).to(backend)
+    if recorder is None:
+        recorder = Stopping(net, examples, range(10), **{"batches": 4, "batch_size": 6} | options)
+    recorder._after, recorder._how = after, how
+    fit(net, examples, recorder, checkpoint=path,
+        schedules={"dropout1.p": np.linspace(0.1, 0.5, STEPS)})
+    return recorder, net
+
+
+@pytest.mark.parametrize("how", [ctrl_c, error])
+def test_a_run_that_goes_on_ends_in_the_curves_of_an_undisturbed_one(xp, backend, tmp_path, how):
+    whole, net = life(xp, backend)
+    for after in (0, 4, 7):
+        with pytest.raises(KeyboardInterrupt):
+            life(xp, backend, tmp_path / "run", after, how)
+    found, other = life(xp, backend, tmp_path / "run")
+    assert curves(found) == curves(whole) and len(found.step) == 10
+    assert all_of(net, SGD(0.1)) == all_of(other, SGD(0.1))
+    done, _ = life(xp, backend, tmp_path / "run")               # nothing is left to do
+    assert curves(done) == curves(whole)
+
+
+@pytest.mark.parametrize("how", [ctrl_c, error])
+def test_the_same_recorder_may_go_on(xp, backend, tmp_path, how):
+    recorder = Stopping(mlp().init(3).to(backend), data(xp), range(10), batches=4, batch_size=6)
+    with pytest.raises(KeyboardInterrupt):
+        life(xp, backend, tmp_path / "run", 4, how, recorder)
+    assert recorder.step.tolist() == list(range(6))
+    life(xp, backend, tmp_path / "run", recorder=recorder)
+    assert curves(recorder) == curves(life(xp, backend)[0])
+
+
+def test_distances_count_from_where_the_run_began(xp, backend, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        life(xp, backend, tmp_path / "run", 4, ctrl_c)
+    other = Stopping(mlp().init(8).to(backend), data(xp), range(10), batches=4, batch_size=6)
+    life(xp, backend, tmp_path / "run", recorder=other)
+    assert curves(other) == curves(life(xp, backend)[0])
+
+
+def total(z, y, loss=None):
+    return z.sum() if loss is None else None
+
+
+def test_a_run_with_another_recorder_is_refused(xp, backend, tmp_path):
+    life(xp, backend, tmp_path / "run")
+    for options, words in [
+            ({"batches": 5}, "recorder.batches 4 there and 5 here"),
+            ({"seed": 1}, "recorder.seed 0 there and 1 here"),
+            ({"reference": None}, "recorder.reference 'float32 .* there and None here"),
+            ({"loss": total}, "recorder.loss 'cross_entropy' there and .total.* here"),
+            ({"recorder": total}, "recorder 'Stopping' there and None here")]:
+        with pytest.raises(ValueError, match=f"is of another run: .*{words}"):
+            life(xp, backend, tmp_path / "run", **options)
+    life(xp, backend, tmp_path / "other", recorder=total)
+    with pytest.raises(ValueError, match="recorder None there and 'Stopping' here"):
+        life(xp, backend, tmp_path / "other")
+
+
+def test_a_recorder_of_ones_own_is_kept_as_well(xp, backend, tmp_path):
+    class Losses:
+        def __init__(self):
+            self._seen = xp.zeros(0)
+
+        def __call__(self, step, net, loss):
+            self._seen = xp.concatenate([self._seen, loss.reshape(1)])
+            if step == self._after:
+                self._how()
+
+        def state_dict(self):
+            return {"seen": self._seen}
+
+        def load_state_dict(self, state):
+            self._seen = xp.asarray(state["seen"])
+
+    whole, _ = life(xp, backend, recorder=Losses())
+    with pytest.raises(KeyboardInterrupt):
+        life(xp, backend, tmp_path / "run", 4, ctrl_c, Losses())
+    found, _ = life(xp, backend, tmp_path / "run", recorder=Losses())
+    assert len(found._seen) == STEPS
+    assert_array_equal(host(found._seen), host(whole._seen))
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 def test_what_does_not_fit_is_refused_in_one_sentence(xp, backend):
@@ -299,6 +406,11 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp, backend):
             (TypeError, r"data must be a pair \(x, y\)", lambda: watch(net, examples[0])),
             (ValueError, "init", lambda: watch(mlp(), examples)),
             (ValueError, "net must have the 83 parameters .* got 21",
-             lambda: watch(net, examples, [1])(0, other, None))]:
+             lambda: watch(net, examples, [1])(0, other, None)),
+            (ValueError, "state must hold start and curves, got",
+             lambda: watch(net, examples).load_state_dict({})),
+            (ValueError, "state must be of a network of 83 parameters, got",
+             lambda: watch(net, examples).load_state_dict(
+                 watch(other, examples).state_dict()))]:
         with pytest.raises(error, match=words):
             use()
