@@ -5,6 +5,8 @@ from . import (
     binding as binding,
     check as check,
     checkpoint as checkpoint,
+    curvature as curvature,
+    damage as damage,
     data as data,
     dynamics as dynamics,
     functional as functional,
@@ -38,6 +40,14 @@ from .check import (
     gradcheck as gradcheck,
 )
 from .checkpoint import load as load, save as save
+from .curvature import hessian_product as hessian_product
+from .damage import (
+    Damage as Damage,
+    PruningCurve as PruningCurve,
+    pruning_curve as pruning_curve,
+    pruning_damage as pruning_damage,
+    removal_damage as removal_damage,
+)
 from .dynamics import (
     gradient_direction_error as gradient_direction_error,
     gradient_direction_variance as gradient_direction_variance,
@@ -199,7 +209,11 @@ from .weights.l0 import (
     l0_penalty as l0_penalty,
 )
 from .weights.max_norm import apply_max_norm as apply_max_norm, max_norm as max_norm
-from .weights.pruning import magnitude_mask as magnitude_mask, prune as prune
+from .weights.pruning import (
+    magnitude_mask as magnitude_mask,
+    prune as prune,
+    pruned as pruned,
+)
 from .weights.targeted import (
     TargetedDropout as TargetedDropout,
     targeted_candidates as targeted_candidates,

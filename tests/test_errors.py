@@ -321,6 +321,27 @@ WRONG = {
               {"model": NO_MODEL | values(net()), "sparsity": NO_RATE, "unit": NO_FLAG,
                "scope": THINGS | values("Row", ""),
                "pattern": values(3, b"*", ["*"], "nothing")}),
+    "hessian_product": ({"loss": example()[1], "params": [example()[0]], "direction": [X[0, :1]]},
+                        {"loss": THINGS | values(X, md.Tensor(X), 1.0),
+                         "params": THINGS | values(X, [], [X], [md.Tensor([1.0])]),
+                         "direction": THINGS | values(X, [], [X], [1.0], [X[0, :1]] * 2)}),
+    "removal_damage": ({"model": net(), "data": (X, LABELS), "removed": {"weight": X[:3]}},
+                       {"model": NO_MODEL, "data": NO_DATA, "loss": NO_FUNCTION,
+                        "removed": THINGS | values([X], {}, {"w": X[:3]}, {"weight": X},
+                                                   {"weight": 1.0}),
+                        "batch_size": NO_COUNT}),
+    "pruning_damage": ({"model": nn.Sequential(net(), net()), "data": (X, LABELS), "sparsity": 0.5,
+                        "unit": False},
+                       {"model": NO_MODEL | values(net()), "data": NO_DATA, "unit": NO_FLAG,
+                        "sparsity": NO_RATE, "scope": THINGS | values("Row", ""),
+                        "pattern": values(3, b"*", ["*"], "nothing"), "loss": NO_FUNCTION,
+                        "batch_size": NO_COUNT}),
+    "pruning_curve": ({"model": nn.Sequential(net(), net()), "data": (X, LABELS), "shares": [0.5],
+                       "unit": False},
+                      {"model": NO_MODEL | values(net()), "data": NO_DATA, "unit": NO_FLAG,
+                       "shares": THINGS | values(0.5, [], [2], [math.nan], [None]),
+                       "scope": THINGS | values("Row", ""), "loss": NO_FUNCTION,
+                       "pattern": values(3, b"*", ["*"], "nothing"), "batch_size": NO_COUNT}),
     "max_norm": ({"w": X, "limit": 1.0}, {"w": NO_FLOATS | values(X[0], EMPTY, np.float32(1)),
                                           "limit": NO_SIZE | values(0, math.inf)}),
     "late": ({"p": 0.1, "cutoff": 2, "total": 5}, RATES_IN_TIME),
@@ -511,7 +532,8 @@ ELSEWHERE = {
     "load": "reads files, in test_manners.py", "save": "writes files, in test_manners.py",
     "Forbid": "takes nothing", "Record": "a double, in test_check.py",
     "Interval": "a plain tuple", "MCMoments": "a plain tuple", "MCPrediction": "a plain tuple",
-    "Regime": "a plain tuple",
+    "Regime": "a plain tuple", "Damage": "a plain tuple", "PruningCurve": "a plain tuple",
+    "pruned": "a context, checked by pruning_curve",
     "nn.evaluation": "a context, checked by evaluate and mc_predict",
     "nn.modes_kept": "a context, checked by fit",
     "Replay": "a double, in test_check.py", "no_grad": "takes nothing", "tune": "takes nothing",
@@ -543,6 +565,11 @@ def call(name, arguments):
     if name == "gradcheck":
         arguments = dict(arguments)
         return md.gradcheck(arguments.pop("f"), arguments.pop("inputs"), **arguments)
+    if name == "hessian_product":
+        x, y = example()                          # one of them may be replaced by what is wrong
+        right, (loss, params, v) = WRONG[name][0], arguments.values()
+        return md.hessian_product(y if loss is right["loss"] else loss,
+                                  [x] if params is right["params"] else params, v)
     if name == "grad" and arguments.keys() == {"y", "xs"}:
         x, y = example()                          # one of them may be replaced by what is wrong
         right = WRONG["grad"][0]

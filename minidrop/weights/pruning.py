@@ -40,6 +40,8 @@ Differs
   [test_pruning_2_a_removed_unit_puts_out_its_bias_and_a_norm_its_shift]
 """
 
+import contextlib
+
 from ..arguments import describe, matching, option, probability
 from ..functional import magnitudes, smallest
 from ..nn import Conv2d, Linear, Module, OnWeights
@@ -101,6 +103,29 @@ def prune(model, sparsity, unit, scope="row", pattern=None):
     for path, w in chosen.items():
         w.data[removed[path].reshape(w.shape[:1] if unit else w.shape)] = 0
     return {path: int((~gone).sum()) / gone.size for path, gone in removed.items()}
+
+
+@contextlib.contextmanager
+def pruned(model, sparsity, unit, scope="row", pattern=None):
+    """Within, the network is pruned as by `prune`; then its weights are again what they were.
+
+    >>> from minidrop.models import mlp
+    >>> net = mlp(64, 32, 10).init(seed=0)
+    >>> with pruned(net, 0.75, unit=False) as kept:
+    ...     kept, int((net.hidden1.linear.weight.data == 0).sum())
+    ({'hidden1.linear.weight': 0.25}, 1536)
+    >>> bool(net.hidden1.linear.weight.data.all())
+    True
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a Module, got {describe(model)}")
+    before = [(w, w.data, w.data.copy()) for w in model.parameters()]
+    try:
+        yield prune(model, sparsity, unit, scope, pattern)
+    finally:
+        for w, array, values in before:
+            w.data = array
+            array[...] = values
 
 
 def _layers(model):
