@@ -214,6 +214,13 @@ from .weights.pruning import (
     prune as prune,
     pruned as pruned,
 )
+from .weights.smallify import (
+    Smallify as Smallify,
+    sign_variance as sign_variance,
+    smallify_fold as smallify_fold,
+    smallify_penalty as smallify_penalty,
+    smallify_step as smallify_step,
+)
 from .weights.targeted import (
     TargetedDropout as TargetedDropout,
     targeted_candidates as targeted_candidates,

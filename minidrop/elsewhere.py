@@ -16,6 +16,7 @@ ELSEWHERE = {               # without case, spaces, hyphens and underscores: (na
     "variationaldropout": ("Variational", "variational"),
     "sparsevariationaldropout": ("Variational", "variational"),
     "linearsvdo": ("Variational", "variational"), "conv2dsvdo": ("Variational", "variational"),
+    "shrinknets": ("Smallify", "smallify"), "switchlayer": ("Smallify", "smallify"),
     "mcdropout": ("mc_predict", "mc"), "montecarlodropout": ("mc_predict", "mc"),
     "batchnorm1d": ("BatchNorm", "batch_norm"), "batchnorm2d": ("BatchNorm", "batch_norm"),
     "earlydropout": ("early", "early_late"), "latedropout": ("late", "early_late"),

@@ -323,6 +323,7 @@ LAYERS = [lambda: HalvedMaps(6, 6),
           nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Flatten, nn.GELU, lambda: nn.GELU("none"), nn.SELU,
           nn.Softmax, nn.LogSoftmax, nn.Identity, lambda: nn.Linear(6, 6),
           lambda: md.DropConnect(6, 6, 0.5, activation=md.relu),
+          lambda: md.Smallify(nn.Linear(6, 6)),
           *itertools.chain.from_iterable(NOISES.values()),
           lambda: nn.Conv2d(1, 1, 3, padding=1), lambda: nn.MaxPool2d(3, 1, 1),
           lambda: nn.AvgPool2d(3, 1, 1), nn.GlobalAvgPool2d,
@@ -346,7 +347,7 @@ ON_IMAGES = {md.InstanceNorm: (2, 3), nn.PatchEmbedding: (1, 2, 3), nn.MultiHead
 
 def test_every_layer_takes_part_in_the_dtype_test():
     tried = {type(build()) for build in LAYERS} | {nn.Sequential, Noise, nn.conv._Pool}
-    assert subclasses(Module) == tried | {nn.OnWeights}
+    assert subclasses(Module) == tried | {nn.OnWeights, nn.Wrapped}
 
 
 @pytest.mark.parametrize("build", LAYERS)

@@ -30,14 +30,14 @@ from .layers import (
 from .modes import evaluation, modes_kept, noise_on
 from .module import Module, Noise, NotInitialised, Parameter
 from .module import Tensor as Tensor  # for techniques, which import no tape
-from .on_weights import OnWeights
+from .on_weights import OnWeights, Wrapped
 
 __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "FirstToken", "Flatten", "GlobalAvgPool2d",
            "Identity", "Linear", "LogSoftmax", "MaxPool2d", "MeanToken", "Module",
            "MultiHeadAttention", "Noise", "NotInitialised", "OnWeights", "Parameter",
            "PatchEmbedding", "PositionEmbedding", "ReLU", "Sequential", "Sigmoid", "Softmax",
-           "Tanh", "TokenLinear", "constant", "evaluation", "fan_in_uniform", "glorot_uniform",
-           "he_normal", "modes_kept", "noise_on", "normal"]
+           "Tanh", "TokenLinear", "Wrapped", "constant", "evaluation", "fan_in_uniform",
+           "glorot_uniform", "he_normal", "modes_kept", "noise_on", "normal"]
 
 
 def __getattr__(name):                            # layers that are techniques lie at the top

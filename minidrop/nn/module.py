@@ -37,6 +37,16 @@ class Parameter(Tensor):
 
     shape = property(lambda self: self._shape)
 
+    def become(self, data):
+        """Hold the array `data` from now on, which may have another shape.
+
+        >>> w = Parameter((3,), rule=lambda rng, shape: None)
+        >>> w.become(array_module().zeros(2, "float32"))
+        >>> w
+        Parameter(2,)
+        """
+        self.data, self.grad, self._shape = data, None, data.shape
+
     def __getattr__(self, name):
         if hasattr(type(self), name):             # `data` is empty, or what is read from it
             raise NotInitialised(UNBORN)

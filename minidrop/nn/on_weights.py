@@ -1,26 +1,24 @@
-"""The base of techniques that change the weights of a layer while it computes."""
+"""The bases of techniques that sit around a layer with weights."""
 
 from ..arguments import describe, flag
 from ..functional import magnitudes
 from ..tape import data_of
 from .conv import Conv2d
 from .layers import Linear
-from .module import Noise
+from .module import Module, Noise
 
 
-class OnWeights(Noise):
-    """A Linear or Conv2d with noise on its weights: the three rules, for the weight instead of x.
+class Wrapped(Module):
+    """What keeps the parameters of a Linear or Conv2d, under the layer's own paths.
 
-    `apply(weight, noise)` and `expect(weight)` give the weight to compute with.  The parameters are
-    those of `layer` and keep their paths, `weight` and `bias`: so `init` gives them the values that
-    the layer alone would get, and either reads the other's files.
+    The parameters of `layer` are called `weight` and `bias` here too: so `init` gives them the
+    values that the layer alone would get.  `expect(weight)` is the weight without noise.
 
-    >>> import numpy as np
-    >>> class Negated(OnWeights):
+    >>> class Doubled(Wrapped):
     ...     def expect(self, weight):
-    ...         return -weight
-    >>> layer, x = Linear(3, 2, bias=False), np.ones((4, 3))
-    >>> bool((Negated(layer).init(seed=0).eval()(x).data == -layer(x).data).all())
+    ...         return 2 * weight
+    >>> layer = Doubled(Linear(3, 2)).init(seed=0)
+    >>> bool((layer.score(unit=False) == abs(2 * layer.weight.data)).all())
     True
     """
 
@@ -30,8 +28,8 @@ class OnWeights(Noise):
         self.weight, self.bias = layer.weight, layer.bias     # before the layer, for their paths
         self.layer = layer
 
-    def forward(self, x):
-        return self.layer.compute(x, super().forward(self.weight), self.bias)
+    def expect(self, weight):
+        return weight
 
     def score(self, unit):
         """What pruning goes by, an array; the larger stays: (out,) for units, else as the weights.
@@ -42,3 +40,22 @@ class OnWeights(Noise):
         weight = data_of(self.expect(self.weight))
         size = magnitudes(weight, flag(unit, "unit"))
         return size if unit else size.reshape(weight.shape)
+
+
+class OnWeights(Wrapped, Noise):
+    """A Linear or Conv2d with noise on its weights: the three rules, for the weight instead of x.
+
+    `apply(weight, noise)` and `expect(weight)` give the weight to compute with.  Where it adds no
+    parameters of its own, it and the layer alone read each other's files.
+
+    >>> import numpy as np
+    >>> class Negated(OnWeights):
+    ...     def expect(self, weight):
+    ...         return -weight
+    >>> layer, x = Linear(3, 2, bias=False), np.ones((4, 3))
+    >>> bool((Negated(layer).init(seed=0).eval()(x).data == -layer(x).data).all())
+    True
+    """
+
+    def forward(self, x):
+        return self.layer.compute(x, super().forward(self.weight), self.bias)

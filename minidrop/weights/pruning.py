@@ -44,7 +44,7 @@ import contextlib
 
 from ..arguments import describe, matching, option, probability
 from ..functional import magnitudes, smallest
-from ..nn import Conv2d, Linear, Module, OnWeights
+from ..nn import Conv2d, Linear, Module, Wrapped
 from ..xp import array_module
 
 
@@ -79,8 +79,9 @@ def prune(model, sparsity, unit, scope="row", pattern=None):
 
     Without a `pattern` the weights of all Linear and Conv2d layers but the last are pruned, and no
     biases or norms.  A pattern names parameters by their path, whole or from a dot on: "*.weight"
-    is the last layer too, "bias" all biases, each of them a row.  Layers with noise on their
-    weights say by themselves what may go (`score`).  ValueError, and nothing is changed, for nan.
+    is the last layer too, "bias" all biases, each of them a row.  Layers around a layer,
+    such as `L0`, say by themselves what may go (`score`).  ValueError, and nothing is changed, for
+    nan.
 
     Source: Gomez 2019 for rows and units, Han 2015 for pruning by magnitude.
 
@@ -134,7 +135,7 @@ def _layers(model):
         raise TypeError(f"model must be a Module, got {describe(model)}")
     found: dict[int, Module] = {}
     for _, module in model.named_modules():       # noise on weights comes before its layer
-        if isinstance(module, Linear | Conv2d | OnWeights):
+        if isinstance(module, Linear | Conv2d | Wrapped):
             found.setdefault(id(module.weight), module)
     return found
 
@@ -154,7 +155,7 @@ def _chosen(model, layers, pattern):
 def _scores(path, w, layer, unit):
     """What is compared, as rows: (out, n), or for units (out,); of a bias each entry is a unit."""
     rows = w.data if w.ndim > 1 else w.data.reshape((-1, 1) if unit else (1, -1))
-    scores = layer.score(unit) if isinstance(layer, OnWeights) else magnitudes(rows, unit)
+    scores = layer.score(unit) if isinstance(layer, Wrapped) else magnitudes(rows, unit)
     return _numbers(scores if unit else scores.reshape(len(rows), -1), path)
 
 
