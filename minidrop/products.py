@@ -3,6 +3,7 @@
 A BLAS that shares one product among its threads cuts it where their number says, and another cut
 rounds otherwise: in OpenBLAS nearly every large product differs between one thread and two.  Here
 sizes alone say where a product is cut, a piece is one thread's, and the pieces go to all cores.
+The BLAS copies one factor whole for every piece: few and broad pieces waste little time on that.
 """
 
 import functools
@@ -13,8 +14,11 @@ from .xp import LEAST, array_module, on_host, par
 
 ALONE = 1 << 18             # multiplications that OpenBLAS leaves to one thread by itself, and
 ALONE_VECTOR = 9 << 10      # where one factor is a vector
-PIECE = 1 << 24             # multiplications in a piece: about 0.2 ms, which pays for a thread
-SIDE = 64                   # rows or columns in a piece are a multiple of this, as BLAS tiles are
+PASS = 1 << 22              # multiplications that take about as long as LEAST elements of a pass
+PIECE = 3 * PASS            # multiplications that a piece has at least, which pays for a thread
+BROAD = 96                  # rows or columns that it has at least,
+SIDE = 16                   # and of which their number is a multiple, as BLAS tiles are
+PIECES = (1, 2, 4, 12, 24, 48, 96, 192)           # shared evenly by 2, 3, 4, 6 or 12 threads
 
 
 def product(a, b):
@@ -41,17 +45,17 @@ def _stack(a, b):
     xp, work = array_module(a, b), math.prod(a.shape[1:]) * b.shape[-1]
     y = xp.empty((*a.shape[:-1], b.shape[-1]), xp.result_type(a, b))
     par(lambda lo, hi: xp.matmul(a[lo:hi], b[lo:hi], out=y[lo:hi]), len(a),
-        each=max(1, work * LEAST // PIECE))
+        each=max(1, work * LEAST // PASS))
     return y
 
 
 def _pieces(a, b):
-    """The product of two matrices, cut along its longer side."""
+    """The product of two matrices, cut along its longer side into pieces of one size."""
     xp, (rows, inner), columns = array_module(a, b), a.shape, b.shape[1]
-    y = xp.empty((rows, columns), xp.result_type(a, b))
-    step = -(-PIECE // (inner * min(rows, columns)))
-    step = -(-step // SIDE) * SIDE
-    cuts = [slice(i, i + step) for i in range(0, max(rows, columns), step)]
+    y, side = xp.empty((rows, columns), xp.result_type(a, b)), max(rows, columns)
+    most = min(rows * inner * columns // PIECE, side // BROAD)
+    step = -(-side // (SIDE * max(n for n in PIECES if n <= max(1, most)))) * SIDE
+    cuts = [slice(i, i + step) for i in range(0, side, step)]
 
     def part(lo, hi):
         for s in cuts[lo:hi]:

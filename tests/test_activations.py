@@ -58,8 +58,23 @@ def test_gelu_in_passes_is_its_composite(shape, xp):
 def test_gelu_of_huge_numbers_is_relu(approximate, dtype, xp):
     x = xp.asarray(HUGE, dtype=dtype)
     f = form(approximate)
-    assert host(f(x)).tolist() == host(md.relu(x)).tolist()
-    assert slopes(f, x).tolist() == [0, 0, 0, 1, 1, 1] and f(x).dtype == dtype
+    np.testing.assert_allclose(host(f(x)), host(md.relu(x)), rtol=0, atol=1e-36)
+    np.testing.assert_allclose(slopes(f, x), [0, 0, 0, 1, 1, 1], rtol=0, atol=1e-35)
+    assert f(x).dtype == dtype
+
+
+def test_gelu_of_infinities_and_of_what_is_no_number(xp):
+    x = xp.asarray([-np.inf, np.inf, np.nan], dtype="float32")
+    np.testing.assert_allclose(host(md.gelu(x)), [0, np.inf, np.nan], atol=1e-36)
+
+
+def test_gelu_in_float16_is_gelu_rounded(xp):
+    """Also where its exponential has no room in float16, from -3.2 down."""
+    x = xp.linspace(-60, 60, 1001).astype("float16")
+    for f in (lambda f, x: host(f(x)), lambda f, x: slopes(f, x)):
+        found, due = f(md.gelu, x), f(md.gelu, x.astype("float64"))
+        assert found.dtype == "float16"
+        np.testing.assert_allclose(found, due, rtol=2e-3, atol=1e-4)
 
 
 def test_the_exact_gelu_is_differentiated_twice(xp):

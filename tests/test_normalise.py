@@ -7,8 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 import minidrop as md
 from minidrop import Tensor, grad
 from minidrop.functional import moments
+from minidrop.ops import normal as normal_file
 from minidrop.ops.normal import normal
-from minidrop.xp import host
+from minidrop.xp import LEAST, host
 
 EPS = 1e-5
 
@@ -161,6 +162,18 @@ def test_the_bits_do_not_depend_on_the_threads(order, shape, axes, monkeypatch):
         found.append([y.data, *grad(y, [leaf, w], g=g)])
     for one, other in zip(*found, strict=True):
         assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("n, pieces", [(32, 4 * [8]), (33, [8, 8, 8, 9]), (1, [1])])
+def test_the_tokens_of_a_small_transformer_are_shared_evenly(n, pieces, monkeypatch):
+    seen = []
+    monkeypatch.setattr(normal_file, "par", lambda part, parts, each: (
+        seen.append(parts * each // LEAST), part(0, parts)))
+    x = numbers((n, 65, 192)).astype("float32")
+    cut = normal_file._cut(x, 1.0, 0.0, (2,))
+    assert [piece.stop - piece.start for piece in cut] == pieces
+    md.normalise(x, 2)
+    assert seen == [8 * x.size // LEAST]          # cores that it pays for: 12 of 32 images
 
 
 @pytest.mark.parametrize("axes", [(0, 2, 3), (1, 2, 3), (2, 3)])

@@ -32,6 +32,7 @@ def small_pieces(monkeypatch):
     """Cut where these small products can be cut."""
     monkeypatch.setattr(products, "PIECE", 1 << 16)
     monkeypatch.setattr(products, "ALONE", 1 << 14)
+    monkeypatch.setattr(products, "BROAD", 20)
 
 
 @pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
@@ -55,6 +56,34 @@ def test_no_number_of_threads_changes_a_bit(a, b, dtype, monkeypatch):
         with threadpool_limits(blas, "blas"):
             found.add(product(x, y).tobytes())
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("a, b, pieces", [
+    ((2080, 192), (192, 768), 12), ((768, 2080), (2080, 192), 4), ((192, 2080), (2080, 768), 4),
+    ((64, 800), (800, 500), 2), ((100, 2080), (2080, 80), 1), ((4096, 4096), (4096, 4096), 24)])
+def test_a_large_product_is_cut_into_few_broad_pieces_of_one_size(a, b, pieces, monkeypatch):
+    sizes = []
+
+    def par(part, n, each):
+        assert n == pieces and each == xp_file.LEAST     # which is worth a thread
+        monkeypatch.setattr(np, "matmul", lambda x, y, out: sizes.append(out.shape))
+        part(0, n)
+        monkeypatch.undo()
+
+    monkeypatch.setattr(products, "par", par)
+    product(*(np.broadcast_to(np.float32(0), shape) for shape in (a, b)))
+    assert sum(x * y for x, y in sizes) == a[0] * b[1] and len(set(sizes[:-1])) <= 1
+    assert sizes[-1] <= sizes[0] and max(sizes[-1]) * 24 > max(sizes[0]) * 21
+
+
+@pytest.mark.parametrize("n, cores", [(1, 1), (16, 3), (32, 6), (64, 12)])
+def test_products_of_many_small_matrices_are_shared(n, cores, monkeypatch):
+    """Those of a small vision transformer: 3 heads, 65 tokens."""
+    monkeypatch.setattr(products, "par", lambda part, items, each: found.append(
+        max(1, items * each // xp_file.LEAST)) or part(0, items))
+    found = []
+    product(np.zeros((n, 3, 65, 64), "f"), np.zeros((n, 3, 64, 65), "f"))
+    assert found == [cores] * (n > 1)
 
 
 def test_the_blas_has_its_threads_back_whoever_leaves_last():

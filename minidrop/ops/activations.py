@@ -30,7 +30,8 @@ from .elementwise import exp, maximum, relu, tanh
 
 SELU_ALPHA, SELU_LAMBDA = 1.6732632423543772, 1.0507009873554805
 SLOPE, CUBE = math.sqrt(2 / math.pi), 0.044715
-BEYOND = 20.0                                     # from here on tanh is 1 in float64 too
+BEYOND = 10.0                                     # from here on tanh is 1, up to 1e-37
+COST = 8                                          # a pass of exponentials takes as long as so many
 
 
 def in_passes(fill, *arrays):
@@ -38,7 +39,7 @@ def in_passes(fill, *arrays):
     first = arrays[0]
     y = array_module(*arrays).empty_like(first)
     if first.ndim == 0 or not on_host(first):
-        fill(y, *arrays)
+        fill(y[None], *(array[None] for array in arrays))
         return y
     row = first.size // max(1, len(first))
 
@@ -46,49 +47,44 @@ def in_passes(fill, *arrays):
         for s in chunks(lo, hi, each=row):
             fill(y[s], *(array[s] for array in arrays))
 
-    par(part, len(first), each=row)
+    par(part, len(first), each=COST * row)
     return y
 
 
 @primitive
 def gelu_tanh(x):
-    """GELU in its tanh form; the adjoint finds tanh again, so that nothing large is kept."""
+    """GELU in its tanh form; the adjoint finds the exponential again: nothing large is kept."""
     return in_passes(_gelu, x)
 
 
-def _gelu(y, x):
-    _tanh_of_cubic(x, y)
-    y += 1
-    y *= x
-    y *= 0.5
+def _gelu(y, x):                                  # x / (1 + e^(-2u)), as (1 + tanh u) / 2
+    xp, (_, _, e) = array_module(x), _exponential(x)
+    e += 1
+    xp.divide(xp.clip(x, -BEYOND, math.inf), e, out=y)
 
 
-def _gelu_slope(slope, x, g):                     # (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh(u(x))
-    t = array_module(x).empty_like(x)
-    near = _tanh_of_cubic(x, t)
-    slope[...] = near
-    slope *= near
-    slope *= 3 * CUBE * SLOPE
-    slope += SLOPE                                # u'
-    slope *= near
-    slope *= 1 - t
-    slope += 1
-    t += 1
-    slope *= t
-    slope *= 0.5
-    slope *= g
+def _gelu_slope(slope, x, g):                     # s + x s (1 - s) 2u',  s = 1 / (1 + e^(-2u))
+    xp, (near, square, e) = array_module(x), _exponential(x)
+    e += 1
+    s = xp.reciprocal(e)
+    square *= 6 * CUBE * SLOPE
+    square += 2 * SLOPE                           # 2u'
+    square *= near
+    square *= xp.subtract(1, s, out=e)
+    square += 1
+    s *= square
+    xp.multiply(s, g, out=slope)
 
 
-def _tanh_of_cubic(x, out):
-    """out = tanh(sqrt(2 / pi) (x + 0.044715 x^3)); returns x, cut where its cube might overflow."""
+def _exponential(x):
+    """x, cut where e^(-2u) might overflow, its square and e^(-2u); u = sqrt(2/pi) (x + c x^3)."""
     xp = array_module(x)
-    near = xp.clip(x, -BEYOND, BEYOND)
-    xp.multiply(near, near, out=out)
-    out *= CUBE * SLOPE
-    out += SLOPE
-    out *= near
-    xp.tanh(out, out=out)
-    return near
+    near = xp.clip(x, -BEYOND, BEYOND).astype(xp.result_type(x, xp.float32), copy=False)
+    square = near * near
+    e = square * (-2 * CUBE * SLOPE)
+    e -= 2 * SLOPE
+    e *= near
+    return near, square, xp.exp(e, out=e)
 
 
 def _gelu_composite(x):

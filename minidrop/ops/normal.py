@@ -13,6 +13,8 @@ from .shape import back
 
 __all__ = ["moments", "normal", "rescale"]
 
+PASSES = 8                                        # over each sample, forward; backward some more
+
 
 @primitive(keeps=True, twice=False)
 def normal(x, w, b, axes, eps, known=None):
@@ -75,7 +77,7 @@ def _samples(x, w, b, axes, eps):
             d *= w                                                          # Eq. (normalise.1)
             d += b                                                          # Eq. (normalise.1)
 
-    par(part, len(pieces), each=x.size // max(1, len(pieces)))
+    par(part, len(pieces), each=PASSES * x.size // len(pieces))
     return y, (mean, r)
 
 
@@ -96,13 +98,14 @@ def _samples_back(g, x, w, b, axes, mean, r):
             d -= normed                                                     # Eq. (normalise.3)
             d *= r[s]                                                       # Eq. (normalise.3)
 
-    par(part, len(pieces), each=x.size // max(1, len(pieces)))
+    par(part, len(pieces), each=PASSES * x.size // len(pieces))
     return gx, sum(gw), sum(gb)
 
 
 def _cut(x, w, b, axes):
-    """Pieces of the first axis, if no statistic runs over it and no weight varies along it."""
+    """Equal pieces of the first axis, if no statistic runs over it nor a weight varies along it."""
     alike = all(getattr(v, "ndim", 0) < x.ndim or len(v) == 1 for v in (w, b))
     if 0 in axes or not alike or not on_host(x) or not x.size:
         return [slice(None)]
-    return chunks(0, len(x), each=x.size // len(x))
+    n, pieces = len(x), len(chunks(0, len(x), each=x.size // len(x)))
+    return [slice(n * i // pieces, n * (i + 1) // pieces) for i in range(pieces)]
