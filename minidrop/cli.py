@@ -1,4 +1,4 @@
-"""The command line: `minidrop lesson | show | train | equations | bench | data | doctor`."""
+"""The command line: `minidrop lesson`, `show`, `train`, `bench`, `claims` and the others."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from . import __version__
+from .claims.commands import claims
 from .data.commands import data
 from .models.commands import train
 from .suggest import Suggesting, unknown
@@ -225,6 +226,7 @@ def bench(workloads, blocks, target):
         click.echo(f"written: {target}")
 
 
+main.add_command(claims)
 main.add_command(data)
 main.add_command(train)
 

@@ -1,0 +1,162 @@
+"""minidrop claims: runs that are kept, go on and are judged by their rule; the first claim."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from minidrop.claims import CLAIMS, Claim, Verdict, commands, ledger, targeted
+from minidrop.claims.claim import WORDS
+from minidrop.cli import main
+from minidrop.plots import subplots
+
+
+def toy(calls, **changes):
+    """A claim whose arms give their seed, or one more."""
+    def run(arm, seed, settings, progress):
+        calls.append((arm, seed))
+        return {"score": seed + settings["gain"] * (arm == "b")}
+
+    def judge(results, settings):
+        gain = sum(b["score"] - a["score"] for a, b in zip(*results.values(), strict=True))
+        return Verdict("held" if gain > 0 else "not held", (f"gain {gain}",))
+
+    given = {
+        "name": "toy", "sentence": "b beats a", "source": "nowhere", "known": "nothing",
+        "protocol": "counting", "measure": "the score", "rule": "a gain above 0",
+        "refuted": "none", "arms": ("a", "b"), "run": run, "judge": judge,
+        "scales": {"quick": {"gain": 1, "seeds": 2}, "standard": {"gain": 0, "seeds": 1}},
+        "draw": lambda results, settings: subplots(size=(2, 2))[0]}
+    return Claim(**given | changes)
+
+
+def test_runs_go_seed_by_seed_and_each_is_kept(tmp_path):
+    calls = []
+    claim = toy(calls)
+    found = ledger.run(claim, "quick", folder=tmp_path, progress=False)
+    assert calls == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+    assert found == {"a": [{"score": 0}, {"score": 1}], "b": [{"score": 1}, {"score": 2}]}
+    record = json.loads((tmp_path / "toy-quick.json").read_text())
+    assert [(r["arm"], r["seed"]) for r in record["runs"]] == calls
+    assert record["settings"] == {"gain": 1, "seeds": 2}
+    assert all(r["versions"].keys() >= {"minidrop", "numpy", "python"} for r in record["runs"])
+    assert ledger.run(claim, "quick", folder=tmp_path, progress=False) == found and len(calls) == 4
+    more = ledger.run(claim, "quick", seeds=3, folder=tmp_path, progress=False)
+    assert calls[4:] == [("a", 2), ("b", 2)] and more["b"][2] == {"score": 3}
+    fewer = ledger.run(claim, "quick", seeds=1, folder=tmp_path, progress=False)
+    assert len(calls) == 6 and fewer == {"a": [{"score": 0}], "b": [{"score": 1}]}
+
+
+def test_an_interrupted_claim_goes_on_where_it_was(tmp_path):
+    calls, whole = [], toy([])
+
+    def run(arm, seed, settings, progress):
+        if len(calls) == 3:
+            calls.append("interrupted")
+            raise KeyboardInterrupt
+        calls.append((arm, seed))
+        return whole.run(arm, seed, settings, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        ledger.run(toy([], run=run), "quick", folder=tmp_path, progress=False)
+    found = ledger.run(toy([], run=run), "quick", folder=tmp_path, progress=False)
+    assert calls == [("a", 0), ("b", 0), ("a", 1), "interrupted", ("b", 1)]
+    assert found == ledger.run(whole, "quick", folder=tmp_path / "other", progress=False)
+    assert not [*tmp_path.glob(".*")]             # no part of a file is left
+
+
+def test_only_seeds_that_every_arm_has_are_judged(tmp_path):
+    record = {"runs": [{"arm": arm, "seed": seed, "result": (arm, seed)}
+                       for arm, seed in (("a", 0), ("a", 1), ("b", 1))]}
+    assert ledger.results(toy([]), record) == {"a": [("a", 1)], "b": [("b", 1)]}
+    with pytest.raises(ValueError, match="toy has no seed of which every arm was run"):
+        ledger.results(toy([]), {"runs": record["runs"][:2]})
+
+
+def test_a_file_of_other_settings_is_left_alone(tmp_path):
+    ledger.run(toy([]), "quick", folder=tmp_path, progress=False)
+    other = toy([], scales={"quick": {"gain": 2, "seeds": 5}})
+    with pytest.raises(ValueError, match="toy-quick.json holds runs of toy under other settings: "
+                                         "gain; move it away"):
+        ledger.run(other, "quick", folder=tmp_path, progress=False)
+    with pytest.raises(ValueError, match="scale must be one of quick, standard, got str 'huge'"):
+        ledger.run(toy([]), "huge", folder=tmp_path)
+    with pytest.raises(ValueError, match="seeds must be a whole number of at least 1, got 0"):
+        ledger.run(toy([]), "quick", seeds=0, folder=tmp_path)
+    for text in ("", "[]", "{}", "null", '{"claim": "toy"}'):
+        (tmp_path / "toy-quick.json").write_text(text)
+        with pytest.raises(ValueError, match="is no record of a claim; remove it to start anew"):
+            ledger.run(toy([]), "quick", folder=tmp_path, progress=False)
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+def command(*args):
+    result = CliRunner().invoke(main, ("claims", *args), prog_name="minidrop")
+    return result.exit_code, result.output
+
+
+def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(CLAIMS, "toy", toy([]))
+    code, text = command("list")
+    assert code == 0 and "toy       b beats a" in text
+    code, text = command("show", "toy")
+    assert code == 0 and "rule      a gain above 0" in text
+    assert "results   none yet: minidrop claims run toy" in text
+    code, text = command("run", "toy")
+    assert code == 0 and "  gain 2\nheld (2 seeds)\n" in text
+    assert (tmp_path / "minidrop-figures/claim-toy.png").stat().st_size
+    code, text = command("run", "toy", "--scale", "standard")
+    assert code == 0 and "not held (1 seed)" in text
+    code, text = command("show", "toy")
+    assert code == 0 and "toy-standard.json" in text and "not held (1 seed)" in text
+    code, text = command("show", "toy", "--scale", "quick")
+    assert code == 0 and "held (2 seeds)" in text
+
+
+def test_wrong_names_and_interruptions_are_answered_in_a_sentence(tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(CLAIMS, "toy", toy([], run=interrupted))
+    assert command("run", "toi") == (2, command("run", "toi")[1])
+    assert "there is no claim 'toi'; did you mean 'toy'?" in command("run", "toi")[1]
+    code, text = command("run", "toy")
+    assert code == 1 and "interrupted; no run was finished, and the same command goes on" in text
+
+
+# --- the claims ----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_claim_says_what_it_is(name):
+    claim = CLAIMS[name]
+    assert claim.name == name and (*claim.scales,) == commands.SCALES
+    for text in (claim.sentence, claim.source, claim.known, claim.protocol, claim.measure,
+                 claim.rule, claim.refuted):
+        assert len(text) > 20
+    assert all(settings["seeds"] >= 2 for settings in claim.scales.values())
+
+
+def test_the_quick_scale_of_targeted_runs_and_is_judged():
+    claim = CLAIMS["targeted"]
+    settings = claim.scales["quick"] | {"epochs": 2}
+    results = {arm: [claim.run(arm, seed, settings, False) for seed in (0, 1)]
+               for arm in claim.arms}
+    assert results["none"][0] == claim.run("none", 0, settings, False)           # bit for bit
+    assert len({str(runs) for runs in results.values()}) == len(claim.arms)      # arms do differ
+    verdict = claim.judge(results, settings)
+    assert verdict.word in WORDS and len(verdict.lines) == len(claim.arms) + 4
+    claim.draw(results, settings)
+
+
+@pytest.mark.parametrize("none, kept, further, word", [
+    ([0.98, 0.79, 0.1], [0.98, 0.97, 0.9], [0.98, 0.97, 0.97], "held"),
+    ([0.98, 0.79, 0.1], [0.98, 0.97, 0.9], [0.98, 0.97, 0.96], "not held"),     # ramping: no gain
+    ([0.98, 0.80, 0.1], [0.98, 0.97, 0.9], [0.98, 0.97, 0.97], "not seen at this scale"),
+    ([0.98, 0.79, 0.1], [0.98, 0.96, 0.9], [0.98, 0.97, 0.97], "not seen at this scale")])
+def test_targeted_is_judged_by_its_rule(none, kept, further, word):
+    results = {arm: [{"accuracy": row}] * 2 for arm, row in (
+        ("none", none), ("dropout", none), ("targeted", kept), ("ramping", further))}
+    assert targeted.judge(results, {"shares": [0.0, 0.9, 0.95], "high": 0.97}).word == word
