@@ -45,7 +45,8 @@ class Binding:
                 owner, name = slots[path]
                 start = getattr(owner, name)
                 factor = start if isinstance(schedule, scaled) else 1.0
-                self.bound[path] = owner, name, start, [factor * v for v in values]
+                rates = [factor * v for v in values]                       # Eq. (early_late.5)
+                self.bound[path] = owner, name, start, rates
                 _check_end(path, *self.bound[path])
 
     def __repr__(self):
@@ -108,5 +109,5 @@ def _numbers(pattern, schedule, steps):
         raise ValueError(f"schedules[{pattern!r}] must hold finite numbers")
     if len(values) != steps:
         raise ValueError(f"schedules[{pattern!r}] must hold one value for each of the "
-                         f"{steps} steps, got {len(values)}")
+                         f"{steps} steps (epochs x batches), got {len(values)}")
     return values

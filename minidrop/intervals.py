@@ -58,7 +58,8 @@ def mean_interval(values, level=0.95):
     x = _values(values)
     deviation = x.std(axis=0, ddof=1)
     half = student(len(x) - 1, level) * deviation / math.sqrt(len(x))        # Eq. (intervals.1)
-    return Interval(x.mean(axis=0)[()], half[()])
+    mean = x.mean(axis=0)
+    return Interval(mean, half) if mean.ndim else Interval(float(mean), float(half))
 
 
 def student(degrees, level=0.95):

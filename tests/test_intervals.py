@@ -66,3 +66,4 @@ def test_intervals_2_for_one_and_two_degrees_in_closed_form():
 
 def test_an_interval_is_printed_with_its_half_width():
     assert str(md.mean_interval([0.0, 2.0])) == "1.000 +- 12.706"
+    assert repr(md.mean_interval([2, 2])) == "Interval(mean=2.0, half=0.0)"

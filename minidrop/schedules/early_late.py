@@ -11,8 +11,8 @@ Symbols  $t$ iteration (a step of the optimizer), from 0 to $T - 1$, $T_c$ cutof
 Liu 2023, in words (early dropout): dropout until the cutoff, none afterwards
 $$ p_t = p \;\text{ if } t < T_c, \quad 0 \;\text{ otherwise}               \tag{early_late.1} $$
 Official code, drop_scheduler.py (linear): it falls, and ends with the last early iteration
-$$ p_t = p \left( 1 - \frac{t}{T_c - 1} \right) \;\text{ if } t < T_c, \quad p_0 = p
-                                                                         \tag{early_late.2} $$
+$$ p_t = p \left( 1 - \frac{t}{T_c - 1} \right) \;\text{ if } t < T_c, \quad 0
+   \;\text{ otherwise}, \quad p_0 = p \;\text{ for } T_c = 1             \tag{early_late.2} $$
 Liu 2023, in words (late dropout): none until the cutoff, dropout afterwards
 $$ p_t = 0 \;\text{ if } t < T_c, \quad p \;\text{ otherwise}               \tag{early_late.3} $$
 Ours, from (early_late.2): late is early backwards in time, and so rises where early falls
@@ -56,8 +56,9 @@ def early(p, cutoff, total, kind="constant"):
 
     With `kind` "linear" the rate falls from `p` to 0, which the last early iteration has already;
     one early iteration alone has the rate `p`.  `cutoff` lies in 0..`total`: at 0 there is no
-    dropout, at `total` the constant kind is standard dropout.  ValueError for a rate outside [0, 1]
-    and for a cutoff outside the run.
+    dropout, at `total` the constant kind is standard dropout.  Both count iterations, not epochs:
+    three epochs of 20 are `early(p, cutoff=3 * batches, total=20 * batches)`.  ValueError for a
+    rate outside [0, 1] and for a cutoff outside the run.
 
     Source: Liu 2023; its official code for the linear kind.
 
