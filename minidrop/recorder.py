@@ -104,8 +104,9 @@ class Dynamics:
             raise ValueError(f"net must have the {self._start.size} parameters of the one that the "
                              f"recorder was made for, got {weights.size}")
         if self.reference:
-            with contextlib.suppress(ValueError):
-                directions = Directions(full_gradient(net, self.reference, self.loss))
+            whole = full_gradient(net, self.reference, self.loss)
+            with contextlib.suppress(ValueError):                 # it is 0 or not finite
+                directions = Directions(whole)
         for g in mini_batch_gradients(net, self._mini_batches(taken), self.loss):
             try:
                 norms.append(directions.add(g))

@@ -405,6 +405,10 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp, backend):
              lambda: watch(net, examples, reference="all")),
             (TypeError, r"data must be a pair \(x, y\)", lambda: watch(net, examples[0])),
             (ValueError, "init", lambda: watch(mlp(), examples)),
+            (ValueError, r"\(24, 3\)",
+             lambda: watch(net, examples, reference=(examples[0][:, :3], examples[1]))),
+            (ValueError, "labels", lambda: watch(net, examples, reference=(
+                examples[0], examples[1] + 3))),
             (ValueError, "net must have the 83 parameters .* got 21",
              lambda: watch(net, examples, [1])(0, other, None)),
             (ValueError, "state must hold start and curves, got",
