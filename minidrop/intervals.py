@@ -25,6 +25,8 @@ from .xp import array_module
 class Interval(NamedTuple):
     """A mean and half the width of its confidence interval: numbers, or arrays of one shape.
 
+    Printed they are in lines, one for each number.
+
     >>> print(Interval(0.5, 0.25))
     0.500 +- 0.250
     """
@@ -43,6 +45,8 @@ class Interval(NamedTuple):
         return self.mean + self.half
 
     def __str__(self):
+        if getattr(self.mean, "ndim", 0):
+            return "\n".join(map(str, map(Interval, self.mean, self.half)))
         return f"{self.mean:.3f} +- {self.half:.3f}"
 
 

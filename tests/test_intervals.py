@@ -67,3 +67,24 @@ def test_intervals_2_for_one_and_two_degrees_in_closed_form():
 def test_an_interval_is_printed_with_its_half_width():
     assert str(md.mean_interval([0.0, 2.0])) == "1.000 +- 12.706"
     assert repr(md.mean_interval([2, 2])) == "Interval(mean=2.0, half=0.0)"
+    both = md.mean_interval([[[0.0, 1.0]], [[2.0, 1.0]]])
+    assert str(both) == "1.000 +- 12.706\n1.000 +- 0.000"
+
+
+@pytest.mark.parametrize("call, kind, message", [
+    (lambda: md.mean_interval([1.0]), ValueError, "values must be at least two finite numbers"),
+    (lambda: md.mean_interval(3.0), ValueError, "values must be at least two finite numbers"),
+    (lambda: md.mean_interval([]), ValueError, "values must be at least two finite numbers"),
+    (lambda: md.mean_interval([1.0, math.nan]), ValueError, "values must be at least two finite"),
+    (lambda: md.mean_interval([1.0, math.inf]), ValueError, "values must be at least two finite"),
+    (lambda: md.mean_interval(["a", "b"]), TypeError, "values must be an array of numbers, got"),
+    (lambda: md.mean_interval([[1, 2], [3]]), TypeError, "values must be an array of numbers, got"),
+    (lambda: md.mean_interval([1, 2], level=1), ValueError, "level must lie between 0 and 1, got"),
+    (lambda: md.student(4, level=0.0), ValueError, "level must lie between 0 and 1, got 0.0"),
+    (lambda: md.student(4, level=95), ValueError, "level is a probability and must lie in"),
+    (lambda: md.student(0), ValueError, "degrees must be a whole number of at least 1, got 0"),
+    (lambda: md.student(2.5), TypeError, "degrees must be a whole number, got float 2.5"),
+])
+def test_a_mistake_in_values_or_levels_is_named(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
