@@ -25,8 +25,8 @@ class Binding:
     A pattern such as "drop*.p" is compared with the paths of the model's numbers, whole or from a
     dot on, and with "lr".  ValueError for a pattern that matches nothing, for two that match the
     same number, for an array of another length than `steps`, and for the rate of a layer that
-    weighs by it in evaluation (scaling "paper"), if the run ends without noise and the layer began
-    with it, or the other way round.
+    weighs by it in evaluation (scaling "paper"), if the run ends with less than half or more than
+    twice the rate that the layer has before and after it.
     """
 
     def __init__(self, model, optimizer, schedules, steps):
@@ -79,12 +79,14 @@ class Binding:
 def _check_end(path, owner, name, start, values):
     """ValueError where a layer would weigh in evaluation by a rate that the run did not end with.
 
-    A rate that only drifted, as a ramp does, is another matter than one that was switched.
+    A rate that is nearly there, as after a ramp, is another matter than one of twice the size.
     """
-    if getattr(owner, "scaling", None) == "paper" and bool(start) != bool(values[-1]):
+    low, high = sorted((start, values[-1]))
+    if name == "p" and getattr(owner, "scaling", None) == "paper" and high > 2 * low:
+        cure = ("give it scaling='inverted'" if "scaling" in vars(owner) else
+                f"let it begin with {values[-1]:g}")
         raise ValueError(f"schedules: {path} ends at {values[-1]:g}, and after the run the layer "
-                         f"would weigh its output by {start:g} again, since its scaling is 'paper';"
-                         " give it scaling='inverted'")
+                         f"would weigh in evaluation by {start:g} again, as it did before; {cure}")
 
 
 def _slots(model, optimizer):

@@ -248,11 +248,18 @@ def test_early_late_1_layers_that_weigh_in_evaluation_are_refused(xp, backend):
 
     ones = xp.ones((2, 3))
     assert float(train(md.Dropout(0.5), md.early(0.5, 1, 2))(ones).mean()) == 1.0
-    for layer, rates in ((md.Dropout(0.5, "paper"), md.early(0.5, 1, 2)),
-                         (md.Dropout(0.0, "paper"), md.late(0.5, 1, 2)),
-                         (md.StochasticDepth(nn.Linear(3, 3), 0.5), md.scaled([1, 0]))):
-        with pytest.raises(ValueError, match="scaling is 'paper'; give it scaling='inverted'"):
+    for layer, rates, words in (
+            (md.Dropout(0.5, "paper"), md.early(0.5, 1, 2), "ends at 0, .* by 0.5 again, .*; give"),
+            (md.Dropout(0.0, "paper"), md.late(0.5, 1, 2), "ends at 0.5, .* by 0 again, .*; give"),
+            (md.Dropout(0.5, "paper"), md.linear_ramp(0.5, 0.0, 2, 1), "ends at 0, "),
+            (md.Dropout(0.5, "paper"), md.linear_ramp(0.5, 0.09, 2, 1), "ends at 0.09, "),
+            (md.StochasticDepth(nn.Linear(3, 3), 0.5), md.scaled([1, 0]), "scaling='inverted'"),
+            (md.DropConnect(3, 3, 0.5), md.early(0.5, 1, 2), "; let it begin with 0")):
+        with pytest.raises(ValueError, match=words):
             train(layer, rates)
+    cured = train(md.DropConnect(3, 3, 0.0, inference="mean"), md.early(0.5, 1, 2))
+    due = host(md.linear(ones, cured.weight.data, cured.bias.data))
+    assert_allclose(host(cured(ones).data), due, rtol=1e-6)       # no connection is weighed
     for rates in (md.late(0.5, 1, 2), md.linear_ramp(0.0, 0.5, 2)):        # these end with noise
         assert float(train(md.Dropout(0.5, "paper"), rates)(ones).mean()) == 0.5
 

@@ -39,9 +39,9 @@ Differs
   So early dropout has the masks of standard dropout until the cutoff, late dropout from it on.
   [test_early_late_1_and_3_share_their_steps_with_standard_dropout_and_with_none]
 - From the official code, whose layers all scale while training: ours may weigh in evaluation
-  instead (`scaling="paper"`, the default of stochastic depth), by the rate that they have then.
-  After early dropout that is not the rate the run ended with, so `fit` refuses it: take
-  `scaling="inverted"`.
+  instead (`scaling="paper"`, the default of stochastic depth, and DropConnect), by the rate that
+  they have then.  After early dropout that is not the rate the run ended with, so `fit` refuses it:
+  take `scaling="inverted"`, or a DropConnect that begins with p = 0.
   [test_early_late_1_layers_that_weigh_in_evaluation_are_refused]
 """
 

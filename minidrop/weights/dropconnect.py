@@ -163,6 +163,8 @@ class DropConnect(Noise):
     ((5, 2), (5, 2, 3))
     """
 
+    scaling = "paper"                             # in evaluation p counts, in training it does not
+
     def __init__(self, n_in, n_out, p, inference="gaussian", activation=None, samples=32,
                  per="example", bias=True, drop_bias=False):
         self.n_in, self.n_out, self.p = count(n_in, "n_in"), count(n_out, "n_out"), probability(p)
