@@ -76,10 +76,36 @@ def test_wrap_takes_the_layers_that_match_and_changes_no_value():
     assert net.stage1.conv.layer.stride == (1, 1) and "layer: Conv2d(n_in=1" in repr(net)
 
 
+def test_wrap_leaves_alone_what_is_wrapped_already():
+    net = models.wrap(models.lenet(), "stage1*", Thinned)
+    conv = net.stage1.conv
+    models.wrap(net, "*", Thinned)                # all the others
+    assert net.stage1.conv is conv and isinstance(conv.layer, nn.Conv2d)
+    assert sum(isinstance(m, Thinned) for _, m in net.named_modules()) == 4
+    with pytest.raises(ValueError, match="matches no layer; there are none"):
+        models.wrap(net, "stage1*", Thinned)
+    assert net.init(seed=0)(md.gaussian(1, (2, 1, 28, 28))).shape == (2, 10)
+
+
+def test_the_score_is_that_of_the_weights_without_noise(xp, backend):
+    for make, _ in LAYERS:
+        layer = Thinned(make()).init(seed=3).to(backend)
+        w = md.xp.host(layer.weight.data) / 2     # as `expect` has it
+        assert_array_equal(md.xp.host(layer.score(unit=False)), abs(w))
+        rows = (w.reshape(len(w), -1) ** 2).sum(1) ** 0.5
+        assert_allclose(md.xp.host(layer.score(unit=True)), rows, rtol=1e-6)
+
+
 def test_wrap_keeps_the_mode_of_the_layer():
     net = models.mlp(4, 3, 2).init(seed=0).eval()
     assert not models.wrap(net, "out", Thinned).out.training
     assert models.wrap(net.train(), "hidden1.linear", Thinned).hidden1.linear.training
+
+
+def without_bias(layer):
+    bare = nn.Linear(layer.n_in, layer.n_out, bias=False)
+    bare.weight = layer.weight
+    return bare
 
 
 def test_wrap_refuses_what_loses_a_parameter_and_changes_nothing():
@@ -89,7 +115,8 @@ def test_wrap_refuses_what_loses_a_parameter_and_changes_nothing():
             (Thinned(nn.Linear(1, 1)), TypeError, "make must be a function"),
             (None, TypeError, "make must be a function"),
             (lambda layer: nn.Linear(4, 3), ValueError, "make must keep the parameters of hidden1"),
-            (lambda layer: "drop", ValueError, "make must keep the parameters of hidden1")):
+            (lambda layer: "drop", ValueError, "make must keep the parameters of hidden1"),
+            (without_bias, ValueError, "make must keep the parameters of hidden1")):
         with pytest.raises(error, match=sentence):
             models.wrap(net, "*", make)
     with pytest.raises(ValueError, match="matches no layer; there are hidden1.linear, out"):

@@ -19,7 +19,7 @@ are, bit for bit.
 import copy
 
 from ..arguments import describe, matching, probability
-from ..nn import Conv2d, Linear, Module
+from ..nn import Conv2d, Linear, Module, OnWeights
 from ..paths.stochastic_depth import StochasticDepth, survival
 
 PURPOSES = {"drop": "dropout", "dropblock": "DropBlock", "sum": "stochastic depth"}
@@ -142,8 +142,9 @@ def wrap(net, pattern, make, kinds=(Conv2d, Linear)):
 
         wrap(net, "stage*", lambda conv: TargetedDropout(conv, gamma=0.75, alpha=0.66, unit=False))
 
-    Returns the network, which now needs `init(seed)`.  ValueError, and nothing is changed, for a
-    pattern that matches no such layer and for a parameter that would be lost.
+    A layer that an `OnWeights` holds already stays as it is.  Returns the network, which now needs
+    `init(seed)`.  ValueError, and nothing is changed, for a pattern that matches no such layer and
+    for a parameter that would be lost.
 
     >>> from minidrop.models import mlp
     >>> from minidrop.nn import OnWeights
@@ -151,7 +152,9 @@ def wrap(net, pattern, make, kinds=(Conv2d, Linear)):
     >>> [path for path, _ in net.named_parameters()]
     ['hidden1.linear.weight', 'hidden1.linear.bias', 'out.weight', 'out.bias']
     """
-    there = _children(net, lambda path, module: isinstance(module, kinds))
+    layers = _children(net, lambda path, module: isinstance(module, kinds))
+    there = {path: (parent, name) for path, (parent, name) in layers.items()
+             if not isinstance(parent, OnWeights)}
     if isinstance(make, Module) or not callable(make):
         raise TypeError(f"make must be a function (layer) -> Module, got {describe(make)}")
     made = []
