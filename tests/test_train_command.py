@@ -76,13 +76,14 @@ def test_early_and_late_multiply_the_rates_of_the_places():
         f"{loss:.4f}" for loss in history.validation_loss]
 
 
-def test_early_stochastic_depth_is_scaled_in_training(monkeypatch):
+@pytest.mark.parametrize("option", ["--early", "--late"])
+def test_early_and_late_stochastic_depth_are_scaled_in_training(option, monkeypatch):
     """In evaluation after the run every branch counts in full, as at the end of the run."""
     seen = []
     monkeypatch.setattr(commands, "evaluate", lambda net, data: seen.append(
         (net[1].block1.sum.scaling, net[1].block1.sum.p)) or md.train.Score(0.0, 0.0))
     code, _ = run("train", "resnet8", "digits", "--epochs", "1", "--batch-size", "600", "--place",
-                  "sum=stochasticdepth:0.6", "--early", "sum=0", "--test")
+                  "sum=stochasticdepth:0.6", option, "sum=0", "--test")
     assert code == 0 and seen == [("inverted", pytest.approx(0.2))]
 
 
@@ -159,6 +160,11 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
     (("mlp", "digits", "--late", "drop"), 2, "--late must be PATTERN=EPOCHS with 0 to 3 epochs"),
     (("mlp", "digits", "--early", "drop=1:cosine"), 2, "--early must be PATTERN=EPOCHS"),
     (("mlp", "digits", "--early", "drop=1"), 1, "schedules: 'drop.p' matches no number"),
+    (("mlp", "digits", "--early", "drop=1", "--late", "drop=1"), 2,
+     "--late drop=1: these places have a schedule already"),
+    (("mlp", "digits", "--early", "drop=1", "--early", "drop=2"), 2, "--early drop=2: these"),
+    (("mlp", "digits", "--place", "drop=dropout:0.5", "--early", "drop=1", "--late", "d*=1"), 1,
+     "input.drop.p is matched by two schedules"),
     (("resnet8", "digits", "--place", "sum=stochasticdepth:1.5"), 2,
      "--place sum=stochasticdepth:1.5: p is a probability and must lie in [0, 1], got 1.5"),
     (("resnet8", "digits", "--place", "sum=stochasticdepth"), 2, "--place sum=stochasticdepth: "),

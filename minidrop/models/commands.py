@@ -91,7 +91,11 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
         steps = epochs * math.ceil(len(x) / batch_size)
         schedules = {"lr": SCHEDULES[schedule](rule.lr, steps)}
         for option, rates, given in (("--early", early, early_), ("--late", late, late_)):
-            schedules |= dict(_timed(option, rates, one, epochs, steps) for one in given)
+            for one in given:
+                pattern, factors = _timed(option, rates, one, epochs, steps)
+                if pattern in schedules:
+                    raise click.UsageError(f"{option} {one}: these places have a schedule already")
+                schedules[pattern] = factors
         size = sum(w.size for w in net.init(seed).parameters())
         click.echo(f"{model} on {data}: {size:,} parameters, {len(x):,} examples, {steps:,} steps "
                    f"of {batch_size}")
