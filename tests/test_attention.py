@@ -206,3 +206,15 @@ ONE, TWO = np.ones((1, 3, 4)), np.ones((2, 3, 4))
 def test_a_mistake_is_named(use, message):
     with pytest.raises(ValueError, match=message):
         use()
+
+
+@pytest.mark.parametrize("layer, shape", [
+    (nn.PatchEmbedding(3, 4, 2), (1, 3, 4, 4)), (nn.PositionEmbedding(3, 4), (1, 3, 4)),
+    (nn.TokenLinear(3, 2), (1, 3, 4)), (nn.MultiHeadAttention(4, 2), (1, 3, 4)),
+    (nn.FirstToken(), (1, 3, 4)), (nn.MeanToken(), (1, 3, 4))])
+def test_what_is_no_array_of_floats_is_named(layer, shape):
+    layer.init(0)
+    with pytest.raises(TypeError, match="x must hold floats, got int64"):
+        layer(np.ones(shape, "int64"))
+    with pytest.raises(TypeError, match="x must be a NumPy or CuPy array or a Tensor, got list"):
+        layer(np.ones(shape).tolist())

@@ -83,7 +83,9 @@ def test_a_linear_map_of_tokens_is_a_linear_layer_on_the_other_axis(xp, backend)
     due = md.linear(x.swapaxes(1, 2), layer.weight.data, layer.bias.data).swapaxes(1, 2)
     found = layer.to(backend)(xp.asarray(x))
     np.testing.assert_allclose(host(found.data), due, rtol=1e-12)
-    assert layer.bias.shape == (3,) and abs(layer.weight.data).max() <= 1 / math.sqrt(5)
+    wide, bound = nn.TokenLinear(400, 100).init(0), 1 / math.sqrt(400)
+    for w, shape in ((wide.weight, (100, 400)), (wide.bias, (100,))):
+        assert w.shape == shape and 0.9 * bound < abs(w.data).max() <= bound
 
 
 # --- parameters ----------------------------------------------------------------------------------

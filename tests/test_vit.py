@@ -157,7 +157,8 @@ def test_weights_start_with_deviation_a_fiftieth_and_biases_at_zero():
             assert abs(w.data).max() <= 1 / math.sqrt(48) < 1.1 * abs(w.data).max()
         elif "norm" in path or path.endswith("bias"):
             assert (w.data == (path.endswith("weight"))).all(), path
-        else:
+        else:                                     # even the class token, of 48 numbers
+            assert 0.01 < w.data.std() < 0.03, path
             small.append(w.data.ravel())
     numbers = np.concatenate(small)
     n = numbers.size                              # 6 deviations of a mean and a variance: 4e-9

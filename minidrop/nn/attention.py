@@ -30,7 +30,7 @@ class PatchEmbedding(Module):
         self.bias = Parameter((width,), fan_in_uniform(n))
 
     def forward(self, x):
-        if len(x.shape) == 4 and x.shape[1] != self.n_in:
+        if floating(x).ndim == 4 and x.shape[1] != self.n_in:
             raise ValueError(f"x must have shape (N, {self.n_in}, H, W), got {x.shape}")
         tokens = patches(x, self.patch)
         return linear(tokens, self.weight.reshape(self.width, -1), self.bias)  # Eq. (attention.3)
