@@ -44,7 +44,7 @@ SCHEDULES = {
 @click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1))
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1))
 @click.option("--optimizer", default="sgd", show_default=True, type=click.Choice([*OPTIMIZERS]),
-              help="sgd is Nesterov's with momentum 0.9.")
+              help="sgd is Nesterov's with momentum 0.9; a vit needs adam or adamw.")
 @click.option("--lr", type=float, help="Learning rate: 0.05 for sgd, 0.001 for the others.")
 @click.option("--weight-decay", default=0.0001, show_default=True)
 @click.option("--schedule", default="cosine", show_default=True, type=click.Choice([*SCHEDULES]),
