@@ -108,6 +108,24 @@ def test_batch_norm_is_frozen_and_uses_its_running_statistics(xp, backend):
     assert int(net.batchnorm1.num_batches_tracked) == 0
 
 
+class Counted(md.Dropout):
+    """Dropout that keeps a number with the weights."""
+
+    buffers = ("count",)
+
+    def __init__(self, p, xp):
+        super().__init__(p)
+        self.count = xp.zeros(1)
+
+
+def test_noise_with_a_buffer_stays_on(xp, backend):
+    def gradient(drop):
+        net = nn.Sequential(nn.Linear(6, 8), drop=drop, out=nn.Linear(8, 3)).init(0).to(backend)
+        return host(one(net, batches(xp)[0]))
+
+    assert_array_equal(gradient(Counted(0.5, xp)), gradient(md.Dropout(0.5)))
+
+
 def test_a_gradient_of_multi_sample_dropout_is_one_of_all_its_samples(xp, backend):
     net = md.MultiSampleDropout(nn.Linear(3, 2), 0.5, m=6).init(0).to(backend)
     x, y = xp.asarray(md.gaussian(0, (4, 3))), xp.asarray([0, 1, 1, 0])
