@@ -115,7 +115,13 @@ from .intervals import (
     mean_interval as mean_interval,
     student as student,
 )
-from .nn import Module as Module, Noise as Noise, Parameter as Parameter, noise_on as noise_on
+from .nn import (
+    Module as Module,
+    Noise as Noise,
+    Parameter as Parameter,
+    compress as compress,
+    noise_on as noise_on,
+)
 from .noise import (
     Stream as Stream,
     bernoulli as bernoulli,

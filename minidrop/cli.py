@@ -109,7 +109,7 @@ def show(name, table, graph):
         raise unknown("technique or model", name, [*sorted(known), *MODELS])
 
 
-HEADINGS = {"optim": "optimizers", "ops": "functions", "functional": "functions",
+HEADINGS = {"optim": "optimizers", "nn": "networks", "ops": "functions", "functional": "functions",
             "minidrop": "measures"}
 
 

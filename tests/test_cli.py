@@ -88,7 +88,8 @@ def test_show_without_a_name_lists_all_under_headings():
             listed.setdefault(heading, []).append(line.split()[0])
         else:
             heading = line
-    assert code == 0 and list(listed)[-4:] == ["functions", "optimizers", "measures", "models"]
+    assert code == 0 and list(listed)[-5:] == [
+        "functions", "optimizers", "networks", "measures", "models"]
     assert "dropout" in listed["units"] and "batch_norm" in listed["norms"]
     assert listed["optimizers"] == ["adam", "schedules", "sgd"]
     assert listed.pop("models") == [*models.MODELS]

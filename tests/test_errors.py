@@ -314,6 +314,7 @@ WRONG = {
                    {"strength": NO_SIZE | values(math.inf), "examples": NO_COUNT}),
     "l1": ({"params": [X]}, {"params": NO_PARAMS}),
     "l2": ({"params": [X]}, {"params": NO_PARAMS}),
+    "compress": ({"model": noisy()}, {"model": NO_MODEL}),
     "magnitude_mask": ({"w": X, "sparsity": 0.5, "unit": False},
                        {"w": NO_FLOATS | values(X[0], EMPTY, X * math.nan), "sparsity": NO_RATE,
                         "unit": NO_FLAG}),

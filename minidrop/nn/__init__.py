@@ -8,6 +8,7 @@ from .attention import (
     PositionEmbedding,
     TokenLinear,
 )
+from .compression import compress
 from .conv import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import (
     GELU,
@@ -36,8 +37,8 @@ __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "FirstToken", "Flatten", "Glob
            "Identity", "Linear", "LogSoftmax", "MaxPool2d", "MeanToken", "Module",
            "MultiHeadAttention", "Noise", "NotInitialised", "OnWeights", "Parameter",
            "PatchEmbedding", "PositionEmbedding", "ReLU", "Sequential", "Sigmoid", "Softmax",
-           "Tanh", "TokenLinear", "Wrapped", "constant", "evaluation", "fan_in_uniform",
-           "glorot_uniform", "he_normal", "modes_kept", "noise_on", "normal"]
+           "Tanh", "TokenLinear", "Wrapped", "compress", "constant", "evaluation",
+           "fan_in_uniform", "glorot_uniform", "he_normal", "modes_kept", "noise_on", "normal"]
 
 
 def __getattr__(name):                            # layers that are techniques lie at the top

@@ -77,6 +77,8 @@ class Linear(Module):
 class ReLU(Module):
     """max(x, 0)."""
 
+    channelwise = True
+
     def forward(self, x):
         return relu(x)
 
@@ -84,12 +86,16 @@ class ReLU(Module):
 class Tanh(Module):
     """tanh x."""
 
+    channelwise = True
+
     def forward(self, x):
         return tanh(x)
 
 
 class Sigmoid(Module):
     """1 / (1 + e^-x)."""
+
+    channelwise = True
 
     def forward(self, x):
         return sigmoid(x)
@@ -103,6 +109,8 @@ class GELU(Module):
     array([-0.1588,  0.8412])
     """
 
+    channelwise = True
+
     def __init__(self, approximate="tanh"):
         self.approximate = option(approximate, "approximate", ("tanh", "none"))
 
@@ -112,6 +120,8 @@ class GELU(Module):
 
 class SELU(Module):
     """lambda x above 0, lambda alpha (e^x - 1) below."""
+
+    channelwise = True
 
     def forward(self, x):
         return selu(x)
@@ -133,6 +143,8 @@ class LogSoftmax(Module):
 
 class Identity(Module):
     """x itself: the place of a layer that is left out."""
+
+    channelwise = True
 
     def forward(self, x):
         return x

@@ -41,6 +41,11 @@ class Wrapped(Module):
         size = magnitudes(weight, flag(unit, "unit"))
         return size if unit else size.reshape(weight.shape)
 
+    def fold(self):
+        """The layer itself, after its weights have become those of evaluation."""
+        self.weight.data = data_of(self.expect(self.weight))
+        return self.layer
+
 
 class OnWeights(Wrapped, Noise):
     """A Linear or Conv2d with noise on its weights: the three rules, for the weight instead of x.

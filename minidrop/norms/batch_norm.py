@@ -108,6 +108,7 @@ class BatchNorm(Module):
     (array([1.25], dtype=float32), array([1.3333], dtype=float32))
     """
 
+    channelwise = True
     buffers = ("running_mean", "running_var", "num_batches_tracked")
 
     def __init__(self, channels, momentum=0.1, eps=1e-5, affine=True):

@@ -121,6 +121,8 @@ class Dropout(Noise):
     (array([2., 0., 2., 2., 2., 2.]), array([1., 1., 1., 1., 1., 1.]))
     """
 
+    channelwise = True
+
     def __init__(self, p, scaling="inverted"):
         self.p = probability(p)
         self.scaling = option(scaling, "scaling", ("inverted", "paper"))

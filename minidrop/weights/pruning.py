@@ -45,6 +45,7 @@ import contextlib
 from ..arguments import describe, matching, option, probability
 from ..functional import magnitudes, smallest
 from ..nn import Conv2d, Linear, Module, Wrapped
+from ..nn import compress as compress  # what makes a pruned network smaller
 from ..xp import array_module
 
 
