@@ -5,6 +5,7 @@ from . import (
     binding as binding,
     check as check,
     checkpoint as checkpoint,
+    costs as costs,
     curvature as curvature,
     damage as damage,
     data as data,
@@ -40,6 +41,7 @@ from .check import (
     gradcheck as gradcheck,
 )
 from .checkpoint import load as load, save as save
+from .costs import Cost as Cost, cost as cost
 from .curvature import hessian_product as hessian_product
 from .damage import (
     Damage as Damage,
