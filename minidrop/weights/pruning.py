@@ -27,6 +27,11 @@ Han 2015 trains what is left, and prunes and trains again.
 
 Without noise  The same: there is none, and evaluation uses the weights as they are.
 
+Memory   A weight that is zero takes as much memory and time as any other, since arrays are dense.
+         Units do not, once `compress` has taken them out: with half of its units 784-1024-1024-10
+         has 36 % of the numbers and took 30 % of the time of a forward pass on one core, with a
+         quarter of them 14 % and 8 %.
+
 Differs
 - From for-ai/TD, which keeps what is at least as large as the entry int(s n) of the sorted row, and
   so every equal one: counts here are exact, also where 0.29 of 100 would become 28.
