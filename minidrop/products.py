@@ -7,6 +7,7 @@ The BLAS copies one factor whole for every piece: few and broad pieces waste lit
 """
 
 import functools
+import itertools
 import math
 import threading
 
@@ -16,13 +17,12 @@ ALONE = 1 << 18             # multiplications that OpenBLAS leaves to one thread
 ALONE_VECTOR = 9 << 10      # where one factor is a vector
 PASS = 1 << 22              # multiplications that take about as long as LEAST elements of a pass
 PIECE = 3 * PASS            # multiplications that a piece has at least, which pays for a thread
-BROAD = 96                  # rows or columns that it has at least,
-SIDE = 16                   # and of which their number is a multiple, as BLAS tiles are
-PIECES = (1, 2, 4, 12, 24, 48, 96, 192)           # shared evenly by 2, 3, 4, 6 or 12 threads
+BROAD = 192                 # rows or columns that it has at least, if it is not a half
+SIDE = 16                   # cuts are at multiples of this, as those of BLAS tiles are
 
 
-def product(a, b):
-    """a @ b, as NumPy and CuPy define it.
+def product(a, b, plus=None):
+    """a @ b, as NumPy and CuPy define it; `plus` (columns,) is added to all rows, in their memory.
 
     >>> ones = array_module().ones
     >>> product(ones((2, 3)), ones((3, 2))).tolist()
@@ -31,13 +31,19 @@ def product(a, b):
     rows, columns = (x.shape[axis] if x.ndim > 1 else 1 for x, axis in ((a, -2), (b, -1)))
     work = max(a.size * columns, b.size * rows)
     if work <= (ALONE if min(rows, columns) > 1 else ALONE_VECTOR) or not on_host(a):
-        return a @ b
+        return _plus(a @ b, plus)
     if a.ndim > 2 and b.ndim == 2:                # one large product, not many
-        return product(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], columns)
+        return product(a.reshape(-1, a.shape[-1]), b, plus).reshape(*a.shape[:-1], columns)
     with one_blas_thread:
         if work <= PIECE or min(a.ndim, b.ndim) < 2 or a.shape[:-2] != b.shape[:-2]:
-            return a @ b
-        return _stack(a, b) if a.ndim > 2 else _pieces(a, b)
+            return _plus(a @ b, plus)
+        return _plus(_stack(a, b), plus) if a.ndim > 2 else _pieces(a, b, plus)
+
+
+def _plus(y, plus):
+    if plus is not None:
+        y += plus
+    return y
 
 
 def _stack(a, b):
@@ -49,20 +55,21 @@ def _stack(a, b):
     return y
 
 
-def _pieces(a, b):
-    """The product of two matrices, cut along its longer side into pieces of one size."""
+def _pieces(a, b, plus):
+    """The product of two matrices, cut along its longer side into 1, 2, 4, 8, ... equal pieces."""
     xp, (rows, inner), columns = array_module(a, b), a.shape, b.shape[1]
     y, side = xp.empty((rows, columns), xp.result_type(a, b)), max(rows, columns)
-    most = min(rows * inner * columns // PIECE, side // BROAD)
-    step = -(-side // (SIDE * max(n for n in PIECES if n <= max(1, most)))) * SIDE
-    cuts = [slice(i, i + step) for i in range(0, side, step)]
+    most = max(1, min(rows * inner * columns // PIECE, max(2, side // BROAD)))
+    pieces = 2 ** int(math.log2(most))
+    ends = [round(side * i / (pieces * SIDE)) * SIDE for i in range(pieces)] + [side]
+    cuts = [slice(lo, hi) for lo, hi in itertools.pairwise(ends)]
 
     def part(lo, hi):
         for s in cuts[lo:hi]:
             if rows > columns:
-                xp.matmul(a[s], b, out=y[s])
+                _plus(xp.matmul(a[s], b, out=y[s]), plus)
             else:
-                xp.matmul(a, b[:, s], out=y[:, s])
+                _plus(xp.matmul(a, b[:, s], out=y[:, s]), None if plus is None else plus[s])
 
     par(part, len(cuts), each=LEAST)
     return y

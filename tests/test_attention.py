@@ -8,6 +8,7 @@ import pytest
 import minidrop as md
 from minidrop import nn
 from minidrop.check import all_masks, gradcheck
+from minidrop.ops.attention import self_attention
 from minidrop.xp import host
 
 
@@ -110,6 +111,48 @@ def test_every_head_of_every_example_has_a_mask_of_its_own(xp, backend):
     md.models.place(layer, "drop", md.Dropout(0.5)).init(0).to(backend)(x)
     masks = host(layer.drop.noise).reshape(6, -1)             # each pair is equal with 2^-400
     assert layer.drop.noise.shape == (3, 2, 20, 20) and len({mask.tobytes() for mask in masks}) == 6
+
+
+SIZES = [(2, 3, 2, 4), (1, 1, 1, 1), (3, 5, 4, 1), (7, 2, 3, 2)]        # N, T, heads, d
+
+
+@pytest.mark.parametrize("n, t, heads, d", SIZES)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_attention_1_of_all_heads_at_once_is_its_composite(n, t, heads, d, order, xp):
+    packed = xp.asarray(np.asarray(host(drawn(xp, n, t, 3 * heads * d)), order=order))
+    g, found = drawn(xp, n, t, heads * d, seed=1), []
+    for f in (self_attention, self_attention.twin):
+        leaf = md.Tensor(packed, requires_grad=True)
+        y = f(leaf, heads=heads)
+        found.append((host(y.data), host(md.grad(y, leaf, g=g))))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-14)
+
+
+def test_heads_at_once_pick_the_largest_of_huge_scores(xp):
+    packed = xp.asarray([[[1e3, 1e30, 5.0], [1e3, -1e30, 7.0]]], dtype="float32")
+    y = self_attention(packed, heads=1)
+    assert host(y).tolist() == [[[5.0], [5.0]]] and y.dtype == "float32"
+
+
+def test_heads_at_once_give_the_same_bits_on_any_number_of_threads(monkeypatch):
+    packed, found = md.gaussian(0, (33, 20, 3 * 6 * 8)), []
+    for threads in (1, 3):
+        monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
+        leaf = md.Tensor(packed, requires_grad=True)
+        y = self_attention(leaf, heads=6)
+        found.append((y.data, md.grad(y.sum(), leaf)))
+    for one, three in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
+def test_an_empty_place_takes_all_heads_at_once_and_a_full_one_their_weights(monkeypatch):
+    layer, x = nn.MultiHeadAttention(6, heads=2).init(0), drawn(np, 2, 5, 6, dtype="float32")
+    due = layer(x).data
+    layer.drop = md.Dropout(0.0).init(0)
+    monkeypatch.setattr("minidrop.nn.attention.self_attention", None)
+    np.testing.assert_allclose(layer(x).data, due, rtol=1e-6, atol=1e-7)
+    assert layer.drop.noise.shape == (2, 2, 5, 5)
 
 
 # --- patches -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import math
 
 from ..arguments import count, flag, floating, pair
 from ..functional import attention_weights, linear, patches
+from ..ops.attention import apart, self_attention
 from ..ops.shape import scatter
 from .layers import Identity, Linear, constant, fan_in_uniform, glorot_uniform, normal
 from .module import Module, Parameter
@@ -137,9 +138,10 @@ class MultiHeadAttention(Module):
     def forward(self, x):
         if floating(x).ndim != 3 or x.shape[-1] != self.width or 0 in x.shape:
             raise ValueError(f"x must have shape (N, T, {self.width}), got {x.shape}")
-        n, t, width = x.shape
         packed = linear(x, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = packed.reshape(n, t, 3, self.heads, -1).transpose(2, 0, 3, 1, 4)
+        if isinstance(self.drop, Identity):       # the same as below, at once
+            return self.out_proj(self_attention(packed, heads=self.heads))
+        q, k, v = apart(packed, self.heads)
         heads = self.drop(attention_weights(q, k)) @ v                    # Eq. (attention.1)
-        joined = heads.transpose(0, 2, 1, 3).reshape(n, t, width)
+        joined = heads.transpose(0, 2, 1, 3).reshape(*x.shape)
         return self.out_proj(joined)                                      # Eq. (attention.2)

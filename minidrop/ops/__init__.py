@@ -5,7 +5,18 @@ It is written with operators and primitives only, so it also runs on Tensors and
 differentiated.  `minidrop.tape.REGISTRY` lists them all.
 """
 
-from . import activations, elementwise, fused, linalg, normal, pool, reduce, shape, window
+from . import (
+    activations,
+    attention,
+    elementwise,
+    fused,
+    linalg,
+    normal,
+    pool,
+    reduce,
+    shape,
+    window,
+)
 
-__all__ = ["activations", "elementwise", "fused", "linalg", "normal", "pool", "reduce", "shape",
-           "window"]
+__all__ = ["activations", "attention", "elementwise", "fused", "linalg", "normal", "pool", "reduce",
+           "shape", "window"]
