@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import minidrop as md
+from minidrop.dynamics import Directions
 from minidrop.xp import host
 
 PROPERTY = settings(max_examples=50, deadline=None, derandomize=True, database=None,
@@ -233,6 +234,16 @@ def test_no_gradient_is_changed_and_every_memory_order_gives_the_same_numbers(xp
         GDE(turned, reference), md.gradient_norm(turned), md.model_distance(turned[0], reference)
         assert_array_equal(host(turned), before[0])
         assert_array_equal(host(reference), before[1])
+
+
+def test_a_gradient_that_is_refused_does_not_count(xp):
+    directions, due = Directions(put(xp, 1, 1)), put(xp, [1, 0], [0, 1])
+    directions.add(due[0])
+    for wrong in (0 * due[0], due[0] * math.nan, due[0][:1]):
+        with pytest.raises(ValueError, match=r"grads\[1\]"):
+            directions.add(wrong)
+    assert directions.add(2 * due[1]) == 2 and directions.n == 2
+    assert directions.variance() == GDV(due) and directions.error() == GDE(due, put(xp, 1, 1))
 
 
 # --- "Differs" ------------------------------------------------------------------------------------

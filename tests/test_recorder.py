@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import minidrop as md
 from minidrop import nn
+from minidrop.check import Record
 from minidrop.optim import SGD, Adam
 from minidrop.xp import host
 
@@ -120,6 +121,12 @@ def test_mini_batches_are_drawn_in_turn_and_paired_between_networks(xp, backend)
     assert first == again != other and len(set(everything)) == N
     assert sorted(sum(other[:4], [])) == pytest.approx(everything)
     assert first[4:] != first[:2]
+
+
+def test_a_mini_batch_may_be_the_whole_of_the_data(xp, backend):
+    net = mlp(p=0.0).init(3).to(backend)
+    whole = watch(net, data(xp), [0], batches=2, batch_size=N)
+    assert whole.gradient_direction_variance[0] < 1e-12 > whole.gradient_direction_error[0]
 
 
 def test_every_look_has_mini_batches_and_masks_of_its_own(xp, backend):
@@ -279,6 +286,25 @@ def test_modules_that_count_are_set_back_too(xp, backend):
     watch(net, data(xp), [0])
     assert net.counting1.calls == 0 and "new" not in vars(net.counting1)
     assert net.counting1.seen is array and not host(array).any()
+
+
+class Shaken(nn.Module):
+    """A layer that draws without being a Noise."""
+
+    def __init__(self):
+        self.rng = md.Stream(1, "shaken")
+
+    def forward(self, x):
+        return x + md.gaussian(self.rng, x.shape)
+
+
+def test_nothing_is_drawn_from_any_stream_of_the_run(xp, backend):
+    net = nn.Sequential(nn.Linear(6, 8), Shaken(), md.Dropout(0.5), nn.Linear(8, 3))
+    net.init(3).to(backend).dropout1.rng = watched = Record(net.dropout1.rng)
+    state = net.shaken1.rng.state
+    watch(net, data(xp), [0])
+    assert watched.draws == [] and net.dropout1.rng is watched
+    assert net.shaken1.rng.state == state
 
 
 # --- checkpoints ----------------------------------------------------------------------------------
