@@ -236,6 +236,7 @@ ONE, TWO = np.ones((1, 3, 4)), np.ones((2, 3, 4))
     (lambda: md.attention(ONE, TWO, TWO), r"q and k must have shapes .*got \(1, 3, 4\) and"),
     (lambda: md.attention(ONE, ONE[..., :2], ONE), "q and k must have shapes"),
     (lambda: md.attention(ONE, ONE[:, :2], ONE), "k and v must have shapes"),
+    (lambda: md.attention(ONE, ONE, TWO), r"k and v must have shapes .*got \(1, 3, 4\) and \(2"),
     (lambda: md.attention(ONE[0, 0], ONE, ONE), r"q must have shape \(..., tokens, width\)"),
     (lambda: md.attention(ONE, ONE[:, :0], ONE[:, :0]), "k must have shape .*not empty"),
     (lambda: md.patches(np.ones((1, 1, 4, 5)), 2), r"multiples of the size \(2, 2\), got"),

@@ -257,6 +257,9 @@ def test_early_late_1_layers_that_weigh_in_evaluation_are_refused(xp, backend):
             (md.DropConnect(3, 3, 0.5), md.early(0.5, 1, 2), "; let it begin with 0")):
         with pytest.raises(ValueError, match=words):
             train(layer, rates)
+    seen = run(xp, nn.Sequential(drop=md.DropConnect(32, 3, 0.5)).init(0).to(backend),
+               {"drop.samples": [2] * TOTAL}, lambda net: net.drop.samples)
+    assert seen == [2] * TOTAL                    # another number of the layer than its rate
     cured = train(md.DropConnect(3, 3, 0.0, inference="mean"), md.early(0.5, 1, 2))
     due = host(md.linear(ones, cured.weight.data, cured.bias.data))
     assert_allclose(host(cured(ones).data), due, rtol=1e-6)       # no connection is weighed
@@ -312,6 +315,7 @@ def test_a_mistake_in_early_or_late_is_named(function, call, kind, message):
 
 def test_an_early_schedule_of_another_length_stops_before_the_first_step(xp, backend):
     net = network(backend)
-    with pytest.raises(ValueError, match="12 steps .epochs x batches., got 11"):
-        run(xp, net, {"drop*.p": md.early(0.1, 5, 11)})
+    for steps in (11, 13):
+        with pytest.raises(ValueError, match=f"12 steps .epochs x batches., got {steps}"):
+            run(xp, net, {"drop*.p": md.early(0.1, 5, steps)})
     assert net.drop1.p == 0.5 and bits(net) == bits(network(backend))

@@ -126,6 +126,13 @@ def test_weights_start_as_in_glorot_and_bengio_and_biases_at_zero():
 
 # --- what is dropped -----------------------------------------------------------------------------
 
+def test_every_gelu_is_the_one_asked_for():
+    for form in ("tanh", "none"):
+        forms = [m.approximate for _, m in models.mixer(**TINY, gelu=form).named_modules()
+                 if isinstance(m, nn.GELU)]
+        assert forms == [form] * 4
+
+
 def test_places_are_those_of_the_official_code():
     there = models.places(models.mixer(depth=3))
     assert there == {f"block{k}.{half}.{path}": use for k in (1, 2, 3)
@@ -254,7 +261,8 @@ def test_a_run_with_dropout_and_depth_goes_on_to_the_bits_of_an_undisturbed_one(
 
 # --- by name, and bad input ----------------------------------------------------------------------
 
-@pytest.mark.parametrize("shape, patches", [((3, 32, 32), 64), ((1, 28, 28), 49), ((1, 8, 8), 16)])
+@pytest.mark.parametrize("shape, patches", [
+    ((3, 32, 32), 64), ((1, 28, 28), 49), ((1, 24, 24), 36), ((1, 8, 8), 16)])
 def test_patches_by_the_size_of_the_images(shape, patches):
     net = models.build("mixer", shape, classes=4)
     assert net.block1.tokens.sum.branch.linear1.n_in == patches

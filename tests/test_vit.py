@@ -169,6 +169,13 @@ def test_weights_start_with_deviation_a_fiftieth_and_biases_at_zero():
 
 # --- what is dropped -----------------------------------------------------------------------------
 
+def test_every_gelu_is_the_one_asked_for():
+    for form in ("tanh", "none"):
+        forms = [m.approximate for _, m in models.vit(**TINY, gelu=form).named_modules()
+                 if isinstance(m, nn.GELU)]
+        assert forms == [form] * 2
+
+
 def test_places_are_those_of_the_official_code():
     there = models.places(models.vit(depth=3))
     paths = [f"block{k}.{path}" for k in (1, 2, 3) for path in (
@@ -330,8 +337,8 @@ def test_a_run_with_early_dropout_and_depth_goes_on_to_the_bits_of_an_undisturbe
 # --- by name, and bad input ----------------------------------------------------------------------
 
 @pytest.mark.parametrize("shape, patches", [
-    ((3, 32, 32), 64), ((1, 28, 28), 49), ((1, 16, 16), 16), ((1, 8, 8), 16), ((1, 9, 9), 81),
-    ((1, 12, 12), 16), ((1, 3, 3), 9)])
+    ((3, 32, 32), 64), ((1, 28, 28), 49), ((1, 24, 24), 36), ((1, 16, 16), 16), ((1, 8, 8), 16),
+    ((1, 9, 9), 81), ((1, 12, 12), 16), ((1, 3, 3), 9)])
 def test_patches_by_the_size_of_the_images(shape, patches):
     net = models.build("vit", shape, classes=4)
     assert net.embed.position.weight.shape == (patches + 1, 192)
