@@ -160,3 +160,20 @@ def test_targeted_is_judged_by_its_rule(none, kept, further, word):
     results = {arm: [{"accuracy": row}] * 2 for arm, row in (
         ("none", none), ("dropout", none), ("targeted", kept), ("ramping", further))}
     assert targeted.judge(results, {"shares": [0.0, 0.9, 0.95], "high": 0.97}).word == word
+
+
+@pytest.mark.parametrize("path", sorted(ledger.PUBLISHED.glob("*.json")), ids=str)
+def test_published_results_belong_to_the_claim_as_it_is(path):
+    record = ledger.read(path)
+    claim, scale = CLAIMS[record["claim"]], record["scale"]
+    assert path == ledger.path_of(claim, scale, ledger.PUBLISHED)
+    assert record["settings"] == claim.scales[scale]
+    results = ledger.results(claim, record)
+    assert all(len(runs) == claim.scales[scale]["seeds"] for runs in results.values())
+    assert claim.judge(results, claim.scales[scale]).word in WORDS
+
+
+def test_published_results_are_shown_where_there_are_none_of_ones_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, text = command("show", "targeted")
+    assert code == 0 and "results/targeted-standard.json" in text and "held (3 seeds)" in text
