@@ -60,7 +60,7 @@ def full_gradient(net, data, loss=cross_entropy, batch_size=1024):
 
     `loss` is a mean over examples, so it is gathered from pieces of `batch_size` examples, in
     float64.  The network is in evaluation, as `evaluate` has it, and then in the modes it was in;
-    DropConnect's "gaussian" and "mc" inference still draws.
+    the inference "mc", and DropConnect's "gaussian", still draw.
 
     >>> import minidrop as md, numpy as np
     >>> net = md.nn.Linear(2, 3).init(seed=0)

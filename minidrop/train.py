@@ -176,7 +176,7 @@ def _cut(pair):
 
 def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     """The `Score` of `net` on a pair (x, y), in evaluation: no noise, nothing recorded or drawn
-    (but for DropConnect's "gaussian" and "mc" inference, which draw from the stream of the layer).
+    (but for the inference "mc", and DropConnect's "gaussian", which draw from the layer's stream).
 
     The modes of the modules are afterwards what they were before.
 

@@ -200,7 +200,9 @@ def test_masked_gives_the_same_bits_on_any_number_of_threads(shape, mask_shape, 
     mask = rng.random(mask_shape) < 0.7
     for threads in (1, 3):
         monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
-        np.testing.assert_array_equal(fused.masked(x, mask, 1 / 0.7), x * mask * (1 / 0.7))
+        y = fused.masked(x, mask, 1 / 0.7)
+        np.testing.assert_array_equal(y, x * mask * (1 / 0.7))
+        assert y.strides == x.strides             # such as those of channels-last
 
 
 def test_masked_linear_gives_the_same_bits_on_any_number_of_threads(monkeypatch):

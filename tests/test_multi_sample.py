@@ -190,8 +190,9 @@ def test_multi_sample_4_takes_any_loss_that_is_a_mean_and_smooth_labels(xp):
     smooth = partial(md.cross_entropy, label_smoothing=0.2)
     z = host(md.multi_sample(h, masks, P))[..., :3]
     due = np.mean([float(smooth(part, Y)) for part in z])
-    assert_allclose(float(md.multi_sample_cross_entropy(xp.asarray(z), labels(xp),
-                                                        label_smoothing=0.2)), due, rtol=1e-12)
+    found = partial(md.multi_sample_cross_entropy, target=labels(xp), label_smoothing=0.2)
+    assert_allclose(float(found(xp.asarray(z))), due, rtol=1e-12)
+    assert_allclose(float(found(xp.asarray(z[0]))), float(smooth(z[0], Y)), rtol=1e-12)
 
 
 # --- (multi_sample.5): plain dropout on the batch repeated m times --------------------------------
@@ -501,6 +502,27 @@ def test_multi_sample_11_and_12_have_their_rates():
     assert not md.multi_sample_shifts(stream, shape, m, 0).any()
 
 
+def test_multi_sample_13_reaches_the_loss(xp):
+    masks, y = xp.asarray(keeps(0.3, 3, *MAPS.shape)), xp.asarray(np.array([1, 0]))
+    flips, shifts = xp.asarray(keeps(0.5, 3, 2)), xp.asarray(whole(-1, 2, 3, 2, 2))
+    for noise in ({"flips": flips}, {"shifts": shifts}, {"flips": flips, "shifts": shifts}):
+        z = md.multi_sample_loss(lambda x: x, xp.asarray(MAPS), y, masks, 0.3,
+                                 loss=lambda z, y: z, **noise)
+        due = md.multi_sample(xp.asarray(MAPS), masks, 0.3, **noise)
+        assert_array_equal(host(z), host(due).reshape(6, 3, 4, 5))
+        assert (host(due) != host(md.multi_sample(xp.asarray(MAPS), masks, 0.3))).any()
+
+
+def test_multi_sample_12_one_column_to_the_right_is_a_pad_on_the_left_of_a_pool(xp):
+    maps = normal(2, 3, 4, 6) ** 2                # above 0, as behind a ReLU
+    moved = flip_and_shift(xp.asarray(maps), None, xp.asarray(np.array([[0, -1]] * 2)))
+    padded = np.pad(maps, ((0, 0), (0, 0), (0, 0), (1, 0)))[..., :6]
+    assert_array_equal(host(moved), padded)
+    found, other = (host(md.max_pool2d(a, 2)) for a in (moved, xp.asarray(maps)))
+    assert_array_equal(found, md.max_pool2d(padded, 2))
+    assert (found != other).any()                 # with the pad, if any, on the right
+
+
 # --- the module -----------------------------------------------------------------------------------
 
 def module(head=None, p=0.5, m=4, **options):
@@ -508,13 +530,27 @@ def module(head=None, p=0.5, m=4, **options):
 
 
 def test_multi_sample_module_follows_the_mode(xp, backend):
-    layer, x = module().to(backend), xp.asarray(md.gaussian(1, (5, 6)))
-    z = layer(x)
-    assert z.shape == (4, 5, 3) and layer.noise.shape == (4, 5, 6)
-    due = md.multi_sample(x, layer.noise, 0.5).reshape(20, 6) @ layer.head.weight.data.T
-    assert_allclose(host(z.data).reshape(20, 3), host(due + layer.head.bias.data), rtol=1e-5)
+    layer, x = module(p=0.3).to(backend), xp.asarray(md.gaussian(1, (5, 6)))
+    for p in (0.3, 0.8):                          # a rate that is set later, as a schedule does
+        layer.p, rng = p, layer.rng
+        layer.rng = Record(rng)
+        z = layer(x)
+        assert z.shape == (4, 5, 3) and layer.rng.draws[0][1] == (1 - p, (4, 5, 6))
+        due = md.multi_sample(x, layer.noise, p).reshape(20, 6) @ layer.head.weight.data.T
+        assert_allclose(host(z.data).reshape(20, 3), host(due + layer.head.bias.data), rtol=1e-5)
+        layer.rng = rng
     layer.eval().rng = Forbid()
     assert_array_equal(host(layer(x).data), host(layer.head(x).data))
+
+
+def test_one_sample_is_plain_dropout_with_an_axis_in_front(xp, backend):
+    layer, x, y = module(m=1).to(backend), xp.asarray(md.gaussian(1, (5, 6))), labels(xp)
+    z = layer(x)
+    assert z.shape == (1, 5, 3) and layer.noise.shape == (1, 5, 6)
+    due = layer.head(md.dropout(x, layer.noise[0], 0.5))
+    assert_array_equal(host(z.data[0]), host(due.data))
+    for reduce in ("losses", "logits"):
+        assert float(md.multi_sample_cross_entropy(z, y, reduce)) == float(md.cross_entropy(due, y))
 
 
 def test_multi_sample_module_draws_one_set_of_masks(xp, backend):
@@ -560,16 +596,20 @@ def test_multi_sample_14_all_samples_in_evaluation_and_their_cost(xp, backend):
     for inference, cost in (("mean", 5), ("mc", 20)):
         head = md.nn.Sequential(Count("head"), md.nn.Linear(6, 3))
         net = md.nn.Sequential(body=Count("body"), out=module(head, inference=inference))
-        net.init(3).to(backend).eval()
-        net.out.rng = Record(net.out.rng)
+        net.init(3).to(backend)
         x = xp.asarray(md.gaussian(1, (5, 6)))
+        net(x)                                    # its masks stay in `.noise`, and are not used
+        rows["body"].clear(), rows["head"].clear()
+        before = net.eval().out.noise
+        net.out.rng = Record(net.out.rng)
         z = net(x)
+        assert net.out.noise is before
         assert z.shape == (5, 3) and rows == {"body": [5], "head": [cost]}
         rows["body"].clear(), rows["head"].clear()
     [(_, args, masks)] = net.out.rng.draws
     assert args == (0.5, (4, 5, 6))
     each = softmax(host(net.out.apply(x, masks).data))
-    assert_allclose(softmax(host(z.data)), each.mean(0), rtol=1e-5)
+    assert_allclose(np.exp(host(z.data)), each.mean(0), rtol=1e-5)
     assert abs(softmax(host(z.data)) - softmax(host(net.out.head(x).data))).max() > 0.01
     far = module(md.nn.Linear(6, 3), inference="mc").astype("float32").eval()
     far.head.weight.data *= 1e4                   # every probability but one is 0 in float32
@@ -741,10 +781,18 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
              lambda: md.multi_sample_masks(0, (2, 3), 0.5, 0)),
             (ValueError, r"h must be \(N, C, H, W\) for flips and shifts, got shape \(5, 4\)",
              lambda: md.multi_sample(h, masks, P, flips)),
+            (ValueError, r"h must be \(N, C, H, W\) for flips and shifts, got shape \(2, 3, 4, 5",
+             lambda: md.multi_sample(maps[..., None], two[..., None], P, flips)),
+            (ValueError, r"h must be \(N, C, H, W\) for flips and shifts, got shape \(2, 3, 4\)",
+             lambda: md.multi_sample(maps[..., 0], two[..., 0], P, None, flips)),
             (ValueError, r"flips must be booleans of shape \(2, 2\), got",
              lambda: md.multi_sample(maps, two, P, flips[0])),
+            (ValueError, r"flips must be booleans of shape \(2, 2\), got",
+             lambda: md.multi_sample(maps, two, P, flips * 1)),
             (ValueError, r"shifts must be whole numbers of shape \(2, 2, 2\), got",
              lambda: md.multi_sample(maps, two, P, None, flips)),
+            (ValueError, r"shifts must be whole numbers of shape \(2, 2, 2\), got",
+             lambda: md.multi_sample(maps, two, P, None, xp.zeros((2, 2, 2)))),
             (ValueError, r"x must be images of shape \(\.\.\., C, H, W\)",
              lambda: flip_and_shift(h, flips[0])),
             (ValueError, r"shape must be that of feature maps, \(N, C, H, W\), got \(2, 3\)",

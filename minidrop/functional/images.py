@@ -120,7 +120,7 @@ def flip_and_shift(x, flips=None, shifts=None):
 
     `flips` is boolean (...), `shifts` are whole numbers (..., 2), by how many rows and columns an
     image moves, up and to the left.  Both are products with matrices of 0 and 1, quick both ways
-    for small images; an infinite pixel spoils its row and column.
+    for small images; an infinite pixel spoils its row, and where there are shifts its channel.
 
     >>> import numpy as np
     >>> x = np.array([[[1.0, 2.0, 3.0]]])

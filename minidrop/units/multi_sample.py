@@ -49,9 +49,8 @@ $$ \bar p = \frac{1}{m} \sum_k \mathrm{softmax}(z_k)                     \tag{mu
 Without noise  One pass of body and head, $z = g(h)$: without a mask all samples are the same.
 
 Differs
-- From m steps of plain dropout, and from a batch that is repeated m times in front of the body:
-  noise in the body is drawn once for all samples.
-  [test_multi_sample_5_holds_no_more_behind_a_body_with_dropout]
+- From a batch that is repeated m times in front of the body: noise in the body is drawn once for
+  all samples.  [test_multi_sample_5_holds_no_more_behind_a_body_with_dropout]
 - Batch norm in the body sees N examples and not m N, m of them equal: the loss is the same, but
   what a repeated batch adds to the running variance is m (N - 1) / (m N - 1) times as much.
   [test_multi_sample_5_behind_batch_norm_all_but_the_running_variance_is_equal]
@@ -60,14 +59,15 @@ Differs
   [test_multi_sample_3_batch_norm_in_the_head_sees_the_rows_of_all_samples]
 - From public code that averages logits, as `reduce="logits"` does: for h = (2, 1), the identity as
   head, q = 1/2, masks (1, 1) and (1, 0) and class 0 its loss is .0486, and the paper's .0725.
-  [test_multi_sample_8_is_not_the_mean_of_the_losses]
+  [test_multi_sample_4_the_numbers_of_one_small_case]
 - From code that adds the m losses without dividing: its learning rate is m times ours.
   [test_multi_sample_4_summed_losses_multiply_the_learning_rate]
 - From code with another rate for each sample: here one holds for all.  The mean of several calls,
   each with a rate of its own, is that loss.
   [test_multi_sample_4_other_rates_are_a_mean_of_calls]
-- From code that calls the head in a loop: all rows go through it at once, with the same numbers.
-  [test_multi_sample_4_is_the_mean_of_m_passes, test_losses_of_torchs_loop_over_dropout]
+- From Inoue's patent (US 11630988), which pads half of the samples on the right and half on the
+  left, at a pooling layer: here each sample of each example moves at random, along both axes.
+  [test_multi_sample_12_one_column_to_the_right_is_a_pad_on_the_left_of_a_pool]
 """
 
 from functools import partial
@@ -189,7 +189,7 @@ def multi_sample_cross_entropy(logits, target, reduce="losses", label_smoothing=
 
     In training the logits are (m, N, K), and this is the mean of the m losses, or with
     `reduce="logits"` the loss of the mean logits; in evaluation they are (N, K), and it is
-    `cross_entropy`.  The other arguments are those of `cross_entropy`.
+    `cross_entropy`, whose `label_smoothing` it takes.
 
     Source: Inoue 2019; public code for "logits".
 
