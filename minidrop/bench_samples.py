@@ -1,8 +1,9 @@
 """The iteration time of multi-sample dropout, beside plain dropout on the batch repeated m times.
 
 Both train a small VGG with one set of weights.  The repeated batch costs m times as much, since the
-body sees every copy; m samples cost the body once and the head m times.  First both must compute
-the same: their losses, under the same masks, before and after an update.  Then they are timed as
+body sees every copy; m samples cost the body once and the head at most m times, less where its
+weights, read and written once for all rows, take most of its time.  First both must compute the
+same: their losses, under the same masks, before and after an update.  Then they are timed as
 `bench` times, in turns, which needs no PyTorch.
 
 The head is dropout, two linear layers and the loss, as far as they run m times: forward and

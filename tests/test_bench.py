@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minidrop import bench, bench_samples, workloads
+from minidrop import bench, bench_samples, nn, workloads
 
 KEYS = ["workload", "ms", "torch_ms", "ratio", "peak_mb", "torch_peak_mb", "blas", "threads",
         "versions"]
@@ -67,6 +67,15 @@ def test_the_ratio_is_the_median_of_neighbouring_blocks(monkeypatch):
     monkeypatch.setattr(bench, "clock", lambda step, n: next(seconds[step()]))
     result = bench.compare(lambda: "ours", lambda: "theirs", blocks=3)
     assert result == {"ms": 2000, "torch_ms": 2000, "ratio": 1.0}    # of 1/2, 2/2 and 9/3
+
+
+def test_a_turn_is_a_step_that_is_not_timed_and_then_the_time_of_one_of_many(monkeypatch):
+    monkeypatch.setattr(bench, "PAUSE", 0)
+    monkeypatch.setattr(bench, "clock", lambda step, n: n * 0.004)    # 8 steps last a block
+    calls = []
+    times = bench.in_turns([lambda: calls.append(0), lambda: calls.append(1)], blocks=3)
+    assert calls == [0, 1, 1, 0, 0, 1]
+    np.testing.assert_allclose(times, np.full((2, 3), 4.0))
 
 
 def test_a_block_lasts_long_enough():
@@ -146,7 +155,9 @@ def test_multi_sample_records_have_the_promised_keys_and_a_table(quick):
     groups, head, *lines = bench_samples.table(records).splitlines()
     assert groups.split() == ["m", "samples", "batch", "repeated", "m", "times"]
     assert head.split() == ["m", *2 * ["ms", "to", "m", "=", "1", "peak", "MB"], "ratio"]
-    assert lines[0].split()[:3:2] == ["1", "1.000"] and lines[2].split()[0] == "4"
+    numbers = [key for key in SAMPLE_KEYS[1:9] if key != "head"]
+    assert [[float(word) for word in line.split()] for line in lines[:3]] == [
+        [pytest.approx(record[key], abs=0.0051) for key in numbers] for record in records]
     assert {len(line) for line in (head, *lines[:3])} == {len(head)} and lines[3] == ""
     assert re.fullmatch(r"head +[\d.]+% of a step at m = 1: .*", lines[4])
     assert [line.split()[0] for line in lines[5:]] == ["BLAS", "threads", "versions"]
@@ -161,6 +172,21 @@ def test_growth_and_ratio_are_medians_of_neighbouring_turns(monkeypatch, quick):
     one, four = bench_samples.run((1, 4), blocks=3, progress=False, batch=1, size=4)
     assert one["head"] == four["head"] == 0.1 and (one["ms"], four["ms"]) == (20, 30)
     assert (four["growth"], four["repeated_growth"], four["ratio"]) == (1.5, 4, 0.375)
+
+
+def test_every_number_of_the_table_is_of_its_own_step(monkeypatch):
+    """Steps that give the milliseconds and megabytes of what they were asked for."""
+    steps = {"samples": lambda both, m: m, "repeated": lambda both, m: 100 * m,
+             "head": lambda both: 0.25, "check": lambda both, m: None}
+    for name, step in steps.items():
+        monkeypatch.setattr(bench_samples.Contenders, name, step)
+    monkeypatch.setattr(bench_samples, "our_peak", lambda step: step() / 2)
+    monkeypatch.setattr(bench_samples, "in_turns", lambda given, blocks, *rest: [
+        [step()] * blocks for step in given])
+    for record, m in zip(bench_samples.run((1, 4, 8), blocks=3, progress=False, batch=1, size=4),
+                         (1, 4, 8), strict=True):
+        assert [record[key] for key in SAMPLE_KEYS[1:10]] == [
+            m, m, m, m / 2, 100 * m, 100 * m, 50 * m, 0.01, 0.25]
 
 
 def test_every_m_is_checked_before_anything_is_timed(monkeypatch, quick):
@@ -207,6 +233,23 @@ def test_the_check_of_samples_sees_a_fault(fault, monkeypatch):
         both.check(3)
 
 
+def test_both_drop_half_of_the_features_behind_the_convolutions():
+    both = small()
+    both.samples(3), both.repeated(3)
+    assert both.net.out.p == both.twin.hidden.p == 0.5
+    assert [*both.net.out.head.state_dict()] == [*both.twin.out.state_dict()] == [
+        "hidden.linear.weight", "hidden.linear.bias", "out.weight", "out.bias"]
+
+
+def test_the_head_is_timed_forward_and_backward_to_its_input(monkeypatch):
+    both, seen = small(), []
+    monkeypatch.setattr(both.net.out, "forward", lambda x, go=both.net.out.forward: (
+        seen.append(x), go(x))[1])
+    both.head()
+    [x] = seen
+    assert x.shape == (2, 256) and abs(x.grad).max() > 0
+
+
 def test_the_head_is_timed_without_a_trace():
     both = small()
     before = [w.data.copy() for w in both.net.parameters()]
@@ -249,6 +292,30 @@ def test_b_runs_beside_torch():
 @pytest.mark.parametrize("name", bench.WORKLOADS)
 def test_minidrop_and_torch_compute_the_same(name):
     make(name).check()
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", ["a", "b", "c", "d", "e", "f", "h"])
+def test_a_workload_is_what_its_title_says(name):
+    title, build = bench.WORKLOADS[name]
+    x = build().x
+    assert title.endswith(f", batch {len(x)}")
+    assert f" {x.shape[1]}-" in title if x.ndim == 2 else " x ".join(map(str, x.shape[1:])) in title
+
+
+@pytest.mark.reference
+def test_f_is_the_same_transformer_in_both():
+    """The losses alone would not tell GELU in its tanh form from the exact one."""
+    torch, workload = bench.reference(), make("f")
+    assert "width 192, depth 4" in bench.WORKLOADS["f"][0]
+    assert workload.net.out.weight.shape == (10, 192)
+    assert {f"block{k}" for k in range(1, 6)} & vars(workload.net).keys() == {
+        f"block{k}" for k in range(1, 5)}
+    assert workload.net.block1.attention.sum.branch.heads.heads == 3
+    assert workload.net.embed.patches.patch == (4, 4)
+    ours = [m.approximate for _, m in workload.net.named_modules() if isinstance(m, nn.GELU)]
+    theirs = [m.approximate for m in workload.twin.modules() if isinstance(m, torch.nn.GELU)]
+    assert ours == theirs == ["tanh"] * 4
 
 
 @pytest.mark.reference
