@@ -1,0 +1,150 @@
+# %% [markdown]
+# # The rivals: how does a network learn which weights it does not need?
+#
+# Targeted dropout is told how many weights will go. Its rivals find out: each trains until weights
+# or units show that nobody needs them, and has a rule of its own for what goes. L0, for example,
+# puts a random gate on each unit, and learns how open it is. Here are 60 draws of a gate at three
+# places, sorted: `.` is shut (exactly 0), `#` is wide open (exactly 1), `o` lies in between:
+
+# %%
+import numpy as np
+
+import minidrop as md
+from minidrop.lesson import quick, smoke
+from minidrop.plots import DARK, LIGHT, save_figure, subplots
+
+u = np.sort(md.hard_concrete_noise(0, 60)).astype(float)
+for place in (-2.0, 0.0, 2.0):
+    gates = md.hard_concrete(u, np.full(60, place))
+    print(f"   log alpha {place:4}  ", "".join(".#"[int(z)] if z in (0, 1) else "o" for z in gates))
+
+# %% [markdown]
+# **L1** pulls each weight to 0 by a force $\lambda$. Where the data want $u$, it rests at the soft
+# threshold $\mathrm{sign}(u) \max(|u| - \lambda, 0)$ (l1.3), and for a small $u$ at exactly 0.
+#
+# **L0** counts what is not 0. A count has no slope; so a gate $z$ is drawn from noise $u$, then
+# stretched beyond [0, 1], to $\gamma = -0.1$ and $\zeta = 1.1$, and cut. It can be 0, and it has a
+# slope in between. What is paid for, the chance that it is not 0, has one everywhere:
+# $$ s = \sigma\big( (\log u - \log(1 - u) + \log \alpha) / \beta \big) \tag{l0.1} $$
+# $$ z = \min(1, \max(0, \; s \, (\zeta - \gamma) + \gamma)) \tag{l0.2} $$
+# $$ P(z > 0) = \sigma\big( \log \alpha - \beta \log(-\gamma / \zeta) \big) \tag{l0.4} $$
+#
+# **Sparse variational dropout** learns mean $\theta$ and variance $\sigma^2$ of each weight; little
+# noise has a price. If $\log \sigma^2 - \log \theta^2 > 3$, noise is 95 % of the mean square: cut.
+# It is drawn at the outputs $b$ for inputs $A$, anew for each example; moments are as for weights:
+# $$ b = A \, \theta + \sqrt{A^2 \, \sigma^2} \, \varepsilon \tag{variational.4} $$
+#
+# **Smallify** multiplies each unit by a switch, and pays for the size of switches and weights. A
+# switch of no use swings about 0. It dies once its sign $s$, of mean $a$, has variance $v > 0.5$:
+# $$ v \leftarrow \rho \, v + (1 - \rho) (s - a)^2, \qquad
+#    a \leftarrow \rho \, a + (1 - \rho) \, s \tag{smallify.7} $$
+
+# %%
+soft = lambda w, force: np.sign(w) * np.maximum(abs(w) - force, 0)           # (l1.3)
+swings = rests = 0.5                              # the data want 0.1, the force is 0.3
+for _ in range(60):                               # a gradient step; the data's, then soft
+    swings = swings - 0.1 * (swings - 0.1 + 0.3 * np.sign(swings))
+    rests = soft(rests - 0.1 * (rests - 0.1), 0.1 * 0.3)
+assert rests == 0 < abs(swings) < 0.05
+
+t = md.Tensor(np.linspace(-3, 3, 60), requires_grad=True)        # log alpha
+s = 1 / (1 + np.exp(-(np.log(u / (1 - u)) + t.data) * 3 / 2))
+z, there = md.hard_concrete(u, t), md.hard_concrete_nonzero(t)
+assert np.allclose(z.data, np.clip(1.2 * s - 0.1, 0, 1), rtol=0, atol=1e-12)
+assert np.array_equal(md.grad(z.sum(), t) > 0, (z.data > 0) & (z.data < 1))
+assert (md.grad(there.sum(), t) > 0).all()        # so shut gates learn from the penalty
+
+A, theta, sigma = np.array([1.0, 2.0]), np.array([0.5, -1.0]), np.array([0.5, 1.0])
+b = (theta + sigma * (2 * md.all_masks(2) - 1)) @ A              # noise +-1: four draws of weights
+local = md.local_reparameterisation(*np.array([[-1.5], [4.25], [2.0]]))
+assert np.allclose((b.mean(), b.var()), (-1.5, 4.25)) and np.isclose(local, -1.5 + 2 * 4.25**0.5)
+
+a, v = np.ones(2), np.zeros(2)
+for s in np.array([[-1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]):    # turned for good, wavering
+    after = md.sign_variance(s, a, v, decay=0.9)
+    a, v = 0.9 * a + 0.1 * s, 0.9 * v + 0.1 * (s - a) ** 2
+    print(f"   variance of a sign that turned for good {v[0]:.3f}, of one that wavers {v[1]:.3f}")
+    assert np.allclose(after, (a, v))
+assert np.allclose(v, [0.878, 0.659], atol=5e-4)
+
+# %% [markdown]
+# ## What is left of 64 hidden units?
+#
+# L0 and Smallify judge units, the others each of 4,096 weights. Two strengths each were chosen on
+# validation digits, to lose up to two and up to three of a hundred. `md.compress` then builds a
+# smaller network of equal outputs, which meets the test digits once (four seeds, 95 % intervals).
+
+# %%
+digits, epochs, seeds = md.data.digits(), quick(20, 1), range(quick(4, 2))
+N, T, WARM = len(digits.train[0]), epochs * 10, (epochs * 10 // 6, epochs * 5)
+RIVALS = {                                        # strengths, layer, penalty
+    "none": ((0,), None, None), "L1": ((0.2, 0.5), None, None),
+    "L0": ((0.5, 1), lambda layer: md.L0(layer, start=1), lambda c: md.l0_penalty(c, N)),
+    "variational": ((1, 2), md.Variational, lambda c: md.variational_penalty(N, c, WARM)),
+    "Smallify": ((0.02, 0.08), lambda layer: md.Smallify(layer, decay=0.9),
+                 lambda c: md.smallify_penalty(c, c / 10))}
+
+
+def train(rival, c, seed):
+    def threshold(net):
+        net.hidden.weight.data[:] = soft(net.hidden.weight.data, adam.lr * c)
+
+    (_, layer, penalty), adam = RIVALS[rival], md.optim.Adam(0.05)
+    net = md.nn.Sequential(hidden=md.nn.Linear(64, 64), tanh=md.nn.Tanh(), out=md.nn.Linear(64, 10))
+    net = md.models.wrap(net, "hidden", layer) if layer else net
+    project = {"L1": threshold, "Smallify": md.smallify_step}.get(rival)
+    md.fit(net.init(seed), adam, digits.train, epochs, batch_size=128, seed=seed, project=project,
+           penalty=penalty and penalty(c), schedules={"lr": md.optim.cosine(0.05, T)},
+           progress=f"   {rival}, seed {seed}")
+    less, x, w = md.compress(net), digits.validation[0], net.hidden.weight
+    assert np.allclose(less(x).data, net.eval()(x).data, rtol=0, atol=1e-3)
+    left, right = (net.hidden.expect(w) if layer else w).data != 0, md.evaluate(less, digits.test)
+    return less.out.weight.shape[1], 100 * left.mean(), 100 * right.accuracy, left
+
+
+runs = {(rival, c): [train(rival, c, seed) for seed in seeds]
+        for rival in RIVALS for c in RIVALS[rival][0]}
+found = np.array([[run[:3] for run in runs[key]] for key in runs])   # units, % weights, % right
+mean = dict(zip(runs, found.mean(1), strict=True))
+lost = md.mean_interval((found[0] - found)[:, :, 2].T)
+for (rival, c), less, half in zip(runs, *lost, strict=True):
+    left = "{:5.1f} units {:6.1f} % of weights {:6.1f} % right".format(*mean[rival, c])
+    print(f"   {rival:11} {c:4} {left}, {less:.2f} +- {half:.2f} lost")
+mild = np.array([mean[rival, RIVALS[rival][0][0]] for rival in list(RIVALS)[1:]])
+assert smoke() or list(mild[:, :2].argmin(0)) == [3, 2] and mild[2, 0] > 40 and lost.mean.max() < 6
+
+# %%
+figure, axes = subplots(2, 3, size=(9.0, 5.8), width_ratios=(1, 1, 1.4))
+for (rival, c), axis in zip(list(runs)[1::2], axes[:, :2].flat, strict=True):
+    left = runs[rival, c][0][3]
+    axis.imshow(left[np.argsort(-left.sum(1), kind="stable")])
+    axis.set(title=f"{rival} {c}, dark: kept", xlabel="pixel", ylabel="unit", xticks=[], yticks=[])
+for i, axis in enumerate(axes[:, 2]):
+    for rival, marker in zip(list(RIVALS)[1:], "osDv", strict=True):
+        points = np.array([mean[rival, c] for c in RIVALS[rival][0]])
+        axis.plot(points[:, i], points[:, 2], marker=marker, color=DARK, label=rival)
+    axis.axhline(mean["none", 0][2], color=LIGHT, label="none")
+    axis.set(xlabel=("units left", "% of weights left")[i], xlim=(0, 70), title="% right (test)")
+figure.legend(*axis.get_legend_handles_labels(), loc="outside lower right", ncols=5)
+path = save_figure(figure, "rivals")
+
+# %% [markdown]
+# So: by rules of their own, and they find different things. At the lower strengths, where all lose
+# one to two points, variational dropout leaves the fewest weights, but in most of the units: the
+# network hardly shrinks. Smallify leaves the fewest units, with all their weights: it does shrink.
+#
+# ## Exercises
+#
+# 1. Give L0 `gates="input"`. Which pixels does it shut? Draw them as an image.
+# 2. With `md.smallify_penalty(c, 0)` only switches cost. What do they and the weights do, and why?
+#
+# ## References
+#
+# - Tibshirani (1996), Regression shrinkage and selection via the lasso, JRSS B 58, 267-288.
+# - Louizos, Welling, Kingma (2018), Learning sparse neural networks through L0 regularization,
+#   ICLR, arXiv:1712.01312.
+# - Kingma, Salimans, Welling (2015), Variational dropout and the local reparameterization trick,
+#   NIPS, arXiv:1506.02557. Molchanov, Ashukha, Vetrov (2017), Variational dropout sparsifies deep
+#   neural networks, ICML, arXiv:1701.05369.
+# - Leclerc, Vartak, Fernandez, Kraska, Madden (2018), Smallify: learning network
+#   size while training, arXiv:1806.03723.
