@@ -12,17 +12,17 @@ Liu 2023, in words: gradient norm
 $$ \lVert g_i \rVert_2                                                       \tag{dynamics.1} $$
 Liu 2023, in words: model distance
 $$ \lVert W_t - W_0 \rVert_2                                                 \tag{dynamics.2} $$
-Liu 2023, in words: gradient direction variance, over the unordered pairs
+Liu 2023, in words: gradient direction variance, over the unordered pairs; by (dynamics.6)
 $$ \mathrm{GDV} = \frac{2}{n (n - 1)} \sum_{i < j}
    \tfrac12 \left( 1 - \frac{\langle g_i, g_j \rangle}
                             {\lVert g_i \rVert \lVert g_j \rVert} \right)    \tag{dynamics.3} $$
-Liu 2023, in words: gradient direction error
+Liu 2023, in words: gradient direction error; computed by (dynamics.7)
 $$ \mathrm{GDE} = \frac{1}{n} \sum_i \tfrac12 \left( 1 - \frac{\langle g_i, \hat g \rangle}
                   {\lVert g_i \rVert \lVert \hat g \rVert} \right)           \tag{dynamics.4} $$
 From (dynamics.3), in O(n d): the mean cosine of two directions, by their mean
 $$ \frac{2}{n (n - 1)} \sum_{i < j} \langle u_i, u_j \rangle
    = \frac{n \lVert \bar u \rVert^2 - 1}{n - 1}                              \tag{dynamics.5} $$
-From (dynamics.5): hence it is half the variance of the directions, and cannot cancel
+From (dynamics.5): half the variance of the directions, a sum of squares, so no digits cancel
 $$ \mathrm{GDV} = \tfrac12 \cdot \frac{1}{n - 1} \sum_i
                   \lVert u_i - \bar u \rVert^2                               \tag{dynamics.6} $$
 From (dynamics.4), likewise: a quarter of the squared distance to the right direction

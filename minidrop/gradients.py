@@ -31,8 +31,8 @@ def mini_batch_gradients(net, batches, loss=cross_entropy):
     """The gradient on each of `batches`, pairs (x, y), with the noise on: yields vectors (d,).
 
     The network is in training, but for what keeps running statistics; its noise is drawn from the
-    streams of the modules.  Modes and marks are between any two gradients what they were
-    before, and no `.grad` is touched.
+    streams of the modules.  Between any two gradients the modes are what they were before, as is
+    what was marked as skipped, and no `.grad` is touched.
 
     >>> import minidrop as md, numpy as np
     >>> net = md.nn.Sequential(md.nn.Linear(2, 3), md.Dropout(0.5)).init(seed=0)

@@ -13,7 +13,7 @@ from .xp import array_module, backend_of, to_backend
 
 
 class Dynamics:
-    """A recorder for `fit` that looks at the network where so many steps were taken as `steps` say.
+    """A recorder for `fit`: it looks at `net` when the number of steps taken is one of `steps`.
 
     Each look draws `batches` mini-batches of `batch_size` examples from `data`, a pair (x, y), and
     takes the gradient of `loss` on each of them, all at the weights of that moment, with the noise
@@ -31,8 +31,12 @@ class Dynamics:
 
     The run goes on as if nobody had looked: mini-batches and masks come from streams of their own,
     named after `seed`, step and path, and modes, noise, buffers and marks are what they were.  A
-    step that is taken again replaces what was known from there on, and a run that goes on from its
-    checkpoint ends in the curves of an undisturbed one.
+    run that goes on from its checkpoint ends in the curves of an undisturbed one.
+
+    A recorder belongs to `net` itself, and a deep copy of both together is a pair again; ValueError
+    for another network.  A second `fit` counts its steps from 0 and replaces the looks of the one
+    before, but for that at 0, and distances still count from where the recorder was made: make a
+    new one for it.
 
     >>> import minidrop as md
     >>> net, x = md.nn.Linear(4, 3).init(seed=0), md.gaussian(1, (40, 4))
@@ -60,8 +64,12 @@ class Dynamics:
         self.loss, self.seed = loss, Stream(seed).key[0]
         self.reference = (self.data if isinstance(reference, str) else
                           None if reference is None else examples(reference, "reference"))
-        self._start, self._rows = flat(net.parameters()), []
+        self._net, self._start, self._rows = net, flat(net.parameters()), []
         self(-1, net, None)
+
+    def __repr__(self):
+        return (f"Dynamics({len(self._rows)} of {len(self.steps)} looks, each of {self.batches} "
+                f"batches of {self.batch_size})")
 
     step = property(lambda self: _table(self._rows)[:, 0].astype("int64"))
     gradient_norm = property(lambda self: _table(self._rows)[:, 1])
@@ -87,6 +95,9 @@ class Dynamics:
 
     def __call__(self, step, net, loss):
         """Look at `net` after the step number `step`, counted from 0, if that is asked for."""
+        if net is not self._net:
+            raise ValueError("net must be the one that the recorder was made for, got another "
+                             f"{type(net).__name__}; make a recorder for it")
         taken = step + 1
         self._rows = [row for row in self._rows if row[0] < taken]
         if taken in self.steps:
@@ -100,9 +111,6 @@ class Dynamics:
     def _look(self, net, taken):
         """(gradient norm, model distance, direction variance, direction error) of this moment."""
         weights, norms, directions, failed = flat(net.parameters()), [], Directions(), False
-        if weights.size != self._start.size:
-            raise ValueError(f"net must have the {self._start.size} parameters of the one that the "
-                             f"recorder was made for, got {weights.size}")
         if self.reference:
             whole = full_gradient(net, self.reference, self.loss)
             with contextlib.suppress(ValueError):                 # it is 0 or not finite
