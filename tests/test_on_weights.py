@@ -82,8 +82,9 @@ def test_wrap_leaves_alone_what_is_wrapped_already():
     models.wrap(net, "*", Thinned)                # all the others
     assert net.stage1.conv is conv and isinstance(conv.layer, nn.Conv2d)
     assert sum(isinstance(m, Thinned) for _, m in net.named_modules()) == 4
-    with pytest.raises(ValueError, match="matches no layer; there are none"):
-        models.wrap(net, "stage1*", Thinned)
+    for kind in (Thinned, md.Smallify):
+        with pytest.raises(ValueError, match="matches no layer; there are none"):
+            models.wrap(net, "stage1*", kind)
     assert net.init(seed=0)(md.gaussian(1, (2, 1, 28, 28))).shape == (2, 10)
 
 

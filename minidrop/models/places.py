@@ -19,7 +19,7 @@ are, bit for bit.
 import copy
 
 from ..arguments import describe, matching, probability
-from ..nn import Conv2d, Linear, Module, OnWeights
+from ..nn import Conv2d, Linear, Module, Wrapped
 from ..paths.stochastic_depth import StochasticDepth, survival
 
 PURPOSES = {"drop": "dropout", "dropblock": "DropBlock", "sum": "stochastic depth"}
@@ -142,7 +142,7 @@ def wrap(net, pattern, make, kinds=(Conv2d, Linear)):
 
         wrap(net, "stage*", lambda conv: TargetedDropout(conv, gamma=0.75, alpha=0.66, unit=False))
 
-    A layer that an `OnWeights` holds already stays as it is.  Returns the network, which now needs
+    A layer that a `Wrapped` holds already stays as it is.  Returns the network, which now needs
     `init(seed)`.  ValueError, and nothing is changed, for a pattern that matches no such layer and
     for a parameter that would be lost.
 
@@ -154,7 +154,7 @@ def wrap(net, pattern, make, kinds=(Conv2d, Linear)):
     """
     layers = _children(net, lambda path, module: isinstance(module, kinds))
     there = {path: (parent, name) for path, (parent, name) in layers.items()
-             if not isinstance(parent, OnWeights)}
+             if not isinstance(parent, Wrapped)}
     if isinstance(make, Module) or not callable(make):
         raise TypeError(f"make must be a function (layer) -> Module, got {describe(make)}")
     made = []
