@@ -124,6 +124,19 @@ def test_mini_batches_are_drawn_in_turn_and_paired_between_networks(xp, backend)
     assert first[4:] != first[:2]
 
 
+@pytest.mark.parametrize("batches, size", [(3, 1), (5, 5), (7, 7), (2, N)])
+def test_every_mini_batch_has_the_size_asked_for(batches, size, xp, backend):
+    seen = []
+
+    def loss(z, y):
+        seen.append(len(z))
+        return md.cross_entropy(z, y)
+
+    watch(mlp().init(3).to(backend), data(xp), [0], batches=batches, batch_size=size, loss=loss,
+          reference=None)
+    assert seen == [size] * batches
+
+
 def test_a_mini_batch_may_be_the_whole_of_the_data(xp, backend):
     net = mlp(p=0.0).init(3).to(backend)
     whole = watch(net, data(xp), [0], batches=2, batch_size=N)
