@@ -96,6 +96,17 @@ def wide_enough(x, name="x"):
     return x
 
 
+def iterable(value, name, wanted):
+    """`value` itself, if one can go through it and it is no text and no dict.
+
+    >>> iterable([1, 2], "steps", "several whole numbers")
+    [1, 2]
+    """
+    if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
+        raise TypeError(f"{name} must be {wanted}, got {describe(value)}")
+    return value
+
+
 def several(things, name="params"):
     """`things` as a list of floating arrays or Tensors, not empty; one alone is a list of one."""
     if hasattr(type(things), "dtype"):
@@ -103,8 +114,7 @@ def several(things, name="params"):
     if hasattr(things, "parameters"):
         raise TypeError(f"{name} must be arrays or Tensors, got a {type(things).__name__}; give "
                         "its .parameters()")
-    if isinstance(things, str | bytes | dict) or not hasattr(things, "__iter__"):
-        raise TypeError(f"{name} must be a list of arrays or Tensors, got {describe(things)}")
+    iterable(things, name, "a list of arrays or Tensors")
     found = [floating(thing, f"{name}[{i}]") for i, thing in enumerate(things)]
     if not found:
         raise ValueError(f"{name} must hold at least one array")

@@ -3,7 +3,7 @@
 import math
 from numbers import Real
 
-from .arguments import describe, matching
+from .arguments import describe, iterable, matching
 
 
 class scaled:
@@ -14,9 +14,7 @@ class scaled:
     """
 
     def __init__(self, values):
-        if isinstance(values, str) or not hasattr(values, "__iter__"):
-            raise TypeError(f"values must be an array of factors, got {describe(values)}")
-        self.values = values
+        self.values = iterable(values, "values", "an array of factors")
 
 
 class Binding:
@@ -102,6 +100,7 @@ def _numbers(pattern, schedule, steps):
     if not isinstance(pattern, str):
         raise TypeError(f"a pattern of schedules must be a string, got {describe(pattern)}")
     values = schedule.values if isinstance(schedule, scaled) else schedule
+    iterable(values, f"schedules[{pattern!r}]", "an array of numbers")
     try:
         values = [float(v) for v in values]
     except (TypeError, ValueError):

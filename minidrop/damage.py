@@ -23,7 +23,7 @@ Differs
 import copy
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, examples, probability
+from .arguments import count, describe, examples, iterable, probability
 from .curvature import hessian_product
 from .functional import cross_entropy
 from .nn import Module
@@ -74,8 +74,7 @@ def pruning_curve(model, data, shares, unit, scope="row", pattern=None, loss=cro
     >>> curve.kept.round(2).tolist(), curve.accuracy.shape
     ([1.0, 0.5, 0.11], (3,))
     """
-    if isinstance(shares, str | bytes | dict) or not hasattr(shares, "__iter__"):
-        raise TypeError(f"shares must be a list of numbers in [0, 1], got {describe(shares)}")
+    iterable(shares, "shares", "a list of numbers in [0, 1]")
     shares = [probability(share, f"shares[{i}]") for i, share in enumerate(shares)]
     if not shares:
         raise ValueError("shares must hold at least one number, got none")

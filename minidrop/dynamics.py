@@ -53,7 +53,7 @@ Differs
 
 import math
 
-from .arguments import describe, floating
+from .arguments import floating, iterable
 from .tape import data_of
 from .xp import array_module
 
@@ -194,9 +194,7 @@ def _vectors(grads):
         if grads.ndim != 2:
             raise ValueError("grads must have shape (n, d) or be an iterable of flat vectors, got "
                              f"shape {grads.shape}")
-    elif isinstance(grads, str | bytes | dict) or not hasattr(grads, "__iter__"):
-        raise TypeError("grads must be an array (n, d) or an iterable of flat vectors, got "
-                        f"{describe(grads)}")
+    iterable(grads, "grads", "an array (n, d) or an iterable of flat vectors")
     return (_vector(g, f"grads[{i}]") for i, g in enumerate(grads))
 
 

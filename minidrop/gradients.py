@@ -8,7 +8,7 @@ gradient is one of the weights and the mini-batch, not of what was seen before.
 
 from typing import Any
 
-from .arguments import count, describe, examples, several, takes
+from .arguments import count, describe, examples, iterable, several, takes
 from .functional import cross_entropy
 from .nn import Module, Noise, modes_kept
 from .tape import Tensor, data_of, grad
@@ -41,8 +41,7 @@ def mini_batch_gradients(net, batches, loss=cross_entropy):
     [(9,), (9,), (9,), (9,), (9,)]
     """
     _check(net, loss)
-    if isinstance(batches, str | bytes | dict) or not hasattr(batches, "__iter__"):
-        raise TypeError(f"batches must be an iterable of pairs (x, y), got {describe(batches)}")
+    iterable(batches, "batches", "an iterable of pairs (x, y)")
     return (_noisy(net, batch, loss) for batch in batches)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import math
 
-from .arguments import count, describe, examples, takes
+from .arguments import count, describe, examples, iterable, takes
 from .dynamics import Directions, model_distance
 from .functional import cross_entropy
 from .gradients import flat, full_gradient, mini_batch_gradients
@@ -144,9 +144,7 @@ def _table(rows):
 
 def _whole(steps):
     """`steps` as a sorted tuple of numbers of steps taken."""
-    if isinstance(steps, str | bytes | dict) or not hasattr(steps, "__iter__"):
-        raise TypeError(f"steps must be several whole numbers, such as range(0, 1001, 50), got "
-                        f"{describe(steps)}")
+    iterable(steps, "steps", "several whole numbers, such as range(0, 1001, 50)")
     found = tuple(sorted({count(step, "steps", least=0) for step in steps}))
     if not found:
         raise ValueError("steps must hold at least one whole number, got none")

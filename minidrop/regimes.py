@@ -24,7 +24,7 @@ import math
 from numbers import Real
 from typing import NamedTuple
 
-from .arguments import describe, number, option
+from .arguments import iterable, number, option
 from .intervals import Interval, mean_interval
 
 NAMES = {-1: "underfitting", 0: "undecided", 1: "overfitting"}
@@ -113,8 +113,7 @@ def _line(pair, gain):
 def _scores(values, name):
     if isinstance(values, Real) or getattr(values, "ndim", None) == 0:
         values = [values]
-    if isinstance(values, str | bytes | dict) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{name} must be a score or one for each seed, got {describe(values)}")
+    iterable(values, name, "a score or one for each seed")
     found = [number(value, name, least=-math.inf) for value in values]
     if not found:
         raise ValueError(f"{name} must hold at least one score, got none")

@@ -177,6 +177,8 @@ def test_scaled_multiplies_what_each_module_started_with(xp, backend):
     ({"drop*.q": RAMP}, ValueError,
      r"schedules: 'drop\*.q' matches no number; there are .*dropout1\.p"),
     ({"drop*.p": RAMP[1:]}, ValueError, "one value for each of the 6 steps (.*), got 5"),
+    ({"drop*.p": "010101"}, TypeError, r"schedules\['drop\*.p'\] must be an array of numbers"),
+    ({"drop*.p": dict.fromkeys(range(6), 0.5)}, TypeError, "must be an array of numbers"),
     ({"drop*.p": 0.5}, TypeError, r"schedules\['drop\*.p'\] must be an array of numbers"),
     ({"drop*.p": [None] * 6}, TypeError, r"schedules\['drop\*.p'\] must be an array of numbers"),
     ({"lr": [math.nan] * 6}, ValueError, r"schedules\['lr'\] must hold finite numbers"),
@@ -190,6 +192,12 @@ def test_a_schedule_that_does_not_fit_stops_before_the_first_step(schedules, kin
     with pytest.raises(kind, match=message):
         fit(net, data(xp), schedules=schedules)
     assert values(net) == before
+
+
+@pytest.mark.parametrize("factors", [0.5, "010101", {0: 0.5}, None])
+def test_factors_must_be_several(factors):
+    with pytest.raises(TypeError, match="values must be an array of factors, got"):
+        md.scaled(factors)
 
 
 def test_a_scheduled_rate_is_checked_where_it_is_used(xp, backend):
