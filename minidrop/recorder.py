@@ -27,7 +27,8 @@ class Dynamics:
 
     `reference` is "data" (the whole of it), another pair (x, y), such as a part of it, or None: the
     error is then nan.  Variance and error are nan, too, where a gradient was zero or not finite.
-    For 0 among the `steps` the look is taken when the recorder is made.
+    For 0 among the `steps` the look is taken when the recorder is made, before a schedule sets any
+    rate.
 
     The run goes on as if nobody had looked: mini-batches and masks come from streams of their own,
     named after `seed`, step and path, and modes, noise, buffers and marks are what they were.  A

@@ -116,7 +116,8 @@ class MultiHeadAttention(Module):
     Weights lie as in PyTorch: in_proj_weight (3 width, width) holds the maps to queries, keys and
     values, in_proj_bias (3 width,), and out_proj is a Linear.  They start as in PyTorch, the biases
     at 0.  `heads` divides the width.  `drop` is a place for dropout of the attention weights
-    (N, heads, T, T), behind the softmax.
+    (N, heads, T, T), behind the softmax; while it is empty the heads are computed at once, which
+    differs in the last bits.
 
     Source: Vaswani et al. 2017, section 3.2.2.
 
@@ -139,7 +140,7 @@ class MultiHeadAttention(Module):
         if floating(x).ndim != 3 or x.shape[-1] != self.width or 0 in x.shape:
             raise ValueError(f"x must have shape (N, T, {self.width}), got {x.shape}")
         packed = linear(x, self.in_proj_weight, self.in_proj_bias)
-        if isinstance(self.drop, Identity):       # the same as below, at once
+        if isinstance(self.drop, Identity):       # as below, but for rounding
             return self.out_proj(self_attention(packed, heads=self.heads))
         q, k, v = apart(packed, self.heads)
         heads = self.drop(attention_weights(q, k)) @ v                    # Eq. (attention.1)
