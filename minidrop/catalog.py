@@ -91,11 +91,15 @@ def table(package=PACKAGE, root=""):
     rows = ["| technique | acts on | what it does | functions |", "|---|---|---|---|"]
     for t in _placed(package):
         name, _, what = t.summary.rstrip(".").partition(": ")
-        public = [node.name for node in ast.parse(t.path.read_text(encoding="utf-8")).body
-                  if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
         rows.append(f"| [{name}]({root}{_link(t, package)}) | {t.path.parent.name} | {what} | "
-                    f"{', '.join(f'`{function}`' for function in public)} |")
+                    f"{', '.join(f'`{function}`' for function in functions(t))} |")
     return "\n".join(rows)
+
+
+def functions(technique):
+    """The names of the public functions and classes that the file of a technique defines."""
+    return [node.name for node in ast.parse(technique.path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_"]
 
 
 def overview(package=PACKAGE):

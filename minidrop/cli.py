@@ -36,7 +36,7 @@ def lesson(name, code):
     """Run the lesson NAME, or list the lessons.
 
     A lesson explains, checks and trains; its figures are saved to ./minidrop-figures/.
-    MINIDROP_SMOKE=1 makes it brief.
+    The last line names its file, to be read, changed and run.  MINIDROP_SMOKE=1 makes it brief.
     """
     from . import lesson as lessons
 
@@ -69,6 +69,7 @@ def lesson(name, code):
     except Exception:
         traceback.print_exc()
         sys.exit(1)
+    click.echo(f"\nlesson: {lessons.path_of(name)}")
 
 
 @main.command()
@@ -78,7 +79,8 @@ def lesson(name, code):
 def show(name, table, graph):
     """Equations of a technique beside the lines that compute them, or what a model is.
 
-    NAME may also be the tag of one equation, such as adam.4.  Without NAME a list of all.
+    NAME may also be the tag of one equation, such as adam.4, or a function of the technique.
+    Without NAME a list of all.
     """
     from . import catalog, lesson, terminal
     from .models.commands import MODELS, page
@@ -87,18 +89,20 @@ def show(name, table, graph):
     known = {technique.name: technique for technique in techniques}
     tagged = {equation.tag: equation for technique in techniques
               for equation in technique.equations}
+    defined = {function: technique for technique in techniques
+               for function in catalog.functions(technique)}
     if table:
         click.echo(catalog.table())
     elif name is None:
         _contents(techniques, MODELS)
     elif name in MODELS:
         page(name, graph)
-    elif graph and name in known | tagged:
-        kind = "a technique" if name in known else "an equation"
+    elif graph and name in known | tagged | defined:
+        kind = "an equation" if name in tagged else "a technique" if name in known else "a function"
         raise click.UsageError(f"--graph draws models, and {name} is {kind}; there are "
                                f"{', '.join(MODELS)}")
-    elif name in known:
-        _show_technique(terminal.console(), known[name])
+    elif name in known | defined:
+        _show_technique(terminal.console(), (defined | known)[name])
     elif name in tagged:
         _show_equation(terminal.console(), tagged[name])
     elif name in lesson.written():
@@ -130,6 +134,7 @@ def _contents(techniques, models):
 
 
 def _show_technique(out, technique):
+    """Print a technique: what it is, every equation, and where it differs."""
     from . import terminal
 
     terminal.print_markdown(out, f"**{technique.summary}**")
@@ -144,6 +149,7 @@ def _show_technique(out, technique):
         if label in technique.sections:
             out.print()
             terminal.print_markdown(out, f"**{label}**\n\n{technique.sections[label]}")
+    click.echo(f"\none equation alone: minidrop show {technique.equations[-1].tag}")
 
 
 def _show_equation(out, equation):

@@ -12,7 +12,7 @@ Liu 2023, in words: gradient norm
 $$ \lVert g_i \rVert_2                                                       \tag{dynamics.1} $$
 Liu 2023, in words: model distance
 $$ \lVert W_t - W_0 \rVert_2                                                 \tag{dynamics.2} $$
-Liu 2023, in words: gradient direction variance, over the unordered pairs; by (dynamics.6)
+Liu 2023, in words: gradient direction variance, over the unordered pairs; computed by (dynamics.6)
 $$ \mathrm{GDV} = \frac{2}{n (n - 1)} \sum_{i < j}
    \tfrac12 \left( 1 - \frac{\langle g_i, g_j \rangle}
                             {\lVert g_i \rVert \lVert g_j \rVert} \right)    \tag{dynamics.3} $$

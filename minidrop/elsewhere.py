@@ -22,6 +22,8 @@ ELSEWHERE = {               # without case, spaces, hyphens and underscores: (na
     "earlydropout": ("early", "early_late"), "latedropout": ("late", "early_late"),
     "targetedweight": ("TargetedDropout", "targeted"),
     "targetedunit": ("TargetedDropout", "targeted"),
+    "gdv": ("gradient_direction_variance", "dynamics"),
+    "gde": ("gradient_direction_error", "dynamics"),
     "randomcutout": ("Cutout", "cutout"), "coarsedropout": ("Cutout", "cutout"),
 }
 

@@ -40,6 +40,7 @@ def test_version():
     (("show", "adma.4"), "there is no equation 'adma.4'; did you mean 'adam.4'?"),
     (("show", "convolution"), "convolution is a lesson and no technique: see `minidrop lesson"),
     (("show", "adam.4", "--graph"), "--graph draws models, and adam.4 is an equation; there are"),
+    (("show", "early", "--graph"), "--graph draws models, and early is a function; there are"),
     (("bench", "z"), "there is no workload 'z'; there are"),
     (("bench", "b", "multi_sample"), "multi_sample is a table of its own"),
     (("lesson", "museum"), "'museum' is not written yet; there are"),
@@ -63,7 +64,9 @@ def test_the_list_of_lessons_keeps_every_reserved_place():
 def test_a_lesson_answers_to_its_name_number_and_file(name, monkeypatch):
     asked = []
     monkeypatch.setattr(lesson, "run", lambda name, code: asked.append(name))
-    assert run("lesson", name) == (0, "") and asked == ["dropout"]
+    code, text = run("lesson", name)
+    assert code == 0 and asked == ["dropout"]
+    assert text.splitlines()[-1] == f"lesson: {lesson.path_of('dropout')}"
 
 
 def test_show_puts_every_equation_beside_its_line():
@@ -78,6 +81,21 @@ def test_show_puts_every_equation_beside_its_line():
             source = test.path.read_text(encoding="utf-8").splitlines()
             assert source[test.number - 1].startswith(f"def test_{test.name}(")
             assert f"tests/test_dropout.py:{test.number}  test_{test.name}" in text
+
+
+@pytest.mark.parametrize("function, name", [
+    ("gradient_direction_variance", "dynamics"), ("late", "early_late"), ("Dropout", "dropout"),
+    ("dropout_mask", "dropout"), ("SGD", "sgd"), ("cosine", "schedules")])
+def test_show_of_a_function_shows_the_technique_whose_file_defines_it(function, name):
+    assert run("show", function) == run("show", name)
+    assert catalog.technique(name).summary.partition(":")[0] in run("show", name)[1]
+
+
+def test_show_names_the_command_for_one_equation():
+    last = run("show", "dropout")[1].splitlines()[-1]
+    assert last.startswith("one equation alone: minidrop show dropout.")
+    code, text = run(*last.partition("minidrop ")[2].split())
+    assert code == 0 and f"({last.split()[-1]})" in text
 
 
 def test_show_without_a_name_lists_all_under_headings():
@@ -160,6 +178,7 @@ def test_a_failing_lesson_fails_the_command_and_names_its_own_line(monkeypatch, 
 @pytest.mark.parametrize("command, answer", [
     (("show", "droppath"), "did you mean 'stochastic_depth'?"),
     (("show", "MC-dropout"), "did you mean 'mc'?"),
+    (("show", "GDV"), "did you mean 'dynamics'?"),
     (("lesson", "mixup"), "did you mean 'mixing', which is about it?"),
     (("lesson", "stochastic_depth"), "did you mean 'paths', which is about it?"),
     (("train", "resnet8", "digits", "--place", "*.sum=DropPath:0.5"),
