@@ -13,7 +13,7 @@ from rich.text import Text
 _DISPLAY = re.compile(r"\$\$(.*?)\$\$", re.S)
 _INLINE = re.compile(r"\$([^$\n]+)\$")
 _RAISED = re.compile(r"([\^_])\{([^{}]*[^\w{}][^{}]*)\}")
-_RELATION = re.compile(r" *([∼←→⊙=≤≥≈∈]) *")
+_RELATION = re.compile(r" *([∼←→⊙=≠≤≥≈∈]) *")
 _SWALLOWED = re.compile(r"(\\[A-Za-z]+) (?=[-+])")
 _TAG = re.compile(r"\\tag\{([\w.]+)\}")
 
@@ -76,9 +76,14 @@ def print_code(out, code):
 
 def _converter():
     context = get_default_latex_context_db()
-    fraction = MacroTextSpec("frac", simplify_repl=_fraction)
-    context.add_context_category("minidrop", prepend=True, macros=[fraction])
+    context.add_context_category("minidrop", prepend=True, macros=[
+        MacroTextSpec("frac", simplify_repl=_fraction), MacroTextSpec("ne", "≠"),
+        MacroTextSpec("gets", "←"), MacroTextSpec("overline", simplify_repl=_overline)])
     return LatexNodes2Text(math_mode="text", latex_context=context)
+
+
+def _overline(node, l2tobj):
+    return "".join(letter + "\u0305" for letter in l2tobj.nodelist_to_text(node.nodeargs).strip())
 
 
 def _fraction(node, l2tobj):

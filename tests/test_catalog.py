@@ -1,6 +1,8 @@
 """The catalog reads docstrings and comments as they are written."""
 
-from minidrop import catalog, terminal
+import re
+
+from minidrop import catalog, lesson, terminal
 from minidrop.catalog import PACKAGE
 
 
@@ -45,6 +47,20 @@ def test_the_table_lists_techniques_alone():
     units = next(row for row in short.splitlines() if row.startswith("| units | "))
     assert units.startswith("| units | Noise on the units of a layer | [")
     assert "[Dropout](minidrop/units/dropout.py)" in units
+
+
+SILENT = {"Big", "big", "left", "right", "operatorname", "textstyle", "tfrac"}   # or done before
+
+
+def test_every_command_of_a_formula_is_known_in_a_terminal():
+    """One that is not would be left out without a word, such as the sign of an inequality."""
+    known, used = terminal._converter().latex_context, set()
+    for path in [*catalog.PACKAGE.rglob("*.py"), *lesson.folder().glob("*.py")]:
+        for text in re.findall(r"\$\$.*?\$\$|\$[^$\n]+\$", path.read_text("utf-8"), re.S):
+            used |= {*re.findall(r"\\([A-Za-z]+)", text)}
+    unknown = {name for name in used - SILENT - {"tag"}
+               if getattr(known.get_macro_spec(name), "macroname", None) != name}
+    assert len(used) > 60 and not unknown
 
 
 def test_formulas_in_a_terminal_say_what_the_latex_says():

@@ -162,7 +162,7 @@ def test_targeted_is_judged_by_its_rule(none, kept, further, word):
     assert targeted.judge(results, {"shares": [0.0, 0.9, 0.95], "high": 0.97}).word == word
 
 
-@pytest.mark.parametrize("path", sorted(ledger.PUBLISHED.glob("*.json")), ids=str)
+@pytest.mark.parametrize("path", sorted(ledger.PUBLISHED.glob("*.json")), ids=lambda p: p.stem)
 def test_published_results_belong_to_the_claim_as_it_is(path):
     record = ledger.read(path)
     claim, scale = CLAIMS[record["claim"]], record["scale"]
