@@ -133,6 +133,7 @@ def test_heads_at_once_pick_the_largest_of_huge_scores(xp):
     packed = xp.asarray([[[1e3, 1e30, 5.0], [1e3, -1e30, 7.0]]], dtype="float32")
     y = self_attention(packed, heads=1)
     assert host(y).tolist() == [[[5.0], [5.0]]] and y.dtype == "float32"
+    assert [kept.dtype for kept in self_attention.forward(packed, heads=1)] == ["float32"] * 2
 
 
 def test_heads_at_once_give_the_same_bits_on_any_number_of_threads(monkeypatch):
@@ -153,6 +154,13 @@ def test_an_empty_place_takes_all_heads_at_once_and_a_full_one_their_weights(mon
     monkeypatch.setattr("minidrop.nn.attention.self_attention", None)
     np.testing.assert_allclose(layer(x).data, due, rtol=1e-6, atol=1e-7)
     assert layer.drop.noise.shape == (2, 2, 5, 5)
+
+
+def test_dropout_as_the_papers_scale_it_weighs_the_weights_in_evaluation(xp, backend):
+    layer, x = nn.MultiHeadAttention(6, heads=2).init(0).to(backend).eval(), drawn(xp, 2, 5, 6)
+    whole = layer(x).data
+    layer.drop = md.Dropout(0.25, "paper").eval()
+    np.testing.assert_allclose(host(layer(x).data), 0.75 * host(whole), rtol=1e-5, atol=1e-7)
 
 
 # --- patches -------------------------------------------------------------------------------------
