@@ -115,6 +115,15 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     assert code == 0 and "held (2 seeds)" in text
 
 
+def test_runs_of_other_settings_are_not_shown_as_if_they_were_of_these(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ledger.run(toy([]), "quick", progress=False)
+    monkeypatch.setitem(CLAIMS, "toy", toy([], scales={"quick": {"gain": 2, "seeds": 2},
+                                                       "standard": {"gain": 0, "seeds": 1}}))
+    code, text = command("show", "toy")
+    assert code == 1 and "holds runs of toy under other settings: gain; move it away" in text
+
+
 def test_wrong_names_and_interruptions_are_answered_in_a_sentence(tmp_path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt

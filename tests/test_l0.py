@@ -262,6 +262,33 @@ def test_l0_module_draws_once_for_a_batch(xp, backend):
     assert_allclose(host(layer.eval()(x).data), host(x) @ due.T + host(layer.bias.data), rtol=1e-5)
 
 
+def test_l0_module_and_a_weight_decay_that_opens_gates():
+    """A decay of lr * weight_decay = 0.5 halves -4, a gate that was shut without noise, to -2."""
+    layer = md.L0(nn.Linear(3, 4)).init(0)
+    layer.log_alpha.data[:] = -4
+    assert not md.hard_concrete_expect(layer.log_alpha.data).any()
+    for w in layer.parameters():
+        w.grad = np.zeros_like(w.data)
+    md.optim.SGD(1.0, weight_decay=0.5).step(layer)
+    assert_array_equal(layer.log_alpha.data, np.full(4, -2, "float32"))
+    assert (md.hard_concrete_expect(layer.log_alpha.data) > 0).all()
+
+
+def test_l0_module_uses_its_own_temperature_and_interval():
+    """In training, in evaluation and in what it is expected to keep."""
+    own = {"beta": 0.5, "gamma": -0.3, "zeta": 1.6}
+    layer, x = md.L0(nn.Linear(3, 4, bias=False), **own).init(0), np.ones((2, 3), "float32")
+    layer.log_alpha.data[:] = [-1.5, -0.5, 0.0, 0.5]
+    places, total = layer.log_alpha.data, layer.weight.data.sum(1)
+    y = layer(x).data
+    assert_allclose(y[0], total * md.hard_concrete(layer.noise, places, **own), rtol=1e-5)
+    z = md.hard_concrete_expect(places, gamma=-0.3, zeta=1.6)
+    assert not np.allclose(z, md.hard_concrete_expect(places), atol=0.01)
+    assert_allclose(layer.eval()(x).data[0], total * z, rtol=1e-5)
+    assert_allclose(float(layer.expected_l0()), 3 * md.hard_concrete_nonzero(places, **own).sum(),
+                    rtol=1e-6)
+
+
 def test_l0_module_repeats_its_gates_after_init_and_starts_where_it_is_told(xp, backend):
     layer, x = md.L0(nn.Linear(3, 400), start=2.0), xp.ones((1, 3), "float32")
     first, again = ([host(layer.init(9).to(backend)(x).data), host(layer(x).data)]

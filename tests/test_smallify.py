@@ -427,6 +427,29 @@ def test_smallify_8_nothing_is_removed_where_a_dead_unit_has_a_value(xp, backend
             assert_array_equal(host(value), state[path])
 
 
+class Squashed(nn.Sequential):
+    """A Sequential that does more than to call its layers."""
+
+    def forward(self, x):
+        return super().forward(x) + self[0](x).sum()
+
+
+@pytest.mark.parametrize("build, error, words", [
+    (lambda one, two: nn.Sequential(one, one, two), ValueError, "used in several places"),
+    (lambda one, two: nn.Sequential(one, nn.ReLU(), two, two), ValueError, "several places"),
+    (lambda one, two: Squashed(one, two), TypeError, "net must be a Sequential, got Squashed"),
+    (lambda one, two: nn.Sequential(one, Squashed(two)), ValueError, "behind it comes Squashed"),
+    (lambda one, two: nn.Sequential(md.Smallify(nn.Conv2d(1, 4, 1)), two), ValueError, "groups")])
+def test_remove_dead_leaves_alone_what_it_cannot_see_through(build, error, words):
+    """Layers that are used twice, a forward of one's own, a Linear along the width of maps."""
+    net = build(md.Smallify(nn.Linear(4, 4)), nn.Linear(4, 4)).init(0)
+    net[0].alive[1] = 0
+    shapes = [w.shape for w in net.parameters()]
+    with pytest.raises(error, match=words):
+        models.remove_dead(net)
+    assert [w.shape for w in net.parameters()] == shapes
+
+
 # --- dtypes and bad input -------------------------------------------------------------------------
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

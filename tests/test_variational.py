@@ -417,6 +417,17 @@ def test_variational_module_draws_every_output_by_itself_and_anew(xp, backend):
     assert_fresh(first, again, 0.5)
 
 
+@pytest.mark.parametrize("optimizer", [md.optim.SGD(1.0, weight_decay=0.5),
+                                       md.optim.AdamW(1.0, weight_decay=0.5)])
+def test_variational_module_and_a_weight_decay_that_adds_noise(optimizer):
+    """It halves log sigma^2 = -10 in a step, and 0 would be its end: a variance of 1."""
+    layer = md.Variational(nn.Linear(3, 2)).init(0)
+    for w in layer.parameters():
+        w.grad = np.zeros_like(w.data)
+    optimizer.step(layer)
+    assert_array_equal(layer.log_sigma2.data, np.full((2, 3), -5, "float32"))
+
+
 def test_variational_module_repeats_its_noise_after_init(xp, backend):
     for local in (True, False):
         layer, x = md.Variational(nn.Linear(3, 50), -1.0, local=local), xp.ones((2, 3), "float32")

@@ -66,7 +66,8 @@ def show(name, scale):
         path = ledger.path_of(claim, one, folder)
         if path.is_file():
             try:
-                results = ledger.results(claim, ledger.read(path))
+                record = ledger.checked(claim, claim.scales[one], ledger.read(path), path)
+                results = ledger.results(claim, record)
             except ValueError as error:
                 raise click.ClickException(str(error)) from None
             click.echo(f"results   {path}")

@@ -91,7 +91,11 @@ def _settings(claim, scale):
 def _begin(claim, scale, settings, path):
     if not path.is_file():
         return {"claim": claim.name, "scale": scale, "settings": settings, "runs": []}
-    record = read(path)
+    return checked(claim, settings, read(path), path)
+
+
+def checked(claim, settings, record, path):
+    """The record, if its runs are of this claim under these settings; otherwise ValueError."""
     there = record["settings"]
     odd = [name for name in sorted(there.keys() | settings.keys())
            if there.get(name) != settings.get(name) and name != "seeds"]

@@ -1,5 +1,7 @@
 """Removal of dead units: a network with `Smallify` layers becomes smaller and computes the same."""
 
+from collections import Counter
+
 from ..arguments import describe
 from ..nn import (
     GELU,
@@ -32,7 +34,7 @@ def remove_dead(net, optimizer=None):
     the network: its state shrinks as well.  Of a layer whose units are all dead one stays, and all
     stay where no layer reads them.  With `fit(..., checkpoint=...)` remove them after the run, as
     no file goes on with another shape.  ValueError, and nothing is changed, where a dead unit has a
-    value, as behind a batch norm.
+    value, as behind a batch norm, or where weights are used in several places.
 
     >>> from minidrop.models import mlp, wrap
     >>> net = wrap(mlp(64, 32, 10), "hidden*", Smallify).init(seed=0)
@@ -40,10 +42,11 @@ def remove_dead(net, optimizer=None):
     >>> remove_dead(net), net.out.weight.shape
     ({'hidden1.linear': 20}, (10, 12))
     """
-    if not isinstance(net, Sequential):
+    if not _is_series(net):
         raise TypeError(f"net must be a Sequential, got {describe(net)}")
     leaves = list(_leaves("", net))
-    pairs = {path: (layer, _reader(path, layer, leaves[i + 1:]))
+    uses = Counter(id(w) for _, leaf in leaves for w in leaf.parameters())
+    pairs = {path: (layer, _reader(path, layer, leaves[i + 1:], uses))
              for i, (path, layer) in enumerate(leaves) if isinstance(layer, Smallify)}
     if not pairs:
         raise ValueError(f"net must have a Smallify layer, got {describe(net)}")
@@ -53,9 +56,14 @@ def remove_dead(net, optimizer=None):
             for path, (layer, reader) in pairs.items() if reader is not None}
 
 
+def _is_series(layer):
+    """Whether it calls its layers one after the other: a Sequential without its own forward."""
+    return isinstance(layer, Sequential) and type(layer).forward is Sequential.forward
+
+
 def _leaves(path, layer):
     """(path, layer) of all that a Sequential calls, in order, those within others too."""
-    if not isinstance(layer, Sequential):
+    if not _is_series(layer):
         yield path, layer
         return
     for name, child in vars(layer).items():
@@ -63,17 +71,22 @@ def _leaves(path, layer):
             yield from _leaves(f"{path}.{name}" if path else name, child)
 
 
-def _reader(path, layer, behind):
+def _reader(path, layer, behind, uses):
     """The next layer with weights, None where there is none; ValueError for one in the way."""
+    maps = isinstance(layer.layer, Conv2d)
     for _, other in behind:
         inner = other.layer if isinstance(other, Smallify) else other
         if isinstance(inner, Linear | Conv2d):
             groups = max(getattr(one, "groups", 1) for one in (inner, layer.layer))
             several = isinstance(layer.layer, Linear) and inner.weight.shape[1] > len(layer.alive)
-            if groups > 1 or several:
+            if groups > 1 or several or maps != isinstance(inner, Conv2d):
                 raise ValueError(f"the units of {path} cannot be removed, since they are read in "
                                  f"groups by {describe(other)}")
+            if any(uses[id(w)] > 1 for one in (layer, other) for w in one.parameters()):
+                raise ValueError(f"the units of {path} cannot be removed, since its weights, or "
+                                 f"those of {describe(other)}, are used in several places")
             return other
+        maps = maps and not isinstance(other, Flatten | GlobalAvgPool2d)
         if not isinstance(other, PASS):
             raise ValueError(f"the units of {path} cannot be removed, since behind it comes "
                              f"{describe(other)}")

@@ -57,8 +57,11 @@ Differs
   the chance of a shut gate, which at d = 0.5 is 0.168; `start` is log alpha itself.
   [test_l0_4_closed_forms]
 - From the authors' code, which has an L2 penalty among the gates and can draw gates for each
-  example: add `l2` or a weight decay; the gates of a batch are the same for all its examples.
+  example: add `l2` of the weights; the gates of a batch are the same for all its examples.
   [test_l0_module_draws_once_for_a_batch]
+- From `l2` of the weights alone: the weight decay of an optimizer takes in every parameter, and so
+  draws log alpha to 0, where shut gates are open again.
+  [test_l0_module_and_a_weight_decay_that_opens_gates]
 - From the authors' code, whose $u$ stays 1e-6 away from both ends: 2^-25 and 2^-24 here, whole
   steps of the 24 bits.  [test_l0_1_noise_is_inside_the_unit_interval]
 """

@@ -176,8 +176,9 @@ class Variational(OnWeights):
     """A Linear or Conv2d whose weights are normal variables with trained means and variances.
 
     All `log_sigma2` start at `start`; in evaluation weights with a log alpha above `threshold` are
-    0.  Train it with `fit(..., penalty=variational_penalty(...))`.  With `local` noise, drawn for
-    each output, `.noise` has the outputs' shape; without, one draw of all weights serves a batch.
+    0.  Train it with `fit(..., penalty=variational_penalty(...))` and no weight decay, AdamW's
+    included: it would draw `log_sigma2` to 0, a variance of 1.  With `local` noise, drawn for each
+    output, `.noise` has the outputs' shape; without, one draw of all weights serves a batch.
 
     >>> from minidrop import models
     >>> net = models.wrap(models.mlp(64, 32, 10), "*", Variational).init(seed=0)
