@@ -1,5 +1,6 @@
 """Schedules: an array with one value per step, bound to the attributes that a pattern names."""
 
+import contextlib
 import math
 from numbers import Real
 
@@ -34,7 +35,7 @@ class Binding:
         slots = _slots(model, optimizer)
         for pattern, schedule in (schedules or {}).items():
             values = _numbers(pattern, schedule, steps)
-            paths = matching(pattern, slots, "schedules:", "number")
+            paths = _named(pattern, slots, model)
             twice = [path for path in paths if path in self.bound]
             if twice:
                 raise ValueError(f"{twice[0]} is matched by two schedules, the second is "
@@ -85,6 +86,19 @@ def _check_end(path, owner, name, start, values):
                 f"let it begin with {values[-1]:g}")
         raise ValueError(f"schedules: {path} ends at {values[-1]:g}, and after the run the layer "
                          f"would weigh in evaluation by {start:g} again, as it did before; {cure}")
+
+
+def _named(pattern, slots, model):
+    """The paths of `slots` that a pattern names; ValueError for none, or for places still empty."""
+    with contextlib.suppress(ValueError):
+        return matching(pattern, slots)
+    without = [f"{path}.p" for path, m in model.named_modules() if not hasattr(m, "p")]
+    try:
+        path = matching(pattern, without)[0].removesuffix(".p")
+    except ValueError:
+        return matching(pattern, slots, "schedules:", "number")   # refuses: it says what there is
+    raise ValueError(f"schedules: {path} has no rate; put a layer with one there first, as "
+                     "minidrop.models.place and drop_paths do")
 
 
 def _slots(model, optimizer):

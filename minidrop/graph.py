@@ -122,7 +122,7 @@ def detail(module):
     '16 → 32, 3 × 3, stride 2'
     """
     own, words = vars(module), []
-    n_out, size = own.get("n_out", own.get("width")), own.get("size", own.get("patch"))
+    n_out, size = own.get("n_out", own.get("width")), own.get("patch", own.get("size"))
     if "n_in" in own and n_out:
         words.append(f"{own['n_in']} → {n_out}")
     if size:

@@ -253,6 +253,11 @@ ONE, TWO = np.ones((1, 3, 4)), np.ones((2, 3, 4))
     (lambda: nn.MultiHeadAttention(4, 2).init(0)(ONE[0]), r"x must have shape \(N, T, 4\)"),
     (lambda: nn.PatchEmbedding(3, 4, 2).init(0)(np.ones((1, 1, 4, 4))),
      r"x must have shape \(N, 3, H, W\)"),
+    (lambda: nn.PatchEmbedding(1, 4, 2, (4, 6)).init(0)(np.ones((1, 1, 6, 4))),
+     "x must be images of 4 x 6, got 6 x 4"),
+    (lambda: nn.PatchEmbedding(1, 4, 2, 4).init(0)(ONE), r"x must have shape \(N, C, H, W\)"),
+    (lambda: nn.PositionEmbedding(4, 6).init(0)(np.ones((1, 9, 6))),
+     r"x must have shape \(N, 4, 6\), got \(1, 9, 6\)"),
     (lambda: nn.PatchEmbedding(3, 4, 2).init(0)(ONE), r"x must have shape \(N, C, H, W\)"),
 ])
 def test_a_mistake_is_named(use, message):

@@ -313,6 +313,15 @@ def test_a_mistake_in_early_or_late_is_named(function, call, kind, message):
         call(function)
 
 
+@pytest.mark.parametrize("pattern, path", [("drop*.p", "embed.drop"), ("heads.drop.p", "block1.*"),
+                                           ("sum.p", "block1.attention.sum")])
+def test_a_place_that_is_still_empty_is_named(pattern, path):
+    net = md.models.vit(size=4, channels=1, patch=2, width=6, depth=1).init(0)
+    with pytest.raises(ValueError, match=f"schedules: {path} has no rate; put a layer with one"):
+        md.fit(net, md.optim.SGD(0.1), (np.ones((4, 1, 4, 4)), np.arange(4)), 1, progress=False,
+               schedules={pattern: md.early(0.1, 1, 1)})
+
+
 def test_an_early_schedule_of_another_length_stops_before_the_first_step(xp, backend):
     net = network(backend)
     for steps in (11, 13):

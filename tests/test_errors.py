@@ -517,7 +517,8 @@ WRONG = {
     "nn.MultiHeadAttention": ({"width": 4, "heads": 2},
                               {"width": NO_COUNT | values(3), "heads": NO_COUNT | values(3, 8)}),
     "nn.PatchEmbedding": ({"n_in": 1, "width": 2, "patch": 2},
-                          {"n_in": NO_COUNT, "width": NO_COUNT, "patch": NO_PAIR}),
+                          {"n_in": NO_COUNT, "width": NO_COUNT, "patch": NO_PAIR,
+                           "size": NO_PAIR.filter(lambda k: k is not None)}),
     "nn.PositionEmbedding": ({"tokens": 3, "width": 2}, {
         "tokens": NO_COUNT, "width": NO_COUNT, "class_token": NO_FLAG}),
     "nn.TokenLinear": ({"n_in": 2, "n_out": 3}, {"n_in": NO_COUNT, "n_out": NO_COUNT}),

@@ -272,10 +272,10 @@ def test_patches_by_the_size_of_the_images(shape, patches):
 @pytest.mark.parametrize("use, sentence", [
     (lambda: models.mixer(size=30), "patch must divide the size 30, got 4"),
     (lambda: models.mixer(width=1), "width must be a whole number of at least 2, got 1"),
-    (lambda: models.mixer(gelu="exact"), "approximate must be one of 'tanh', 'none', got 'exact'"),
+    (lambda: models.mixer(gelu="exact"), "gelu must be one of 'tanh', 'none', got 'exact'"),
     (lambda: models.build("mixer", (1, 8, 9)), "mixer needs square images"),
     (lambda: models.mixer(**TINY).init(0)(np.ones((1, 2, 6, 6))),
-     r"x must have shape \(N, 4, width\), got \(1, 9, 6\)"),
+     "x must be images of 4 x 4, got 6 x 6"),
     (lambda: nn.TokenLinear(2, 3).init(0)(np.ones((2, 2))), r"x must have shape \(N, 2, width\)"),
 ])
 def test_a_mistake_is_named(use, sentence):

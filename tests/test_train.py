@@ -182,6 +182,8 @@ def test_scaled_multiplies_what_each_module_started_with(xp, backend):
     ({"drop*.p": 0.5}, TypeError, r"schedules\['drop\*.p'\] must be an array of numbers"),
     ({"drop*.p": [None] * 6}, TypeError, r"schedules\['drop\*.p'\] must be an array of numbers"),
     ({"lr": [math.nan] * 6}, ValueError, r"schedules\['lr'\] must hold finite numbers"),
+    ({"lin*.p": RAMP}, ValueError, "linear1 has no rate; put a layer with one there first, as "
+     "minidrop.models.place and drop_paths do"),
     ({"*.p": RAMP, "drop*.p": RAMP}, ValueError, "dropout1.p is matched by two schedules"),
     ([("lr", RAMP)], TypeError, "schedules must map patterns to arrays"),
 ])

@@ -8,8 +8,8 @@ Papers   Tolstikhin, Houlsby, Kolesnikov, Beyer, Zhai, Unterthiner, Yung, Steine
 Shapes   (N, 3, 32, 32) - 64 patches of 4 x 4 - tokens (N, 64, 192) - 4 blocks - norm - their mean
          (N, 192) - 10.
 Block    x + MLP(norm(x)) along the tokens, alike in all channels, and then x + MLP(norm(x)) along
-         the channels, alike for all tokens: equation 1 of Tolstikhin 2021.  The first MLP is half
-         as wide inside as the tokens are, the second four times, as in its table 1.
+         the channels, alike for all tokens: equation 1 of Tolstikhin 2021.  Inside, the first MLP
+         has half of the width, 96, and the second four times the width, 768, as in its table 1.
 Places   `drop` behind both layers of both MLPs: where the official code of Liu 2023 drops, with one
          rate for all, which `place(net, "drop*", Dropout(0.1))` fills.  `sum` for stochastic depth
          around both halves of a block, which share its rate:
@@ -23,7 +23,7 @@ Differs  Tolstikhin 2021 (appendix B) tries dropout and stochastic depth, whose 
          tanh form, as in Flax; that of PyTorch and timm is exact, which is `gelu="none"`.
 """
 
-from ..arguments import count
+from ..arguments import count, option
 from ..nn import (
     GELU,
     Identity,
@@ -44,8 +44,8 @@ EPS = 1e-6                      # of the norms
 def mixer(size=32, channels=3, patch=4, width=192, depth=4, classes=10, gelu="tanh"):
     """The Mixer of `depth` blocks for images (N, channels, size, size); logits (N, classes).
 
-    `patch` divides the size.  `gelu` is "tanh" or "none", exact, for which SciPy is needed.
-    ValueError for sizes that do not fit.
+    `patch` divides the size.  `gelu` is "tanh" or, as PyTorch calls the exact function, "none", for
+    which SciPy is needed.  ValueError for sizes that do not fit.
 
     >>> net = mixer(size=224, patch=32, width=512, depth=8, classes=1000).init(seed=0)  # Mixer-S/32
     >>> sum(w.size for w in net.parameters())
@@ -54,10 +54,11 @@ def mixer(size=32, channels=3, patch=4, width=192, depth=4, classes=10, gelu="ta
     side, rest = divmod(count(size, "size"), count(patch, "patch"))
     if rest:
         raise ValueError(f"patch must divide the size {size}, got {patch}")
+    option(gelu, "gelu", ("tanh", "none"))
     width, depth = count(width, "width", least=2), count(depth, "depth")
     blocks = {f"block{k}": _block(side * side, width, gelu) for k in range(1, depth + 1)}
-    return Sequential(embed=Sequential(patches=PatchEmbedding(channels, width, patch)), **blocks,
-                      norm=LayerNorm(width, EPS), pool=MeanToken(),
+    return Sequential(embed=Sequential(patches=PatchEmbedding(channels, width, patch, size)),
+                      **blocks, norm=LayerNorm(width, EPS), pool=MeanToken(),
                       out=_glorot(Linear(width, classes)))
 
 

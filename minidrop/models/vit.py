@@ -46,8 +46,8 @@ def vit(size=32, channels=3, patch=4, width=192, depth=4, heads=3, classes=10, p
     """The ViT of `depth` blocks for images (N, channels, size, size); logits (N, classes).
 
     `patch` divides the size, and `heads` the width.  `pool` is "token", what the classifier reads
-    is a token of its own, or "mean" of all tokens.  `gelu` is "tanh" or "none", exact, for which
-    SciPy is needed.  ValueError for sizes that do not fit.
+    is a token of its own, or "mean" of all tokens.  `gelu` is "tanh" or, as PyTorch calls the exact
+    function, "none", for which SciPy is needed.  ValueError for sizes that do not fit.
 
     >>> net = vit(size=224, patch=16, depth=12, classes=1000).init(seed=0)          # ViT-Ti/16
     >>> sum(w.size for w in net.parameters())
@@ -56,11 +56,12 @@ def vit(size=32, channels=3, patch=4, width=192, depth=4, heads=3, classes=10, p
     side, rest = divmod(count(size, "size"), count(patch, "patch"))
     if rest:
         raise ValueError(f"patch must divide the size {size}, got {patch}")
+    option(gelu, "gelu", ("tanh", "none"))
     width, depth = count(width, "width"), count(depth, "depth")
     class_token = option(pool, "pool", ("token", "mean")) == "token"
     blocks = {f"block{k}": _block(width, heads, gelu) for k in range(1, depth + 1)}
     return Sequential(
-        embed=Sequential(patches=PatchEmbedding(channels, width, patch),
+        embed=Sequential(patches=PatchEmbedding(channels, width, patch, size),
                          position=PositionEmbedding(side * side, width, class_token),
                          drop=Identity()),
         **blocks, pool=FirstToken() if class_token else MeanToken(), norm=LayerNorm(width, EPS),

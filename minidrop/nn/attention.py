@@ -14,7 +14,8 @@ class PatchEmbedding(Module):
     """Images (N, C, H, W) to tokens (N, T, width), one for each patch, row by row.
 
     The parameters are those of the convolution with the same stride and size, weight
-    (width, n_in, h, w) and bias (width,); `patch` is a whole number or a pair (h, w).
+    (width, n_in, h, w) and bias (width,); `patch` is a whole number or a pair (h, w), and so is
+    `size`, that of the images, if only one fits what comes behind.
 
     Source: Dosovitskiy et al. 2021, section 3.1.
 
@@ -23,9 +24,10 @@ class PatchEmbedding(Module):
     (2, 64, 8)
     """
 
-    def __init__(self, n_in, width, patch):
+    def __init__(self, n_in, width, patch, size=None):
         self.n_in, self.width = count(n_in, "n_in"), count(width, "width")
         self.patch = pair(patch, "patch")
+        self.size = None if size is None else pair(size, "size")
         n = n_in * math.prod(self.patch)
         self.weight = Parameter((width, n_in, *self.patch), fan_in_uniform(n))
         self.bias = Parameter((width,), fan_in_uniform(n))
@@ -33,6 +35,9 @@ class PatchEmbedding(Module):
     def forward(self, x):
         if floating(x).ndim == 4 and x.shape[1] != self.n_in:
             raise ValueError(f"x must have shape (N, {self.n_in}, H, W), got {x.shape}")
+        if x.ndim == 4 and self.size not in (None, x.shape[2:]):
+            raise ValueError("x must be images of {} x {}, got {} x {}".format(*self.size,
+                                                                               *x.shape[2:]))
         tokens = patches(x, self.patch)
         return linear(tokens, self.weight.reshape(self.width, -1), self.bias)  # Eq. (attention.3)
 
