@@ -145,7 +145,7 @@ class MultiHeadAttention(Module):
         if floating(x).ndim != 3 or x.shape[-1] != self.width or 0 in x.shape:
             raise ValueError(f"x must have shape (N, T, {self.width}), got {x.shape}")
         packed = linear(x, self.in_proj_weight, self.in_proj_bias)
-        if isinstance(self.drop, Identity):       # as below, but for rounding
+        if getattr(self.drop.forward, "__func__", None) is Identity.forward:  # empty, not watched
             return self.out_proj(self_attention(packed, heads=self.heads))
         q, k, v = apart(packed, self.heads)
         heads = self.drop(attention_weights(q, k)) @ v                    # Eq. (attention.1)
