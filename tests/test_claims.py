@@ -1,13 +1,18 @@
 """minidrop claims: runs that are kept, go on and are judged by their rule; the first claim."""
 
 import json
+import math
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.testing import assert_array_equal
 
+from minidrop import data
 from minidrop.claims import CLAIMS, Claim, Verdict, commands, ledger, targeted
 from minidrop.claims.claim import WORDS
 from minidrop.cli import main
+from minidrop.damage import pruning_curve
 from minidrop.plots import subplots
 
 
@@ -79,6 +84,9 @@ def test_a_file_of_other_settings_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="toy-quick.json holds runs of toy under other settings: "
                                          "gain; move it away"):
         ledger.run(other, "quick", folder=tmp_path, progress=False)
+    with pytest.raises(ValueError, match="holds runs of toy under other settings: another claim"):
+        ledger.checked(toy([], name="other"), toy([]).scales["quick"],
+                       ledger.read(tmp_path / "toy-quick.json"), "toy-quick.json")
     with pytest.raises(ValueError, match="scale must be one of quick, standard, got str 'huge'"):
         ledger.run(toy([]), "huge", folder=tmp_path)
     with pytest.raises(ValueError, match="seeds must be a whole number of at least 1, got 0"):
@@ -124,6 +132,16 @@ def test_runs_of_other_settings_are_not_shown_as_if_they_were_of_these(tmp_path,
     assert code == 1 and "holds runs of toy under other settings: gain; move it away" in text
 
 
+def test_ones_own_runs_are_shown_before_the_published_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ledger, "PUBLISHED", tmp_path / "published")
+    monkeypatch.setitem(CLAIMS, "toy", toy([]))
+    ledger.run(toy([]), "standard", folder=ledger.PUBLISHED, progress=False)
+    assert "not held (1 seed)" in command("show", "toy")[1]
+    ledger.run(toy([]), "quick", progress=False)
+    assert "\nheld (2 seeds)" in command("show", "toy")[1]
+
+
 def test_wrong_names_and_interruptions_are_answered_in_a_sentence(tmp_path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
@@ -158,6 +176,24 @@ def test_the_quick_scale_of_targeted_runs_and_is_judged():
     verdict = claim.judge(results, settings)
     assert verdict.word in WORDS and len(verdict.lines) == len(claim.arms) + 4
     claim.draw(results, settings)
+
+
+def test_targeted_trains_on_train_ramps_as_told_and_is_judged_on_test(monkeypatch):
+    seen, splits = {}, data.digits()
+    settings = CLAIMS["targeted"].scales["quick"] | {"epochs": 4}
+    monkeypatch.setattr(targeted, "fit", lambda net, optimizer, given, epochs, **rest: seen.update(
+        rest, train=given))
+    monkeypatch.setattr(targeted, "pruning_curve", lambda net, given, *rest, **more: seen.update(
+        test=given) or pruning_curve(net, given, *rest, **more))
+    targeted.run("ramping", 0, settings, False)
+    for part in ("train", "test"):
+        for given, there in zip(seen[part], getattr(splits, part), strict=True):
+            assert_array_equal(given, there)
+    steps = 4 * math.ceil(len(splits.train[0]) / settings["batch_size"])
+    gammas, alphas = seen["schedules"]["*.gamma"], seen["schedules"]["*.alpha"]
+    for rates, last in zip((gammas, alphas), settings["rates"]["ramping"], strict=True):
+        assert len(rates) == steps and rates[0] == 0
+        assert (rates[:steps // 2] < last).all() and np.allclose(rates[steps // 2:], last)
 
 
 @pytest.mark.parametrize("none, kept, further, word", [
