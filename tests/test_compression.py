@@ -446,3 +446,25 @@ def test_pruning_offers_it_too():
 
     assert compress is md.compress
     assert list(itertools.islice(sizes(md.compress(models.lenet().init(0))), 1)) == ["stage1.conv"]
+
+
+@pytest.mark.parametrize("make", [md.L0, md.Variational, md.Smallify, lambda layer: (
+    md.TargetedDropout(layer, 0.5, 0.5, unit=False, prune=True))])
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("pattern", ["*", "a"])
+def test_what_is_used_twice_gives_equal_outputs_from_any_wrapping(make, tied, pattern):
+    """The same layer in two places, or two layers with one weight, in others or bare."""
+    first = nn.Linear(6, 6)
+    second = nn.Linear(6, 6) if tied else first
+    second.weight = first.weight
+    net = nn.Sequential(a=first, relu=nn.ReLU(), b=second, out=nn.Linear(6, 3))
+    md.models.wrap(net, pattern, make).init(0).eval()
+    for _, module in net.named_modules():
+        if isinstance(module, md.L0):
+            module.log_alpha.data[:3] = -5
+        if isinstance(module, md.Smallify):
+            module.switch.data[:2] = 0.25
+    x = md.gaussian(1, (5, 6))
+    due = net(x).data.copy()
+    np.testing.assert_allclose(md.compress(net)(x).data, due, atol=1e-6)
+    np.testing.assert_array_equal(net(x).data, due)               # and the original is as it was

@@ -125,3 +125,20 @@ def test_wrap_refuses_what_loses_a_parameter_and_changes_nothing():
     with pytest.raises(TypeError, match="net must be a Module"):
         models.wrap(Thinned, "*", Thinned)
     assert dict(net.named_modules()) == before
+
+
+def test_wrap_puts_one_layer_that_is_used_twice_into_one_other():
+    shared = nn.Linear(3, 3)
+    net = nn.Sequential(a=shared, relu=nn.ReLU(), b=shared, out=nn.Linear(3, 2))
+    models.wrap(net, "*", Thinned).init(seed=0)
+    assert net.a is net.b and isinstance(net.a, Thinned) and net.a.layer is shared
+    net.a.rng = md.check.Record(net.a.rng)
+    net(md.gaussian(0, (4, 3)))
+    assert len(net.a.rng.draws) == 2              # noise in both of its uses
+
+
+def test_a_wrapped_network_goes_on_from_trained_weights():
+    trained = models.mlp(4, 3, 2).init(seed=5)
+    net = models.wrap(models.mlp(4, 3, 2), "*", lambda layer: md.L0(layer)).init(seed=0)
+    net.load_state_dict(net.state_dict() | trained.state_dict())
+    assert_array_equal(net.out.weight.data, trained.out.weight.data)

@@ -142,9 +142,14 @@ def wrap(net, pattern, make, kinds=(Conv2d, Linear)):
 
         wrap(net, "stage*", lambda conv: TargetedDropout(conv, gamma=0.75, alpha=0.66, unit=False))
 
-    A layer that a `Wrapped` holds already stays as it is.  Returns the network, which now needs
-    `init(seed)`.  ValueError, and nothing is changed, for a pattern that matches no such layer and
-    for a parameter that would be lost.
+    A layer that a `Wrapped` holds already stays as it is; one that is used twice is the same new
+    one in both places.  Returns the network, which now needs `init(seed)`, and that draws new
+    weights; to go on from trained ones, take them over afterwards:
+
+        net.load_state_dict(net.state_dict() | trained.state_dict())
+
+    ValueError, and nothing is changed, for a pattern that matches no such layer and for a parameter
+    that would be lost.
 
     >>> from minidrop.models import mlp
     >>> from minidrop.nn import OnWeights
@@ -165,8 +170,10 @@ def wrap(net, pattern, make, kinds=(Conv2d, Linear)):
         kept = {id(w) for w in new.parameters()} if isinstance(new, Module) else set()
         if not kept.issuperset(map(id, old.parameters())):
             raise ValueError(f"make must keep the parameters of {path}, got {describe(new)}")
-        made.append((parent, name, old, new))
-    for parent, name, old, new in made:
+        made.append((old, new))
+    held = [(module, name, old, new) for _, module in net.named_modules()
+            for name, value in vars(module).items() for old, new in made if value is old]
+    for parent, name, old, new in held:           # a layer that is used twice is in two places
         _exchange(parent, name, old, new)
     return net
 

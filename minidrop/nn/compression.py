@@ -83,6 +83,10 @@ class _Link(NamedTuple):
 
 def _unwrapped(model):
     """The model with layers in the place of what wraps them; the layer, if it is wrapped itself."""
+    for _, module in model.named_modules():
+        if isinstance(module, Wrapped):           # weights of its own, which nobody else reads
+            module.weight = module.layer.weight = copy.deepcopy(module.weight)
+            module.bias = module.layer.bias = copy.deepcopy(module.bias)
     if isinstance(model, Wrapped):
         return model.fold()
     folded: dict[int, Module] = {}
