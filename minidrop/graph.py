@@ -11,8 +11,8 @@ import copy
 from typing import Any, NamedTuple
 
 from .arguments import describe, shape_of
-from .models.places import Residual, place, places, purpose
-from .nn import Identity, Module, Parameter, Sequential
+from .models.places import Residual, purpose
+from .nn import Identity, Module, Parameter
 from .tape import Tensor
 from .xp import array_module
 
@@ -57,16 +57,11 @@ def trace(net, shape):
     x = Tensor(array_module().zeros((1, *shape_of(shape)), "float32"), requires_grad=True)
     nodes = [Node("", "input", "", x.shape[1:], 0, (), None, False)]
     made = {x: 0}                                 # Tensor -> the number of its node
-    net = copy.deepcopy(net)
-    empty = {path for path, module in net.named_modules()
-             if isinstance(module, Identity | Residual)}
-    if places(net):                               # attention passes over an Identity
-        place(net, "*", lambda old, k: Sequential() if isinstance(old, Identity) else old)
-    net.init(seed=0).eval()
+    net = copy.deepcopy(net).init(seed=0).eval()
     whole: list[str] = []                         # what is one node, as the start of a path
     for path, module in net.named_modules():
         if purpose(path) or not path.startswith(tuple(whole)):
-            module.forward = _recorder(path, module, nodes, made, path in empty)
+            module.forward = _recorder(path, module, nodes, made)
             if any(isinstance(value, Parameter) for value in vars(module).values()):
                 whole.append(f"{path}." if path else "")
     net(x)
@@ -74,9 +69,9 @@ def trace(net, shape):
     return [node._replace(parameters=size) for node, size in zip(nodes, sizes, strict=True)]
 
 
-def _recorder(path, module, nodes, made, empty):
+def _recorder(path, module, nodes, made):
     """A forward of `module` that adds its node, unless a child made what it returns."""
-    forward = module.forward
+    forward, empty = module.forward, isinstance(module, Identity | Residual)
 
     def recorded(*args):
         start = len(nodes)
