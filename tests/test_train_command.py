@@ -159,7 +159,7 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
      " such as 'drop*=1' or 'drop*=1:linear', got 'drop=4'"),
     (("mlp", "digits", "--late", "drop"), 2, "--late must be PATTERN=EPOCHS with 0 to 3 epochs"),
     (("mlp", "digits", "--early", "drop=1:cosine"), 2, "--early must be PATTERN=EPOCHS"),
-    (("mlp", "digits", "--early", "drop=1"), 1, "schedules: 'drop.p' matches no number"),
+    (("mlp", "digits", "--early", "drop=1"), 1, "schedules: input.drop has no rate"),
     (("mlp", "digits", "--early", "drop=1", "--late", "drop=1"), 2,
      "--late drop=1: these places have a schedule already"),
     (("mlp", "digits", "--early", "drop=1", "--early", "drop=2"), 2, "--early drop=2: these"),
