@@ -49,6 +49,14 @@ def vit(size=32, channels=3, patch=4, width=192, depth=4, heads=3, classes=10, p
     is a token of its own, or "mean" of all tokens.  `gelu` is "tanh" or, as PyTorch calls the exact
     function, "none", for which SciPy is needed.  ValueError for sizes that do not fit.
 
+    On few small images it learns late: on the 1,197 digits
+
+        net = vit(size=8, channels=1, patch=2, width=32, depth=2, heads=4, pool="mean")
+        fit(net.init(0), AdamW(lr=0.005), md.data.digits(image=True), epochs=40, schedules={
+            "lr": warmup(cosine(0.005, 40 * 19), 76)})
+
+    was right on 91 to 95 % of the validation part (five seeds), 48 to 84 % with 10 epochs instead.
+
     >>> net = vit(size=224, patch=16, depth=12, classes=1000).init(seed=0)          # ViT-Ti/16
     >>> sum(w.size for w in net.parameters())
     5717416
