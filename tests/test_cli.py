@@ -84,7 +84,7 @@ def test_show_puts_every_equation_beside_its_line():
 
 
 @pytest.mark.parametrize("function, name", [
-    ("gradient_direction_variance", "dynamics"), ("Dropout", "dropout"), ("cosine", "schedules")])
+    ("Dropout", "dropout"), ("cosine", "schedules")])
 def test_show_of_a_function_shows_the_technique_whose_file_defines_it(function, name):
     assert run("show", function) == run("show", name)
     assert catalog.technique(name).summary.partition(":")[0] in run("show", name)[1]

@@ -13,7 +13,7 @@ import minidrop as md
 from minidrop.dynamics import Directions
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=50, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 GDV, GDE = md.gradient_direction_variance, md.gradient_direction_error
 

@@ -12,7 +12,7 @@ from minidrop.check import Record
 from minidrop.xp import host
 from tests.samplers import assert_rate
 
-PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 KINDS = ("constant", "linear")
 EPOCHS, STEPS, CUTOFF, TOTAL = 3, 4, 5, 12        # steps of an epoch, iterations of a run
 HALF = {"early": md.early(0.5, CUTOFF, TOTAL), "late": md.late(0.5, CUTOFF, TOTAL),

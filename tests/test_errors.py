@@ -19,7 +19,7 @@ from minidrop.check import GradientError
 from minidrop.tape import Primitive
 from minidrop.xp import backend_of
 
-PROPERTY = settings(max_examples=8, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=5, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 X = np.ones((4, 3), "float32")

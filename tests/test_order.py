@@ -12,7 +12,7 @@ import minidrop as md
 from minidrop.functional import magnitudes, smallest
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
 
 @PROPERTY

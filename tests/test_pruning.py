@@ -13,7 +13,7 @@ import minidrop as md
 from minidrop import models, nn
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 W = np.array([[0.1, -0.4, 0.2, -0.3], [2.0, -1.0, 3.0, 4.0], [0.5, 0.5, -0.5, 0.5]])
 SHAPES = [(4, 6), (1, 1), (3, 1), (1, 5), (4, 2, 3, 2), (2, 3, 1, 5)]

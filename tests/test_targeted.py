@@ -15,7 +15,7 @@ from minidrop.check import Forbid, Record, Replay, all_masks, exact_moments, gra
 from minidrop.xp import host
 from tests.samplers import assert_fresh, assert_independent, assert_rate, assert_shared
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 SHAPES = [(4, 6), (1, 1), (3, 1), (1, 5), (4, 2, 3, 2), (2, 3, 1, 5)]
 W = np.array([[0.1, -0.4, 0.2, -0.3], [2.0, -1.0, 3.0, 4.0], [0.5, 0.5, -0.5, 0.5]])

