@@ -10,6 +10,8 @@ import pytest
 
 from minidrop import bench, bench_samples, nn, workloads
 
+pytestmark = pytest.mark.slow
+
 KEYS = ["workload", "ms", "torch_ms", "ratio", "peak_mb", "torch_peak_mb", "blas", "threads",
         "versions"]
 

@@ -14,6 +14,8 @@ import pytest
 import minidrop as md
 from tests import samebits
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "site" / "pages" / "determinism.md").read_text(encoding="utf-8")
 

@@ -12,6 +12,8 @@ import pytest
 
 import minidrop
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("click", "cupy", "hypothesis", "matplotlib", "pooch", "pylatexenc", "rich",
          "safetensors", "scipy", "tarfile", "threadpoolctl", "torch", "tqdm")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(minidrop.__file__).parents[1])}

@@ -14,6 +14,8 @@ from minidrop import checkpoint, files
 from minidrop.interrupt import Interrupt
 from tests.test_checkpoint import bits, ctrl_c, run, step_of, stop_at
 
+pytestmark = pytest.mark.slow
+
 MINE = os.path.dirname(md.__file__)
 
 

@@ -15,7 +15,8 @@ from tests import lives
 
 KILLS = int(os.environ.get("MINIDROP_KILLS", 10))
 SEED = os.environ.get("MINIDROP_KILL_SEED", "0")
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+pytestmark = [pytest.mark.slow,
+              pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")]
 
 
 @pytest.mark.parametrize("network", lives.NETWORKS)

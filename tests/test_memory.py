@@ -11,6 +11,8 @@ import minidrop as md
 from minidrop import Tensor
 from minidrop.tape import REGISTRY
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def watched():

@@ -11,6 +11,8 @@ from minidrop import data, models
 from minidrop.cli import main
 from minidrop.models import commands
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("train", "mlp", "digits", "--epochs", "2", "--batch-size", "128")
 
 
