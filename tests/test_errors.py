@@ -19,6 +19,7 @@ from minidrop.check import GradientError
 from minidrop.tape import Primitive
 from minidrop.xp import backend_of
 
+pytestmark = pytest.mark.slow
 PROPERTY = settings(max_examples=5, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 
