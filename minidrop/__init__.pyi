@@ -2,6 +2,7 @@
 
 from . import (
     allocator as allocator,
+    batch_statistics as batch_statistics,
     binding as binding,
     check as check,
     checkpoint as checkpoint,
@@ -31,6 +32,7 @@ from . import (
     xp as xp,
 )
 from .allocator import tune as tune
+from .batch_statistics import batch_norm_statistics as batch_norm_statistics
 from .binding import scaled as scaled
 from .check import (
     Forbid as Forbid,

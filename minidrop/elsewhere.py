@@ -19,6 +19,8 @@ ELSEWHERE = {               # without case, spaces, hyphens and underscores: (na
     "shrinknets": ("Smallify", "smallify"), "switchlayer": ("Smallify", "smallify"),
     "mcdropout": ("mc_predict", "mc"), "montecarlodropout": ("mc_predict", "mc"),
     "batchnorm1d": ("BatchNorm", "batch_norm"), "batchnorm2d": ("BatchNorm", "batch_norm"),
+    "updatebn": ("batch_norm_statistics", "batch_statistics"),
+    "bnupdate": ("batch_norm_statistics", "batch_statistics"),
     "earlydropout": ("early", "early_late"), "latedropout": ("late", "early_late"),
     "targetedweight": ("TargetedDropout", "targeted"),
     "targetedunit": ("TargetedDropout", "targeted"),

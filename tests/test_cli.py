@@ -106,7 +106,7 @@ def test_show_without_a_name_lists_all_under_headings():
         else:
             heading = line
     assert code == 0 and list(listed)[-5:] == [
-        "functions", "optimizers", "networks", "measures", "models"]
+        "functions", "optimizers", "measures", "networks", "models"]
     assert "dropout" in listed["units"] and "batch_norm" in listed["norms"]
     assert listed["optimizers"] == ["adam", "schedules", "sgd"]
     assert listed.pop("models") == [*models.MODELS]
