@@ -10,6 +10,7 @@ from . import (
     curvature as curvature,
     damage as damage,
     data as data,
+    diversity as diversity,
     dynamics as dynamics,
     functional as functional,
     gradients as gradients,
@@ -51,6 +52,15 @@ from .damage import (
     pruning_curve as pruning_curve,
     pruning_damage as pruning_damage,
     removal_damage as removal_damage,
+)
+from .diversity import (
+    Ambiguity as Ambiguity,
+    Contribution as Contribution,
+    ambiguity as ambiguity,
+    correlation as correlation,
+    disagreement as disagreement,
+    error_overlap as error_overlap,
+    leave_one_out as leave_one_out,
 )
 from .dynamics import (
     gradient_direction_error as gradient_direction_error,

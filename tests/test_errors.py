@@ -100,6 +100,9 @@ STRETCH = {"beta": NO_SIZE | values(0), "gamma": NO_NUMBER | values(0.0, 0.5, ma
 NO_SCORES = THINGS | values(0.5, [], [1], [1, 2, 3], [1, math.nan], [1, math.inf], [[1, 2]], X[:2])
 NO_REGION = THINGS | values("Valid", "")
 
+PROBS = np.array([[[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]], [[0.75, 0.25, 0], [0.25, 0.75, 0]]])
+NO_PROBS = NO_FLOATS | values(X, PROBS[0], PROBS * 2, PROBS - 1, PROBS[:0], PROBS * math.nan)
+NO_ANSWERS = THINGS | values(1, [0, 1], X, LABELS, LABELS[:2] > 0, LABELS[:2] - 1, LABELS[:2] + 2)
 FREE = "any value is right"
 WRONG = {
     "Dropout": ({"p": 0.5}, {"p": NO_RATE, "scaling": THINGS | values("Inverted", "")}),
@@ -318,6 +321,15 @@ WRONG = {
                    {"strength": NO_SIZE | values(math.inf), "examples": NO_COUNT}),
     "l1": ({"params": [X]}, {"params": NO_PARAMS}),
     "l2": ({"params": [X]}, {"params": NO_PARAMS}),
+    "ambiguity": ({"probs": PROBS, "y": LABELS[:2]},
+                  {"probs": NO_PROBS, "y": NO_ANSWERS, "loss": THINGS | values("Brier", "")}),
+    "correlation": ({"probs": PROBS}, {"probs": NO_PROBS | values(np.ones((2, 3, 2)) / 2)}),
+    "disagreement": ({"probs": PROBS}, {"probs": NO_PROBS}),
+    "error_overlap": ({"probs": PROBS, "y": LABELS[:2]},
+                      {"probs": NO_PROBS, "y": NO_ANSWERS, "per": THINGS | values("Union", "")}),
+    "leave_one_out": ({"probs": PROBS, "y": LABELS[:2]},
+                      {"probs": NO_PROBS | values(PROBS[:1]), "y": NO_ANSWERS,
+                       "loss": THINGS | values("Brier", "")}),
     "cost": ({"model": net(), "x": X, "repeats": 1},
              {"model": NO_MODEL, "x": NO_FLOATS | values(X[:, :2]), "repeats": NO_COUNT}),
     "compress": ({"model": noisy()}, {"model": NO_MODEL}),
@@ -552,7 +564,8 @@ ELSEWHERE = {
     "Forbid": "takes nothing", "Record": "a double, in test_check.py",
     "Interval": "a plain tuple", "MCMoments": "a plain tuple", "MCPrediction": "a plain tuple",
     "Regime": "a plain tuple", "Damage": "a plain tuple", "Cost": "a plain tuple",
-    "PruningCurve": "a plain tuple",
+    "PruningCurve": "a plain tuple", "Ambiguity": "a plain tuple",
+    "Contribution": "a plain tuple",
     "pruned": "a context, checked by pruning_curve",
     "nn.evaluation": "a context, checked by evaluate and mc_predict",
     "nn.modes_kept": "a context, checked by fit",
@@ -674,6 +687,7 @@ MIXED = {
     "Tensor @ Tensor": lambda a, b: md.Tensor(a) @ md.Tensor(b).T,
     "gradient_direction_error": lambda a, b: md.gradient_direction_error(a, b[0]),
     "gradient_direction_variance": lambda a, b: md.gradient_direction_variance([a[0], b[0]]),
+    "ambiguity": lambda a, b: md.ambiguity(a[None] / 3, b[:, 0].astype("int64")),
     "model_distance": lambda a, b: md.model_distance(a[0], b[1]),
     "Linear": lambda a, b: nn.Linear(3, 2).init(0).to(backend_of(b))(a),
     "backward": lambda a, b: (md.Tensor(a, requires_grad=True) * 2).backward(b),
