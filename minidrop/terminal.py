@@ -14,7 +14,9 @@ _DISPLAY = re.compile(r"\$\$(.*?)\$\$", re.S)
 _INLINE = re.compile(r"\$([^$\n]+)\$")
 _RAISED = re.compile(r"([\^_])\{([^{}]*[^\w{}][^{}]*)\}")
 _RELATION = re.compile(r" *([∼←→⊙=≠≤≥≈∈]) *")
-_SWALLOWED = re.compile(r"(\\[A-Za-z]+) (?=[-+])")
+_SWALLOWED = re.compile(r"(\\[A-Za-z]+) (?=[-+/]|\\(?:log|ln|exp|sin|cos)(?![a-z]))"
+                        r"|(\\(?:log|ln|exp|sin|cos|sum|prod)) (?=[\w\\|])")
+_CLOSING = re.compile(r" +(?=\\r(?:Vert|vert|angle)(?![a-z]))")
 _TAG = re.compile(r"\\tag\{([\w.]+)\}")
 
 
@@ -34,7 +36,8 @@ def formula(latex):
     latex = _TAG.sub("", latex).replace(r"\tfrac", r"\frac").replace(r"\dfrac", r"\frac")
     latex = _RAISED.sub(r"\1(\2)", latex)           # x^{1/2} is x^(1/2), not x^1/2
     latex = latex.replace(r"\qquad", " QUAD ")
-    latex = _SWALLOWED.sub(r"\1{} ", latex)         # pylatexenc swallows the space after a macro
+    latex = _CLOSING.sub("", latex)
+    latex = _SWALLOWED.sub(r"\1\2{} ", latex)       # pylatexenc swallows the space after a macro
     text = " ".join(_converter().latex_to_text(latex).split())
     text = _RELATION.sub(r" \1 ", text)
     return text.replace(", QUAD", ",    ").replace("QUAD", "   ").strip()

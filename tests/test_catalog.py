@@ -69,7 +69,9 @@ def test_formulas_in_a_terminal_say_what_the_latex_says():
             (r"\frac{a + b}{c}", "(a + b)/c"), (r"\tfrac{p}{q} w", "p/q w"),
             (r"x^{1/2}", "x^(1/2)"), (r"x^2 p / q", "x^2 p / q"), (r"\frac{1}{2}", "1/2"),
             (r"q \mu + p \alpha'", "q μ + p α'"), (r"\sigma - 1", "σ - 1"),
-            (r"\frac{\partial f}{\partial x}", "(∂f)/(∂x)")]:
+            (r"\frac{\partial f}{\partial x}", "(∂f)/(∂x)"), (r"\beta \log u", "β log u"),
+            (r"\log \alpha - \log(1 - u)", "log α - log(1 - u)"), (r"\sum M", "∑ M"),
+            (r"-\gamma / \zeta", "-γ / ζ"), (r"\lVert \theta_i \rVert_2", "‖θ_i‖_2")]:
         assert terminal.formula(latex) == text
 
 
