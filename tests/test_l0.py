@@ -262,16 +262,17 @@ def test_l0_module_draws_once_for_a_batch(xp, backend):
     assert_allclose(host(layer.eval()(x).data), host(x) @ due.T + host(layer.bias.data), rtol=1e-5)
 
 
-def test_l0_module_and_a_weight_decay_that_opens_gates():
-    """A decay of lr * weight_decay = 0.5 halves -4, a gate that was shut without noise, to -2."""
+@pytest.mark.parametrize("optimizer", [md.optim.SGD, md.optim.Adam, md.optim.AdamW])
+def test_l0_module_weight_decay_leaves_the_gates_alone(optimizer):
+    """A step to half of -4, a gate that is shut without noise, would open it: 0.043 at -2."""
     layer = md.L0(nn.Linear(3, 4)).init(0)
-    layer.log_alpha.data[:] = -4
-    assert not md.hard_concrete_expect(layer.log_alpha.data).any()
+    layer.log_alpha.data[:], weight = -4, layer.weight.data.copy()
     for w in layer.parameters():
         w.grad = np.zeros_like(w.data)
-    md.optim.SGD(1.0, weight_decay=0.5).step(layer)
-    assert_array_equal(layer.log_alpha.data, np.full(4, -2, "float32"))
-    assert (md.hard_concrete_expect(layer.log_alpha.data) > 0).all()
+    optimizer(1.0, weight_decay=0.5).step(layer)
+    assert_array_equal(layer.log_alpha.data, np.full(4, -4, "float32"))
+    assert (layer.weight.data != weight).all()
+    assert md.hard_concrete_expect(np.array([-4.0, -2.0])).round(3).tolist() == [0, 0.043]
 
 
 def test_l0_module_uses_its_own_temperature_and_interval():
@@ -376,6 +377,15 @@ def test_l0_7_alone_shuts_the_gates_and_evaluation_forgets_the_groups(xp, backen
     assert md.evaluate(net, (x, y)).accuracy > 0.95
     x[:, 1:] = 99.0
     assert md.evaluate(net, (x, y)).accuracy > 0.95
+
+
+def test_l0_7_without_it_nothing_goes(xp, backend):
+    """The run above, and not a gate shuts."""
+    x = xp.asarray(md.gaussian(0, (256, 4)))
+    y = (x[:, 0] > 0).astype("int64")
+    net = md.L0(nn.Linear(4, 2), gates="input", start=1.0).init(0).to(backend)
+    md.fit(net, md.optim.Adam(0.05), (x, y), 30, batch_size=64, progress=False)
+    assert host(md.hard_concrete_expect(net.log_alpha.data)).all()
 
 
 # --- what pruning goes by -------------------------------------------------------------------------

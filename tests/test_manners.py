@@ -101,7 +101,7 @@ def test_a_pattern_of_max_norm_matches_from_a_dot_on_and_lists_what_there_is():
     net.stem.linear.weight.data[:] = net.head.weight.data[:] = 100
     md.apply_max_norm(net, 1.0, "linear.weight")
     assert abs(net.stem.linear.weight.data).max() < 1 and (net.head.weight.data == 100).all()
-    with pytest.raises(ValueError, match="matches no parameter of two or more axes; there are "
+    with pytest.raises(ValueError, match="matches no weight of two or more axes; there are "
                                          "stem.linear.weight, head.weight"):
         md.apply_max_norm(net, 1.0, "*.kernel")
 

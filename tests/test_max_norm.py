@@ -111,8 +111,21 @@ def test_a_pattern_picks_weights_and_frozen_ones_keep_their_values():
     md.apply_max_norm(model, 0.7)
     assert (model.first.weight.data == untouched.first.weight.data).all()
     for pattern in ("bias", "*.bias"):
-        with pytest.raises(ValueError, match="pattern .* matches no parameter"):
+        with pytest.raises(ValueError, match="pattern .* matches no weight"):
             md.apply_max_norm(model, 0.7, pattern)
+
+
+def test_what_is_no_weight_is_not_projected_and_no_pattern_finds_it(xp, backend):
+    """Rows of log sigma^2 = -10 are far longer than 1; shortened, they would be more noise."""
+    model = nn.Sequential(md.Variational(nn.Linear(4, 3)), nn.Tanh(),
+                          md.L0(nn.Linear(3, 2), gates="weight", start=5.0)).init(0).to(backend)
+    before = {path: host(w.data).copy() for path, w in model.named_parameters()}
+    md.apply_max_norm(model, 0.1)
+    for path, w in model.named_parameters():
+        assert (host(w.data) == before[path]).all() == (not path.endswith("weight"))
+    for pattern in ("*.log_sigma2", "*.log_alpha"):
+        with pytest.raises(ValueError, match="matches no weight of two or more axes"):
+            md.apply_max_norm(model, 0.1, pattern)
 
 
 def test_after_every_step_of_a_run_no_unit_is_longer_than_the_limit():

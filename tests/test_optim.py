@@ -1,5 +1,8 @@
 """What every optimizer owes: in-place updates of any array, whom it leaves alone, its state."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -164,6 +167,43 @@ def test_a_second_model_is_refused_even_when_the_first_is_gone(xp):
     run(xp, optimizer, 0.0, [1.0])                # its model dies with the call
     with pytest.raises(ValueError, match="holds the state of another model"):
         run(xp, optimizer, 0.0, [1.0])
+
+
+class WithGate(Module):
+    """A weight and a gate, which both start at 2."""
+
+    def __init__(self):
+        self.w = Parameter((3,), nn.constant(2.0))
+        self.gate = Parameter((3,), nn.constant(2.0), decay=False)
+
+
+@pytest.mark.parametrize("kind, options", [
+    (SGD, {}), (SGD, {"momentum": MU}), (SGD, {"momentum": MU, "nesterov": True}), (Adam, {}),
+    (AdamW, {})])
+def test_no_weight_decay_reaches_a_parameter_that_says_so(kind, options, xp, backend):
+    """It moves as without any, to the bit, and its state with it; the weight beside it does not."""
+    found = []
+    for weight_decay in (0.5, 0.0):
+        net, optimizer = WithGate().init(0).to(backend), kind(LR, weight_decay=weight_decay,
+                                                              **options)
+        for g in ([0.0, 1.0, -2.0], [0.0, -1.0, 0.5]):
+            net.w.grad, net.gate.grad = xp.asarray(g, "float32"), xp.asarray(g, "float32")
+            optimizer.step(net)
+        assert optimizer.weight_decay == weight_decay
+        found.append({path: host(array) for path, array in
+                      {**net.state_dict(), **optimizer.state_dict()}.items()})
+    for path in found[0]:
+        if path.endswith("gate"):
+            np.testing.assert_array_equal(found[0][path], found[1][path])
+    assert found[0]["gate"][0] == 2 and (found[0]["w"] != found[1]["w"]).all()
+    assert found[0]["w"][0] < 2
+
+
+def test_what_has_no_decay_says_so_in_a_copy_too():
+    net = copy.deepcopy(WithGate().init(0))
+    net.gate.become(net.gate.data[:2])
+    assert (net.w.decay, net.gate.decay) == (True, False)
+    assert not pickle.loads(pickle.dumps(net)).gate.decay
 
 
 # --- bad settings --------------------------------------------------------------------------------

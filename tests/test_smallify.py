@@ -154,6 +154,20 @@ def test_smallify_4_without_the_second_term_nothing_is_a_minimum(xp, backend):
     assert whole[-1] > 1000 * whole[0]
 
 
+def test_smallify_3_weight_decay_is_the_second_term(xp, backend):
+    """A decay of 2 lambda_2 under SGD, for weights and biases, and no square of the switches."""
+    (x, y), found = toy(xp), []
+    for decay, strength in ((0.2, 0.0), (0.0, 0.1)):
+        net = nn.Sequential(md.Smallify(nn.Linear(4, 5)), nn.Tanh(),
+                            md.Smallify(nn.Linear(5, 2))).init(0).astype("float64").to(backend)
+        optimizer = SGD(0.1, momentum=0.9, weight_decay=decay)
+        md.fit(net, optimizer, (x.astype("float64"), y), 2, batch_size=32, progress=False,
+               penalty=md.smallify_penalty(0.01, strength))
+        found.append(net.state_dict())
+    for path, value in found[0].items():
+        assert_allclose(host(value), host(found[1][path]), rtol=1e-9)
+
+
 @pytest.mark.parametrize("u, lam, lam2", [(0.7, 0.3, 0.1), (2.0, 1e-3, 1e-2), (5.0, 2.0, 0.5)])
 def test_smallify_5_what_a_unit_costs(u, lam, lam2):
     """A unit of one weight and a switch, over a fine grid of switches."""
@@ -207,6 +221,11 @@ def test_smallify_9_a_sign_that_changes_for_good_dies_too(decay, death):
     assert variances([-1] * 60, decay)[1] == death
     if decay == 0.9:
         assert_allclose(seen[:2], [0.4, 0.684], rtol=1e-12)
+
+
+def test_smallify_9_with_decay_0_the_first_change_kills():
+    assert variances([1, 1, -1, 1], decay=0.0)[1] == 3
+    assert variances([1] * 9, decay=0.0)[1] is None
 
 
 @pytest.mark.parametrize("decay", [0.9, 0.99])
@@ -267,6 +286,21 @@ def test_smallify_8_kills_units_that_are_not_needed(xp, backend):
            recorder=lambda *_: dead.append(int((host(net[0].alive) == 0).sum())))
     assert dead == sorted(dead) and 4 <= dead[-1] < 16
     assert md.evaluate(net, (x, y)).accuracy > 0.95
+
+
+def test_smallify_8_without_the_step_nothing_goes_and_without_the_penalty_little(xp, backend):
+    """The run above: without the penalty only switches that start near 0 change their sign."""
+    dead = {}
+    for left_out in ("nothing", "project", "penalty"):
+        net = nn.Sequential(md.Smallify(nn.Linear(4, 16), decay=0.9), nn.ReLU(),
+                            nn.Linear(16, 2)).init(0).to(backend)
+        options = {"penalty": md.smallify_penalty(0.02, 1e-4), "project": md.smallify_step}
+        near = host(net[0].switch.data) < 0.2
+        md.fit(net, Adam(0.05), toy(xp), 30, batch_size=32, progress=False,
+               **options | {left_out: None} if left_out in options else options)
+        dead[left_out] = host(net[0].alive) == 0
+    assert not dead["project"].any() and 2 * dead["penalty"].sum() < dead["nothing"].sum()
+    assert near[dead["penalty"]].all()
 
 
 # --- state ----------------------------------------------------------------------------------------
@@ -479,6 +513,7 @@ def test_smallify_refuses_what_does_not_fit(xp):
             (TypeError, "layer must be a Linear or Conv2d", lambda: md.Smallify(nn.ReLU())),
             (ValueError, "start must be one of", lambda: md.Smallify(layer, "ones")),
             (ValueError, "decay is a probability", lambda: md.Smallify(layer, decay=1.5)),
+            (ValueError, "decay must be below 1", lambda: md.Smallify(layer, decay=1)),
             (ValueError, "threshold must be finite", lambda: md.Smallify(layer, threshold=-1)),
             (ValueError, "mean must have the shape",
              lambda: md.sign_variance(one, one[:2], one, 0.9)),
@@ -495,6 +530,40 @@ def test_smallify_refuses_what_does_not_fit(xp):
             (ValueError, "init", lambda: md.Smallify(layer)(xp.ones((1, 3))))]:
         with pytest.raises(error, match=words):
             use()
+
+
+class Holder(md.Module):
+    """What holds one thing more than it uses."""
+
+    def __init__(self, thing):
+        self.things = [thing]
+
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.parametrize("tie", [
+    lambda one, two: setattr(two, "weight", one.weight), lambda one, two: Holder(one.bias),
+    lambda one, two: Holder(one.layer), lambda one, two: md.Smallify(one.layer)])
+def test_switches_on_weights_that_something_else_uses_are_not_folded(tie):
+    one, two = md.Smallify(nn.Linear(4, 4)), nn.Linear(4, 4)
+    net = nn.Sequential(nn.Sequential(hidden=one), two, tie(one, two) or nn.ReLU()).init(0)
+    state = {path: value.copy() for path, value in net.state_dict().items()}
+    with pytest.raises(ValueError, match="weights of sequential1.hidden nowhere else"):
+        md.smallify_fold(net)
+    assert net[0].hidden is one
+    for path, value in net.state_dict().items():
+        assert_array_equal(value, state[path])
+
+
+def test_a_switched_layer_that_is_called_twice_is_folded_once(xp, backend):
+    one = md.Smallify(nn.Linear(4, 4), start="normal")
+    net = nn.Sequential(one, nn.Tanh(), nn.Sequential(again=one)).init(0).to(backend)
+    one.alive[1] = 0
+    x = xp.asarray(md.gaussian(1, (3, 4)))
+    y = host(net(x).data)
+    assert md.smallify_fold(net)[0] is net[2].again and type(net[0]) is nn.Linear
+    assert_allclose(host(net(x).data), y, atol=1e-6)
 
 
 def test_switches_in_a_list_are_not_folded():

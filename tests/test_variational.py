@@ -91,6 +91,14 @@ def test_variational_2_a_mean_of_0_has_a_gradient(xp):
               xp.asarray(THETA), xp.asarray(LOG_SIGMA2), order=2)
 
 
+def test_variational_2_a_shared_variance_is_no_shared_alpha(xp):
+    """Weights of 1, 2 and 4 with one variance: alpha is 1 / 16 of the first's for the last."""
+    theta, shared = xp.asarray(np.array([1.0, 2.0, 4.0])), xp.full(3, 0.7)
+    log_alpha = host(md.variational_log_alpha(theta, shared))
+    assert_allclose(np.exp(log_alpha) / np.exp(0.7), [1, 1 / 4, 1 / 16], rtol=1e-7)
+    assert md.Variational(nn.Conv2d(2, 3, 2)).log_sigma2.shape == (3, 2, 2, 2)
+
+
 # --- (variational.3) to (variational.7): local noise ----------------------------------------------
 
 def test_variational_3_by_hand(xp, backend):
@@ -369,6 +377,17 @@ def test_variational_11_noise_takes_the_weights_that_are_not_needed(xp, backend)
     assert md.evaluate(net, (x, y)).accuracy > 0.95
 
 
+def test_variational_11_without_it_noise_shrinks_and_hardly_anything_goes(xp, backend):
+    """The run above, where with the penalty the noise of the input that is needed grew to 1."""
+    x = xp.asarray(md.gaussian(0, (64, 4)))
+    y = (x[:, 0] > 0).astype("int64")
+    for start in (-2.0, -10.0):
+        net = md.Variational(nn.Linear(4, 2, bias=False), start=start).init(0).to(backend)
+        md.fit(net, md.optim.Adam(0.2), (x, y), 40, batch_size=64, progress=False)
+        assert host(net.log_sigma2.data).max() < -3
+    assert not host(net.pruned()).any()
+
+
 # --- (variational.12): evaluation -----------------------------------------------------------------
 
 def test_variational_12_cuts_in_evaluation_alone(xp, backend):
@@ -417,15 +436,15 @@ def test_variational_module_draws_every_output_by_itself_and_anew(xp, backend):
     assert_fresh(first, again, 0.5)
 
 
-@pytest.mark.parametrize("optimizer", [md.optim.SGD(1.0, weight_decay=0.5),
-                                       md.optim.AdamW(1.0, weight_decay=0.5)])
-def test_variational_module_and_a_weight_decay_that_adds_noise(optimizer):
-    """It halves log sigma^2 = -10 in a step, and 0 would be its end: a variance of 1."""
+@pytest.mark.parametrize("optimizer", [md.optim.SGD, md.optim.Adam, md.optim.AdamW])
+def test_variational_module_weight_decay_leaves_the_variances_alone(optimizer):
     layer = md.Variational(nn.Linear(3, 2)).init(0)
+    weight = layer.weight.data.copy()
     for w in layer.parameters():
         w.grad = np.zeros_like(w.data)
-    optimizer.step(layer)
-    assert_array_equal(layer.log_sigma2.data, np.full((2, 3), -5, "float32"))
+    optimizer(1.0, weight_decay=0.5).step(layer)
+    assert_array_equal(layer.log_sigma2.data, np.full((2, 3), -10, "float32"))
+    assert (layer.weight.data != weight).all()
 
 
 def test_variational_module_repeats_its_noise_after_init(xp, backend):

@@ -35,7 +35,7 @@ from .conv import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import Flatten, Linear, Sequential
 from .modes import evaluation
 from .module import Module, Noise, Parameter
-from .on_weights import Wrapped
+from .on_weights import Wrapped, held
 
 
 def compress(model):
@@ -121,7 +121,7 @@ def _chains(model):
     None stands for a layer that is used in several places, or whose parameters are.
     """
     modules = [module for _, module in model.named_modules()]
-    uses = Counter(id(thing) for module in modules for thing in _held(vars(module)))
+    uses = Counter(id(thing) for module in modules for thing in held(vars(module)))
 
     def once(layer):
         return uses[id(layer)] == 1 and all(uses[id(w)] == 1 for w in layer.parameters())
@@ -136,15 +136,6 @@ def _chains(model):
     series = [module for module in modules if _is_plain(module, Sequential)]
     inner = {id(child) for module in series for child in module if uses[id(child)] == 1}
     return [list(leaves(module)) for module in series if id(module) not in inner]
-
-
-def _held(things):
-    """The modules and parameters that are held, each as often as it is."""
-    for value in things.values() if isinstance(things, dict) else things:
-        if isinstance(value, Module | Parameter):
-            yield value
-        elif isinstance(value, list | tuple | dict):
-            yield from _held(value)
 
 
 def _is_plain(layer, kind):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..arguments import describe, floating, shape_of
+from ..arguments import describe, flag, floating, shape_of
 from ..noise import Stream
 from ..tape import Tensor, data_of
 from ..xp import array_module, backend_module, backend_of, to_backend
@@ -20,19 +20,20 @@ class Parameter(Tensor):
     """A Tensor that is trained: a shape, and the rule (stream, shape) -> array of its first values.
 
     The shape is known at once, the values exist after `model.init(seed)`.  Set `requires_grad` to
-    False to freeze it.
+    False to freeze it.  Where 0 is not less than another value, as for the place of a gate or the
+    logarithm of a variance, say `decay=False`: weight decay and max-norm leave it alone.
 
     >>> Parameter((3, 2), rule=lambda rng, shape: None)
     Parameter(3, 2)
     """
 
-    __slots__ = ("_shape", "rule")
+    __slots__ = ("_shape", "rule", "decay")
 
-    def __init__(self, shape, rule):
+    def __init__(self, shape, rule, decay=True):
         if not callable(rule):
             raise TypeError("rule must be a function (stream, shape) -> array, got "
                             f"{describe(rule)}")
-        self._shape, self.rule = shape_of(shape), rule
+        self._shape, self.rule, self.decay = shape_of(shape), rule, flag(decay, "decay")
         self.grad, self.requires_grad, self.node, self.age = None, True, None, 0
 
     shape = property(lambda self: self._shape)

@@ -5,7 +5,7 @@ from ..functional import magnitudes
 from ..tape import data_of
 from .conv import Conv2d
 from .layers import Linear
-from .module import Module, Noise
+from .module import Module, Noise, Parameter
 
 
 class Wrapped(Module):
@@ -41,6 +41,12 @@ class Wrapped(Module):
         size = magnitudes(weight, flag(unit, "unit"))
         return size if unit else size.reshape(weight.shape)
 
+    def is_tied(self, net):
+        """Whether something else in the network holds the layer or its parameters too."""
+        own = {id(thing) for _, thing in self.walk()} - {id(self)}
+        others = (m for _, m in net.named_modules() if m is not self and m is not self.layer)
+        return any(id(thing) in own for m in others for thing in held(vars(m)))
+
     def fold(self):
         """The layer itself, after its weights have become those of evaluation."""
         self.weight.data = data_of(self.expect(self.weight))
@@ -64,3 +70,12 @@ class OnWeights(Wrapped, Noise):
 
     def forward(self, x):
         return self.layer.compute(x, super().forward(self.weight), self.bias)
+
+
+def held(things):
+    """The modules and parameters that are held, each as often as it is."""
+    for value in things.values() if isinstance(things, dict) else things:
+        if isinstance(value, Module | Parameter):
+            yield value
+        elif isinstance(value, list | tuple | dict):
+            yield from held(value)

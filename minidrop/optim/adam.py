@@ -33,6 +33,7 @@ class Adam(Optimizer):
 
     `lr`, `eps` and `weight_decay` are finite and at least 0 (`eps` at least 1e-30), the two `betas`
     lie in [0, 1).  A parameter that was frozen or skipped for a while has its own count of steps.
+    Parameters with `decay=False` have no weight decay.
 
     >>> from minidrop.nn import Linear
     >>> net, adam = Linear(1, 1).init(0), Adam(lr=0.1)

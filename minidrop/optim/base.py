@@ -1,5 +1,6 @@
 """What optimizers share: one rule on arrays, applied to every parameter after `loss.backward()`."""
 
+import copy
 import weakref
 from functools import partial
 
@@ -13,9 +14,10 @@ class Optimizer:
 
     The state of each parameter is kept by its path.  An optimizer belongs to the model of its first
     step, as it was initialised then; another is refused, since its paths could be the same.
+    A rule whose decay is called `weight_decay` spares the parameters with `decay=False`.
     """
 
-    lr = 0.0
+    lr = weight_decay = 0.0
     slots: tuple[str, ...] = ()                   # names of the arrays kept for every parameter
     counts = False                                # whether `update` takes t as well
 
@@ -83,7 +85,8 @@ class Optimizer:
         arrays, counted = (w, g, *state), {}
         if self.counts:
             counted["t"] = self.steps[path] = self.steps.get(path, 0) + 1
-        update = partial(self.update, **counted)
+        rule = self if parameter.decay else self._without_decay()
+        update = partial(rule.update, **counted)
         if w.size <= CHUNK or not on_host(w):
             return update(*arrays)
         row = w.size // len(w)
@@ -93,6 +96,11 @@ class Optimizer:
                 update(*(array[s] for array in arrays))
 
         par(part, len(w), each=row)
+
+    def _without_decay(self):
+        rule = copy.copy(self)
+        rule.weight_decay = 0.0
+        return rule
 
     def state_dict(self):
         """{"velocity.linear1.weight": array, ...}: the arrays themselves, not copies.

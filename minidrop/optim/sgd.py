@@ -20,7 +20,8 @@ from .base import Optimizer
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum, Nesterov's form and weight decay, as in PyTorch.
 
-    `lr` is finite and at least 0, `momentum` lies in [0, 1].
+    `lr` is finite and at least 0, `momentum` lies in [0, 1].  Parameters with `decay=False` have no
+    weight decay.
 
     >>> from minidrop.nn import Linear
     >>> net, sgd = Linear(1, 1).init(0), SGD(lr=0.1)

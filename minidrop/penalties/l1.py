@@ -29,6 +29,7 @@ def l1(params):
 
     Scaled, it is added to the loss:
     `fit(..., penalty=lambda net, step: 1e-4 * l1(net.parameters()))`.
+    It takes what it is given: `[w for w in net.parameters() if w.decay]` leaves gates out.
 
     >>> import numpy as np
     >>> float(l1([np.array([3.0, -4.0]), np.array([[-1.0]])]))

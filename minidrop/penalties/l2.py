@@ -37,6 +37,7 @@ def l2(params):
 
     Scaled, it is added to the loss:
     `fit(..., penalty=lambda net, step: 1e-4 * l2(net.parameters()))`.
+    It takes what it is given: `[w for w in net.parameters() if w.decay]` leaves gates out.
     With Adam, take `AdamW(weight_decay=...)` instead.
 
     >>> import numpy as np

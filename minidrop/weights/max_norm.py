@@ -58,7 +58,8 @@ def _limit(limit):
 def apply_max_norm(net, limit, pattern="*"):
     """Project the weights of a network in place: every trained parameter of two or more axes.
 
-    `pattern` picks them by their path, whole or from a dot on.  For
+    `pattern` picks them by their path, whole or from a dot on.  What is no weight (`decay=False`),
+    such as the variances of `Variational`, is never projected, and no path for the pattern.  For
     `fit(..., project=lambda net: apply_max_norm(net, 3))`.
 
     >>> import numpy as np
@@ -71,8 +72,9 @@ def apply_max_norm(net, limit, pattern="*"):
     """
     if not isinstance(net, Module):
         raise TypeError(f"net must be a Module, got {describe(net)}")
-    limit, wide = _limit(limit), {path: w for path, w in net.named_parameters() if w.ndim > 1}
-    for path in matching(pattern, wide, what="parameter of two or more axes"):
+    limit, wide = _limit(limit), {path: w for path, w in net.named_parameters()
+                                  if w.ndim > 1 and w.decay}
+    for path in matching(pattern, wide, what="weight of two or more axes"):
         w = wide[path]
         if w.requires_grad:
             w.data[...] = max_norm(w.data, limit)

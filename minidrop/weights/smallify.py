@@ -5,16 +5,16 @@ Papers   Leclerc, Vartak, Fernandez, Kraska, Madden, "Smallify: learning network
          first draft, ShrinkNets, beside the authors' code, fastdeepnets.
 Where    Weights: a factor for each output of a Linear, or output map of a Conv2d, and a rule that
          runs after each step of training.  There is no noise.
-Symbols  $L(x)$ outputs of the layer, $c$ of them, $\beta$ switches (`switch` in the code), $\theta$
-         weights and biases of the layer, $\theta_i$ those of unit $i$, $\lambda$ and $\lambda_2$
-         strengths, $p$ power (1 or 2), $s$ sign of a switch after a step, $a$ and $v$ moving mean
-         and variance of the sign, $\rho$ `decay`, $\tau$ `threshold`.
+Symbols  $h = L(x)$ outputs of the layer, $n$ an example, or a pixel of one, $\beta$ switches
+         (`switch` in the code), $\theta$ weights and biases of the layer, $\theta_i$ those of unit
+         $i$, $\lambda$ and $\lambda_2$ strengths, $p$ power (1 or 2), $s$ sign of a switch after a
+         step, $a$ and $v$ moving mean and variance of the sign, $\rho$ `decay`, $\tau$ `threshold`.
 
 Leclerc 2018, draft, in words: the switch layer
-$$ y_i = \beta_i \, L(x)_i                                                  \tag{smallify.1} $$
+$$ y_i = \beta_i \, h_i, \qquad h = L(x)                                     \tag{smallify.1} $$
 From (smallify.1): what the switches and the layer learn from
-$$ \bar\beta_i = \sum_{n, \,\mathrm{places}} \bar y_i \, L(x)_i, \qquad
-   \overline{L(x)}_i = \beta_i \, \bar y_i                                  \tag{smallify.2} $$
+$$ \bar\beta_i = \sum_n \bar y_{ni} \, h_{ni}, \qquad
+   \bar h_{ni} = \beta_i \, \bar y_{ni}                                     \tag{smallify.2} $$
 Leclerc 2018, draft, in words: added to the loss
 $$ \lambda \, \lVert \beta \rVert_1 + \lambda_2 \, \lVert \theta \rVert_p^p \tag{smallify.3} $$
 Leclerc 2018, draft, in words: without the second term nothing is a minimum
@@ -51,8 +51,12 @@ Differs
   the optimizer's, and a forward pass changes nothing.
   [test_smallify_7_runs_after_a_step_and_in_no_forward_pass]
 - From the authors' other strategies, a threshold for |beta| and the first change of sign: a change
-  that is taken back at once kills nothing here.
-  [test_smallify_9_one_change_taken_back_kills_nothing]
+  that is taken back at once kills nothing here, unless `decay=0` makes the first change the rule.
+  [test_smallify_9_one_change_taken_back_kills_nothing,
+  test_smallify_9_with_decay_0_the_first_change_kills]
+- From an optimizer's weight decay of everything, which adds a square of the switches to
+  (smallify.3): switches have none here, so that under SGD a decay of $2 \lambda_2$ is the second
+  term.  [test_smallify_3_weight_decay_is_the_second_term]
 - From the draft, which removes units while it trains: `smallify_step` kills them, and
   `models.remove_dead` takes them away, in training or after it, but not through a batch norm, which
   gives a dead unit a value.  [test_smallify_8_a_removed_unit_changes_no_output_and_no_later_step,
@@ -90,9 +94,12 @@ def sign_variance(sign, mean, variance, decay):
 class Smallify(Wrapped):
     """A Linear or Conv2d with a switch, a trained factor, behind each of its outputs.
 
-    Switches start "uniform" in (0, 1] or "normal", as |N(0, 1)|.  Train it with
-    `fit(..., penalty=smallify_penalty(...), project=smallify_step)`.  Buffers: `alive` (1 or 0),
-    `mean` and `variance` of the sign.
+    Switches start "uniform" in (0, 1] or "normal", as |N(0, 1)|.  `decay` lies in [0, 1); the
+    authors' code has 0.99, its searches also 0.9 and 0.  Buffers: `alive` (1 or 0), `mean` and
+    `variance` of the sign.  Train it with
+    `fit(net, ..., penalty=smallify_penalty(1e-3, 1e-4), project=smallify_step)`: without the step
+    nothing goes, and without the penalty only switches that start near 0 do.  No strength is usual:
+    the authors' code searches from 1e-7 to 1e-2 for the switches.
 
     >>> from minidrop import models
     >>> net = models.wrap(models.mlp(64, 32, 10), "hidden*", Smallify).init(seed=0)
@@ -106,7 +113,9 @@ class Smallify(Wrapped):
         super().__init__(layer)
         self.start = option(start, "start", ("uniform", "normal"))
         self.decay, self.threshold = probability(decay, "decay"), number(threshold, "threshold")
-        self.switch = Parameter(self.weight.shape[:1], partial(_first_switches, start))
+        if self.decay == 1:
+            raise ValueError("decay must be below 1, where the mean of the sign never moves, got 1")
+        self.switch = Parameter(self.weight.shape[:1], partial(_first_switches, start), decay=False)
         self.reset()
 
     def reset(self):
@@ -187,7 +196,10 @@ def smallify_penalty(switch, weight, power=2):
 
 
 def smallify_fold(net):
-    """`net` with plain layers in the place of its `Smallify` layers, and the same outputs.
+    """`net` itself with plain layers in the place of its `Smallify` layers, and the same outputs.
+
+    It works in place: weights and biases take over the switches.  ValueError, and nothing is
+    changed, where something else of the network uses them too.
 
     >>> from minidrop import models
     >>> net = models.wrap(models.mlp(64, 32, 10), "hidden*", Smallify).init(seed=0)
@@ -201,6 +213,10 @@ def smallify_fold(net):
               for name, child in vars(parent).items() if isinstance(child, Smallify)]
     if len({id(child) for _, _, child in places}) < len(found):
         raise ValueError("net must hold its Smallify layers as attributes, not in a list or dict")
+    for path, layer in net.named_modules():
+        if layer in found and layer.is_tied(net):
+            raise ValueError(f"net must use the weights of {path} nowhere else, where the switches "
+                             "they take over would count too")
     for parent, name, child in places:
         setattr(parent, name, child.fold())
     return net

@@ -7,6 +7,7 @@ Papers   Kingma, Salimans, Welling, "Variational dropout and the local reparamet
 Where    Weights: each of them is a normal variable; the noise is drawn at the outputs of the layer,
          once for each output of each example.
 Symbols  $\theta$ mean of a weight (`weight` in the code), $\sigma^2$ its variance,
+         $\ell = \log \sigma^2$ (`log_sigma2` in the code),
          $\alpha = \sigma^2 / \theta^2$ its noise, $A$ input (`x`), $b$ pre-activation, $\gamma$ and
          $\delta$ mean and variance of $b$, $\varepsilon$ standard normal noise, $N$ examples, $M$
          of them in a batch, $r_t$ weight of the divergence in step $t$,
@@ -23,7 +24,7 @@ Kingma 2015, in words (local reparameterisation): so draw it, and no weights
 $$ b = \gamma + \sqrt{\delta} \, \varepsilon                             \tag{variational.4} $$
 From (variational.4): theta has no part in delta, and the noise none in theta's gradient
 $$ \bar \theta = A^\top \bar b, \qquad
-   \overline{\log \sigma^2} = (A^2)^\top \Big( \bar b \,
+   \bar \ell = (A^2)^\top \Big( \bar b \,
    \frac{\varepsilon}{2 \sqrt{\delta}} \Big) \odot \sigma^2              \tag{variational.5} $$
 From (variational.3): examples share drawn weights, but no local noise
 $$ \mathrm{Cov}[b_m, b_n] = \sum_i A_{mi} A_{ni} \, \sigma_i^2
@@ -38,7 +39,7 @@ $$ -\mathrm{KL} \approx c_0 + \tfrac12 \log \alpha + 1.16145124 \, \alpha - 1.50
    + 0.58629921 \, \alpha^3                                              \tag{variational.9} $$
 Molchanov 2017, in words: and one formula for every alpha
 $$ -\mathrm{KL} \approx k_1 \, \sigma(k_2 + k_3 \log \alpha)
-   - \tfrac12 \log(1 + \alpha^{-1}) - k_1, \quad
+   - \tfrac12 \log(1 + \alpha^{-1}) - k_1, \qquad
    k = (0.63576, 1.8732, 1.48695)                                        \tag{variational.10} $$
 Molchanov 2017, in words, divided by N: added to the mean loss of a batch
 $$ \frac{r_t}{N} \sum \mathrm{KL}, \qquad
@@ -67,6 +68,12 @@ Differs
   [test_variational_10_beside_the_older_formula]
 - From Kingma 2015, whose alpha is at most 1: the polynomial is no divergence beyond, where weights
   become noise.  [test_variational_9_is_for_alpha_up_to_1]
+- From Targeted Dropout's version for units, where the weights of a filter share log sigma^2: each
+  still has its own alpha then, and here its own variance too.
+  [test_variational_2_a_shared_variance_is_no_shared_alpha]
+- From an optimizer's weight decay of everything, which would draw log sigma^2 to 0, a variance of
+  1: log sigma^2 has none here (`decay=False`).
+  [test_variational_module_weight_decay_leaves_the_variances_alone]
 - From Gaussian dropout, whose noise lies on the inputs, so that all units of an example share it: a
   unit's mean and variance are the same, but units here are independent.
   [test_variational_4_units_are_independent]
@@ -176,9 +183,11 @@ class Variational(OnWeights):
     """A Linear or Conv2d whose weights are normal variables with trained means and variances.
 
     All `log_sigma2` start at `start`; in evaluation weights with a log alpha above `threshold` are
-    0.  Train it with `fit(..., penalty=variational_penalty(...))` and no weight decay, AdamW's
-    included: it would draw `log_sigma2` to 0, a variance of 1.  With `local` noise, drawn for each
-    output, `.noise` has the outputs' shape; without, one draw of all weights serves a batch.
+    0.  With `local` noise, drawn for each output, `.noise` has the outputs' shape; without, one
+    draw of all weights serves a batch.  Train it with
+    `fit(net, ..., penalty=variational_penalty(len(x), warm_up=(5 * steps, 20 * steps)))`, for
+    `steps` in an epoch: without the penalty noise only costs, and hardly anything goes.  A `scale`
+    of 1 is the bound itself; this warm-up is that of the authors' code, for 200 epochs.
 
     >>> from minidrop import models
     >>> net = models.wrap(models.mlp(64, 32, 10), "*", Variational).init(seed=0)
@@ -191,7 +200,7 @@ class Variational(OnWeights):
         self.start = number(start, "start", least=-math.inf)
         self.threshold = number(threshold, "threshold", least=-math.inf)
         self.local = flag(local, "local")
-        self.log_sigma2 = Parameter(self.weight.shape, constant(self.start))
+        self.log_sigma2 = Parameter(self.weight.shape, constant(self.start), decay=False)
 
     def forward(self, x):
         if not (self.training and self.local):
