@@ -36,26 +36,36 @@ from .xp import array_module
 class PruningCurve(NamedTuple):
     """What a network scores at each share of removed weights: arrays (n,), float64.
 
+        shares    the shares that were asked for, in [0, 1], in that order
+        kept      the share of the chosen weights that pruning did not set to zero, in [0, 1]; a
+                  unit counts as all its weights; what was zero before can count as kept (`prune`)
+        loss      the mean over the examples, in the unit of the loss (nats for cross-entropy)
+        accuracy  the share of right labels, in [0, 1]; nan where the targets are no labels
+
     >>> PruningCurve(shares=[0.5], kept=[0.5], loss=[0.1], accuracy=[0.97]).accuracy
     [0.97]
     """
 
-    shares: Any                 # that were asked for
-    kept: Any                   # the share of the prunable weights that is left
+    shares: Any
+    kept: Any
     loss: Any
-    accuracy: Any               # nan where the targets are no labels
+    accuracy: Any
 
 
 class Damage(NamedTuple):
-    """The change in loss, and its estimates by the terms of Taylor's theorem.
+    """The change in loss, and its estimates by the terms of Taylor's theorem, in the loss's unit.
+
+        actual        E(theta - d) - E(theta), above 0 where removing d does harm
+        first_order   the gradient's term alone, -grad E^T d
+        second_order  both terms, -grad E^T d + d^T H d / 2
 
     >>> Damage(actual=2.0, first_order=0.0, second_order=2.0).actual
     2.0
     """
 
-    actual: float               # E(theta - d) - E(theta)
-    first_order: float          # the gradient's term
-    second_order: float         # both terms
+    actual: float
+    first_order: float
+    second_order: float
 
 
 def pruning_curve(model, data, shares, unit, scope="row", pattern=None, loss=cross_entropy,

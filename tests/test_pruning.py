@@ -227,6 +227,77 @@ def test_prune_goes_by_what_noise_on_weights_answers(xp, backend):
     assert host(net.gated.weight.data).any(1).tolist() == [True, False, True, False, True, False]
 
 
+MIXTURES = [  # (unit, a layer, what it goes by)
+    (True, md.L0, "L0"), (False, lambda layer: md.L0(layer, gates="weight"), "L0"),
+    (False, md.Variational, "Variational"), (True, md.Variational, "Variational")]
+
+
+@pytest.mark.parametrize("unit, make, measure", MIXTURES)
+def test_prune_compares_no_log_alpha_with_sizes(xp, backend, unit, make, measure):
+    net = nn.Sequential(plain=nn.Linear(4, 6), learned=make(nn.Linear(6, 6)), more=make(
+        nn.Linear(6, 3)), out=nn.Linear(3, 2)).init(0).to(backend)
+    before = values(net)
+    with pytest.raises(ValueError, match=f"plain.weight by size, learned.weight by the score of "
+                                         f"{measure};"):
+        md.prune(net, 0.5, unit, "global")
+    assert all((value == before[path]).all() for path, value in values(net).items())
+    md.prune(net, 0.5, unit, "layer")             # within a layer there is one measure
+    net.load_state_dict(before)
+    scores = {path: host(net[int(path == "more.weight") + 1].score(unit)).copy()
+              for path in ("learned.weight", "more.weight")}
+    kept = md.prune(net, 0.5, unit, "global", pattern="*e*.weight")         # equals are compared
+    assert list(kept) == ["learned.weight", "more.weight"]
+    everything = np.concatenate([score.ravel() for score in scores.values()])
+    limit = np.sort(everything)[math.floor(0.5 * everything.size) - 1]
+    assert kept == {path: (score > limit).mean() for path, score in scores.items()}
+
+
+@pytest.mark.parametrize("make", [
+    lambda a: md.L0(a, gates="weight"), md.Smallify,
+    lambda a: md.TargetedDropout(a, 0.5, 0.5, unit=True, prune=True)])
+def test_prune_compares_sizes_from_any_wrapping(make):
+    """With a gate for each weight, L0 has sizes for its units."""
+    net = nn.Sequential(plain=nn.Linear(4, 6), other=make(nn.Linear(6, 6)), out=nn.Linear(6, 2))
+    assert net.init(0).other.measure(unit=True) == "size"
+    assert set(md.prune(net, 0.5, True, "global")) == {"plain.weight", "other.weight"}
+
+
+def test_prune_compares_no_score_that_is_made_up_with_sizes():
+    class Mine(nn.Wrapped):
+        def forward(self, x):
+            return self.layer(x)
+
+        def score(self, unit):
+            return -super().score(unit)
+
+    net = nn.Sequential(mine=Mine(nn.Linear(4, 6)), plain=nn.Linear(6, 6), out=nn.Linear(6, 2))
+    with pytest.raises(ValueError, match="mine.weight by the score of Mine, plain.weight by size"):
+        md.prune(net.init(0), 0.5, False, "global")
+
+
+def test_prune_leaves_what_was_set_last_and_not_what_computes_last():
+    class Odd(nn.Module):
+        def __init__(self):
+            self.out, self.hidden = nn.Linear(4, 2), nn.Linear(3, 4)
+
+        def forward(self, x):
+            return self.out(self.hidden(x))
+
+    assert list(md.prune(Odd().init(0), 0.5, False)) == ["out.weight"]
+    assert list(md.prune(Odd().init(0), 0.5, False, pattern="hidden.weight")) == ["hidden.weight"]
+
+
+def test_prune_counts_zeros_of_before_as_kept_beyond_its_share():
+    net = nn.Sequential(one=nn.Linear(8, 4, bias=False), out=nn.Linear(4, 2, bias=False)).init(0)
+    net.one.weight.data[:, :6] = 0
+    w = net.one.weight.data.copy()
+    assert md.prune(net, 0.5, unit=False) == {"one.weight": 0.5}  # four of the six zeros
+    assert_array_equal(net.one.weight.data, w)
+    assert md.cost(net, np.ones((1, 8), "float32")).nonzero == 4 * 2 + 4 * 2
+    assert md.prune(net, 0.875, unit=False) == {"one.weight": 0.125}
+    assert (net.one.weight.data != 0).sum() == 4
+
+
 @pytest.mark.parametrize("name", models.named.MODELS)
 def test_prune_knows_every_model_and_leaves_its_last_layer(name):
     net = models.named.build(name).init(0)

@@ -344,6 +344,21 @@ def test_targeted_module_prunes_in_evaluation_if_asked_to(xp, unit):
     assert_allclose(host(layer(xp.asarray(X)).data), X @ W.T, atol=1e-14)
 
 
+@pytest.mark.parametrize("unit", [False, True])
+@pytest.mark.parametrize("sparsity", [0.25, 0.4, 0.75])
+def test_targeted_module_is_pruned_by_size_below_gamma_too(xp, backend, unit, sparsity):
+    """In evaluation candidates are all 0; of them the smallest go first, and not the first."""
+    w, pruned = normal(8, 20), []
+    for around in (False, True):
+        layer = targeted(w, 0.5, 0.5, unit, xp, prune=around)
+        net = nn.Sequential(layer=layer, out=nn.Linear(8, 2).init(0).to(backend))
+        md.prune(net, sparsity, unit)
+        pruned.append(host(layer.weight.data))
+    mask = md.magnitude_mask(w, sparsity, unit)
+    assert_array_equal(pruned[0], w * (mask[:, None] if unit else mask))
+    assert_array_equal(pruned[1], pruned[0])
+
+
 @pytest.mark.parametrize("unit, shape", [(False, (3, 4)), (True, (3,))])
 def test_targeted_module_draws_one_mask_a_step(xp, backend, unit, shape):
     layer = targeted(W, 0.5, 0.25, unit, xp, rng=Record(md.Stream(0, "", backend)))

@@ -21,7 +21,7 @@ def smallest(scores, share):
     if values.ndim == 0 or values.size == 0:
         raise ValueError(f"scores must have rows that are not empty, got shape {values.shape}")
     xp, n = array_module(values), values.shape[-1]
-    k = math.floor(share * n + 1e-9)
+    k = math.floor(share * n + 1e-9)                                         # Eq. (pruning.3)
     if k in (0, n):
         return xp.full(values.shape, k == n)
     last = xp.partition(values, k - 1, axis=-1)[..., k - 1:k]     # the k-th smallest of each row

@@ -47,6 +47,11 @@ class Wrapped(Module):
         others = (m for _, m in net.named_modules() if m is not self and m is not self.layer)
         return any(id(thing) in own for m in others for thing in held(vars(m)))
 
+    def measure(self, unit):
+        """The name of what `score(unit)` is measured in: only equal ones can be compared."""
+        own = type(self).score is not Wrapped.score
+        return f"the score of {type(self).__name__}" if own else "size"
+
     def fold(self):
         """The layer itself, after its weights have become those of evaluation."""
         self.weight.data = data_of(self.expect(self.weight))

@@ -231,6 +231,11 @@ class L0(OnWeights):
             return self.log_alpha.data
         return super().score(unit)
 
+    def measure(self, unit):
+        """What `score(unit)` is measured in: its own, where that is log alpha, else size."""
+        own = self.gates == ("output" if flag(unit, "unit") else "weight")
+        return super().measure(unit) if own else "size"
+
 
 def _cut(x):
     """min(1, max(0, x)), with the slope 0 at both ends."""

@@ -47,7 +47,7 @@ Differs
 
 import contextlib
 
-from ..arguments import describe, matching, option, probability
+from ..arguments import describe, flag, matching, option, probability
 from ..functional import magnitudes, smallest
 from ..nn import Conv2d, Linear, Module, Wrapped
 from ..nn import compress as compress  # what makes a pruned network smaller
@@ -71,9 +71,12 @@ def magnitude_mask(w, sparsity, unit):
     >>> magnitude_mask(w, 0.5, unit=True)
     array([False,  True])
     """
-    scores, sparsity = _numbers(magnitudes(w, unit), "w"), probability(sparsity, "sparsity")
-    kept = ~smallest(scores, sparsity)                       # Eq. (pruning.1), (pruning.2)
-    return kept if unit else kept.reshape(w.shape)
+    sparsity = probability(sparsity, "sparsity")
+    if flag(unit, "unit"):
+        norms = _numbers(magnitudes(w, unit=True), "w")
+        return ~smallest(norms, sparsity)                                       # Eq. (pruning.2)
+    sizes = _numbers(magnitudes(w, unit=False), "w")
+    return ~smallest(sizes, sparsity).reshape(w.shape)                          # Eq. (pruning.1)
 
 
 def prune(model, sparsity, unit, scope="row", pattern=None):
@@ -84,10 +87,18 @@ def prune(model, sparsity, unit, scope="row", pattern=None):
     "global" compares their L2 norms as they are, and can take all units of a layer.
 
     Without a `pattern` the weights of all Linear and Conv2d layers but the last are pruned, and no
-    biases or norms.  A pattern names parameters by their path, whole or from a dot on: "*.weight"
-    is the last layer too, "bias" all biases, each of them a row.  Layers around a layer,
-    such as `L0`, say by themselves what may go (`score`).  ValueError, and nothing is changed, for
-    nan.
+    biases or norms.  The last is the one that the network was given last, as `named_parameters`
+    lists them; a network whose `forward` ends in another layer needs a pattern.  That names
+    parameters by their path, whole or from a dot on: "hidden*.weight", or "*.weight" for the last
+    layer too, or "bias" for all biases, each of them a row.
+
+    Layers around a layer, such as `L0`, say by themselves what may go (`score`).  What they learned
+    is no size: where layers go by different measures, "global" is a ValueError, as is nan, and
+    nothing is changed.
+
+    A path's share is that of its weights (units with `unit`) which this call did not set to zero.
+    Zeros of before go first, and count as kept where there are more of them than were asked for;
+    `cost` counts what is not zero.
 
     Source: Gomez 2019 for rows and units, Han 2015 for pruning by magnitude.
 
@@ -103,6 +114,8 @@ def prune(model, sparsity, unit, scope="row", pattern=None):
     layers = _layers(model)
     chosen = _chosen(model, layers, pattern)
     scores = {path: _scores(path, w, layers.get(id(w)), unit) for path, w in chosen.items()}
+    if scope == "global":
+        _check_alike(chosen, layers, unit)
     if scope != "row":
         scores = {path: score.reshape(-1) for path, score in scores.items()}
     removed = _smallest_of_all(scores, sparsity) if scope == "global" else {
@@ -154,7 +167,7 @@ def _chosen(model, layers, pattern):
     paths = [path for path, w in there.items() if id(w) in layers]
     if len(paths) < 2:
         raise ValueError("model must have a Linear or Conv2d before its last one, which is left; "
-                         "name what to prune by a pattern")
+                         "name what to prune by a pattern, such as '*.weight'")
     return {path: there[path] for path in paths[:-1]}
 
 
@@ -163,6 +176,18 @@ def _scores(path, w, layer, unit):
     rows = w.data if w.ndim > 1 else w.data.reshape((-1, 1) if unit else (1, -1))
     scores = layer.score(unit) if isinstance(layer, Wrapped) else magnitudes(rows, unit)
     return _numbers(scores if unit else scores.reshape(len(rows), -1), path)
+
+
+def _check_alike(chosen, layers, unit):
+    """ValueError unless all that is chosen goes by the same measure."""
+    found: dict[str, str] = {}
+    for path, w in chosen.items():
+        layer = layers.get(id(w))
+        found.setdefault(layer.measure(unit) if isinstance(layer, Wrapped) else "size", path)
+    if len(found) > 1:
+        goes = ", ".join(f"{path} by {measure}" for measure, path in found.items())
+        raise ValueError("scope 'global' compares all layers and needs one measure for them, got "
+                         f"{goes}; take the scope 'layer', or choose by a pattern")
 
 
 def _smallest_of_all(scores, sparsity):

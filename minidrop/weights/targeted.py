@@ -97,9 +97,10 @@ def targeted_candidates(w, gamma, unit):
     >>> targeted_candidates(w, gamma=0.5, unit=True)
     array([ True, False])
     """
-    size = magnitudes(w, unit)
-    chosen = smallest(size, probability(gamma, "gamma"))     # Eq. (targeted.3), (targeted.4)
-    return chosen if unit else chosen.reshape(w.shape)
+    gamma = probability(gamma, "gamma")
+    if flag(unit, "unit"):
+        return smallest(magnitudes(w, unit=True), gamma)                       # Eq. (targeted.4)
+    return smallest(magnitudes(w, unit=False), gamma).reshape(w.shape)         # Eq. (targeted.3)
 
 
 def targeted_mask(rng, candidates, alpha, unit):
@@ -144,8 +145,8 @@ def targeted_dropout(w, mask):
         if mask.shape != w.shape[:1]:
             raise ValueError(f"mask must have one entry for each row of w, shape {w.shape[:1]}, "
                              f"got shape {mask.shape}")
-        mask = mask.reshape(-1, *[1] * (w.ndim - 1))
-    return masked(w, keep_mask(mask, w.shape), 1.0)               # Eq. (targeted.1), (targeted.2)
+        mask = mask.reshape(-1, *[1] * (w.ndim - 1))                           # Eq. (targeted.2)
+    return masked(w, keep_mask(mask, w.shape), 1.0)                            # Eq. (targeted.1)
 
 
 class TargetedDropout(OnWeights):
@@ -154,7 +155,8 @@ class TargetedDropout(OnWeights):
     In every step the share `gamma` of the weights of each row, as they are now, are candidates, and
     each is dropped with probability `alpha`; with `unit` it is whole rows.  Evaluation uses all
     weights, with `prune` all but the candidates.  Biases stay.  The mask is kept in `.noise`.
-    Schedules can steer both rates, see `targeted_ramp`.
+    Schedules can steer both rates, see `targeted_ramp`.  The function `prune` goes by the size of
+    the weights as they are, whatever the option `prune` says.
 
     >>> import numpy as np
     >>> from minidrop.nn import Linear
@@ -181,6 +183,15 @@ class TargetedDropout(OnWeights):
 
     def expect(self, weight):
         return targeted_dropout(weight, ~self._candidates()) if self.prune else weight
+
+    def score(self, unit):
+        """The size of the weights as they are: with `prune`, candidates are not all alike."""
+        size = magnitudes(self.weight, flag(unit, "unit"))
+        return size if unit else size.reshape(self.weight.shape)
+
+    def measure(self, unit):
+        """What `score(unit)` is measured in."""
+        return "size"
 
     def _candidates(self):
         return targeted_candidates(self.weight, self.gamma, self.unit)
