@@ -2,6 +2,7 @@
 
 from . import (
     allocator as allocator,
+    averages as averages,
     batch_statistics as batch_statistics,
     binding as binding,
     check as check,
@@ -33,6 +34,14 @@ from . import (
     xp as xp,
 )
 from .allocator import tune as tune
+from .averages.snapshot import (
+    SnapshotEnsemble as SnapshotEnsemble,
+    average_probabilities as average_probabilities,
+    cyclic as cyclic,
+    cyclic_cosine as cyclic_cosine,
+    majority_vote as majority_vote,
+    snapshot_steps as snapshot_steps,
+)
 from .batch_statistics import batch_norm_statistics as batch_norm_statistics
 from .binding import scaled as scaled
 from .check import (

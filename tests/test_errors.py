@@ -95,6 +95,8 @@ POOLS = {"x": NO_IMAGES, "size": NO_PAIR | values(6, (1, 9)), "padding": NO_PADD
 
 RATES_IN_TIME = {"p": NO_RATE, "cutoff": THINGS | values(-1, 6, 0.5, 2.0, math.nan, True),
                  "total": NO_COUNT | values(1), "kind": THINGS | values("Linear", "")}
+CYCLES = {"t": NO_COUNT | values(6, range(6), range(1, 7), LABELS, LABELS[:0], X, X > 0),
+          "total": NO_COUNT, "cycles": NO_COUNT | values(6)}
 STRETCH = {"beta": NO_SIZE | values(0), "gamma": NO_NUMBER | values(0.0, 0.5, math.nan, -math.inf),
            "zeta": NO_SIZE | values(0.5, 1, math.inf)}
 NO_SCORES = THINGS | values(0.5, [], [1], [1, 2, 3], [1, math.nan], [1, math.inf], [[1, 2]], X[:2])
@@ -331,6 +333,15 @@ WRONG = {
     "leave_one_out": ({"probs": PROBS, "y": LABELS[:2]},
                       {"probs": NO_PROBS | values(PROBS[:1]), "y": NO_ANSWERS,
                        "loss": THINGS | values("Brier", "")}),
+    "SnapshotEnsemble": ({"members": [net(), net()]},
+                         {"members": THINGS | values(net(), [], [net, net], [X], nn.Linear)}),
+    "average_probabilities": ({"probs": PROBS}, {"probs": NO_PROBS}),
+    "majority_vote": ({"probs": PROBS}, {"probs": NO_PROBS}),
+    "cyclic": ({"t": 1, "total": 5, "cycles": 2, "f": abs},
+               {**CYCLES, "f": NO_FUNCTION | values(lambda: 0)}),
+    "cyclic_cosine": ({"t": 1, "total": 5, "cycles": 2, "lr0": 0.1}, {**CYCLES, "lr0": NO_SIZE}),
+    "snapshot_steps": ({"total": 5, "cycles": 2},
+                       {"total": CYCLES["total"], "cycles": CYCLES["cycles"]}),
     "cost": ({"model": net(), "x": X, "repeats": 1},
              {"model": NO_MODEL, "x": NO_FLOATS | values(X[:, :2]), "repeats": NO_COUNT}),
     "compress": ({"model": noisy()}, {"model": NO_MODEL}),
