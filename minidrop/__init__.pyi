@@ -172,7 +172,11 @@ from .penalties.l2 import l2 as l2
 from .recorder import Dynamics as Dynamics
 from .regimes import Regime as Regime, regime as regime
 from .schedules.early_late import early as early, late as late
-from .schedules.ramps import linear_ramp as linear_ramp, targeted_ramp as targeted_ramp
+from .schedules.ramps import (
+    gradual_sparsity as gradual_sparsity,
+    linear_ramp as linear_ramp,
+    targeted_ramp as targeted_ramp,
+)
 from .tape import Tensor as Tensor, grad as grad, no_grad as no_grad
 from .train import evaluate as evaluate, fit as fit, train_step as train_step
 from .units.alpha import (

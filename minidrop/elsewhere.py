@@ -24,6 +24,7 @@ ELSEWHERE = {               # without case, spaces, hyphens and underscores: (na
     "earlydropout": ("early", "early_late"), "latedropout": ("late", "early_late"),
     "targetedweight": ("TargetedDropout", "targeted"),
     "targetedunit": ("TargetedDropout", "targeted"),
+    "polynomialdecay": ("gradual_sparsity", "ramps"),
     "gdv": ("gradient_direction_variance", "dynamics"),
     "gde": ("gradient_direction_error", "dynamics"),
     "randomcutout": ("Cutout", "cutout"), "coarsedropout": ("Cutout", "cutout"),

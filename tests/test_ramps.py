@@ -105,6 +105,77 @@ def test_ramps_3_and_4_steer_the_targeted_dropout_of_a_run(xp, backend, unit):
     assert (layer.gamma, layer.alpha) == (0.5, 0.5)
 
 
+def test_ramps_5_by_hand():
+    shares = md.gradual_sparsity(0.0, 0.8, total=6, steps=4)      # 1 - (3/4)^3 = 37/64, ...
+    assert_allclose(shares, [0, 0.8 * 37 / 64, 0.8 * 7 / 8, 0.8 * 63 / 64, 0.8, 0.8], rtol=1e-15)
+    late = md.gradual_sparsity(0.2, 1.0, total=7, steps=5, first=3)
+    assert_allclose(late, [0.2, 0.2, 0.2, 0.2, 0.9, 1.0, 1.0], rtol=1e-15)
+    assert md.gradual_sparsity(0.3, 0.7, 3, steps=1).tolist() == [0.3, 0.7, 0.7]
+    assert set(md.gradual_sparsity(0.1, 0.1, 1000, steps=700)) == {0.1}
+
+
+@PROPERTY
+@given(start=st.floats(0, 1), end=st.floats(0, 1), total=st.integers(1, 50), data=st.data())
+def test_ramps_5_is_a_cubic_between_its_ends(start, end, total, data):
+    steps = data.draw(st.integers(1, total))
+    first = data.draw(st.integers(0, steps - 1))
+    shares = md.gradual_sparsity(start, end, total, steps, first)
+    assert shares.shape == (total,) and shares.dtype == "float64"
+    assert (shares[:first + 1] == start).all() and (shares[steps:] == end).all()
+    assert shares.min() >= min(start, end) and shares.max() <= max(start, end)
+    rise = np.diff(shares[first:steps + 1]) * np.sign(end - start)
+    assert (rise >= -1e-15).all() and (np.diff(rise) <= 1e-15).all()      # ever more slowly
+    third = np.diff(shares[first:steps + 1], 3)
+    assert_allclose(third, 6 * (end - start) / (steps - first)**3, atol=1e-14)
+
+
+def test_ramps_5_has_the_values_of_polynomial_decay():
+    initial, final, begin, end, frequency = 0.5, 0.8, 2000, 4000, 100
+    t = np.arange(6000)
+    p = np.minimum(1.0, np.maximum(0.0, (t - begin) / (end - begin)))
+    due = (initial - final) * (1 - p)**3 + final
+    ours = md.gradual_sparsity(initial, final, 6000, steps=end, first=begin)
+    assert_allclose(ours, due, atol=1e-15)
+    held = ours[t // frequency * frequency]       # for a mask that stays a hundred steps
+    assert len(set(ours)) == 2001 and len(set(held)) == 21
+
+
+@pytest.mark.parametrize("unit", [False, True])
+def test_ramps_5_prunes_while_a_network_trains(xp, backend, unit):
+    """With plain SGD: in every step the smallest are out, and what is out stays as it is."""
+    net = md.models.wrap(md.models.mlp(20, 40, 3), "hidden*", lambda layer: md.TargetedDropout(
+        layer, 0.9, 1.0, unit)).init(0).to(backend)
+    shares = md.gradual_sparsity(0.0, 0.9, total=9, steps=6)
+    x, y = xp.asarray(md.gaussian(0, (12, 20))), xp.asarray(np.arange(12) % 3)
+    layer, weights = net.hidden1.linear, [md.xp.host(net.hidden1.linear.weight.data).copy()]
+
+    def look(step, net, loss):
+        kept = md.magnitude_mask(weights[-1], shares[step], unit)
+        assert_array_equal(md.xp.host(layer.noise), kept)
+        weights.append(md.xp.host(layer.weight.data).copy())
+        assert_array_equal(weights[-1][~kept], weights[-2][~kept])
+        assert (weights[-1][kept] != weights[-2][kept]).any()
+
+    md.fit(net, md.optim.SGD(0.1), (x, y), epochs=3, batch_size=4, progress=False, recorder=look,
+           schedules={"*.gamma": shares})
+    assert len(weights) == 10
+
+
+def test_ramps_5_leaves_a_network_that_can_be_pruned():
+    data, share, total, scores = md.data.digits(), 15 / 16, 6 * 19, []
+    for gradual in (False, True):
+        net, rates = md.models.mlp(64, 100, 10), {}
+        if gradual:
+            md.models.wrap(net, "hidden*", lambda layer: md.TargetedDropout(
+                layer, share, 1.0, unit=False))
+            rates["*.gamma"] = md.gradual_sparsity(0.0, share, total, steps=total // 2)
+        md.fit(net.init(1), md.optim.SGD(0.1, momentum=0.9), data.train, epochs=6, schedules=rates,
+               progress=False)
+        md.prune(net, share, unit=False)
+        scores.append(md.evaluate(net, data.test).accuracy)
+    assert scores[0] < 0.8 < 0.9 < scores[1]      # 0.64 and 0.96
+
+
 def test_ramps_3_lets_every_layer_have_its_own_target_if_scaled():
     net = md.models.mlp(6, 8, 3)
     for name, gamma in (("hidden1.linear", 0.4), ("out", 0.8)):
@@ -142,6 +213,8 @@ def test_a_ramp_steers_the_rates_of_a_run(xp, backend, scale):
     (lambda: md.targeted_ramp(1, -1, 5), ValueError, "alpha is a probability and must lie in"),
     (lambda: md.targeted_ramp(1, 1, 0), ValueError, "total must be a whole number of at least 1"),
     (lambda: md.targeted_ramp(1, 1, 5, 6), ValueError, "steps must be at most total = 5, got 6"),
+    (lambda: md.gradual_sparsity(0, 1.5, 5), ValueError, "end is a probability and must lie in"),
+    (lambda: md.gradual_sparsity(0, 1, 5, 3, 3), ValueError, "first must be below steps = 3, got"),
 ])
 def test_a_mistake_in_a_ramp_is_named(call, kind, message):
     with pytest.raises(kind, match=message):

@@ -23,7 +23,7 @@ From the same: what has been pruned stays as it is when it is pruned again
 $$ m(s) \odot W = W \; \text{where} \; W = m(s) \odot W_0                   \tag{pruning.5} $$
 
 What follows pruning, here as in Gomez 2019, is no further training: a network is judged as it is.
-Han 2015 trains what is left, and prunes and trains again.
+Han 2015 trains what is left, and prunes and trains again; `gradual_sparsity` prunes meanwhile.
 
 Without noise  The same: there is none, and evaluation uses the weights as they are.
 
