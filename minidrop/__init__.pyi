@@ -17,6 +17,7 @@ from . import (
     gradients as gradients,
     inputs as inputs,
     intervals as intervals,
+    landscape as landscape,
     models as models,
     nn as nn,
     noise as noise,
@@ -27,6 +28,7 @@ from . import (
     recorder as recorder,
     regimes as regimes,
     schedules as schedules,
+    surface as surface,
     tape as tape,
     train as train,
     units as units,
@@ -138,6 +140,12 @@ from .intervals import (
     mean_interval as mean_interval,
     student as student,
 )
+from .landscape import (
+    InterpolationCurve as InterpolationCurve,
+    barrier as barrier,
+    interpolate as interpolate,
+    interpolation_curve as interpolation_curve,
+)
 from .nn import (
     Module as Module,
     Noise as Noise,
@@ -176,6 +184,13 @@ from .schedules.ramps import (
     gradual_sparsity as gradual_sparsity,
     linear_ramp as linear_ramp,
     targeted_ramp as targeted_ramp,
+)
+from .surface import (
+    LossSurface as LossSurface,
+    Plane as Plane,
+    Shadow as Shadow,
+    WeightPath as WeightPath,
+    loss_surface as loss_surface,
 )
 from .tape import Tensor as Tensor, grad as grad, no_grad as no_grad
 from .train import evaluate as evaluate, fit as fit, train_step as train_step

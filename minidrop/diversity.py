@@ -30,7 +30,7 @@ $$ d_{ij} = \frac1N \sum_n [c_{in} \ne c_{jn}]                              \tag
 From the loss of the mean: the ensemble's is that of the members on average, less their diversity
 $$ L(\bar p) = \frac1M \sum_i L(p_i) - D                                    \tag{diversity.5} $$
 Abe 2024, in words (Jensen's gap), derived here: under cross-entropy a relative entropy
-$$ D = \frac1N \sum_n \mathrm{KL} (u \,\|\, r_n)
+$$ D = \frac1N \sum_n \mathrm{KL} (u || r_n)
      = -\frac{1}{M N} \sum_{in} \ln (M r_{in}), \qquad
    r_{in} = \frac{p_{iny_n}}{\sum_j p_{jny_n}}                              \tag{diversity.6} $$
 Krogh & Vedelsby 1995, in words (the ambiguity): under squared error the members' variance

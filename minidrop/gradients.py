@@ -6,6 +6,7 @@ with zeros.  Batch norm is frozen: it uses its running statistics and does not t
 gradient is one of the weights and the mini-batch, not of what was seen before.
 """
 
+from itertools import accumulate
 from typing import Any
 
 from .arguments import count, describe, examples, iterable, several, takes
@@ -25,6 +26,22 @@ def flat(arrays):
     parts = [data_of(part) for part in several(arrays, "arrays")]
     xp = array_module(*parts)
     return xp.concatenate([part.ravel() for part in parts])
+
+
+def unflat(vector, arrays):
+    """The entries of a flat vector (d,) as a list of arrays with the shapes of `arrays`.
+
+    >>> import numpy as np
+    >>> unflat(np.array([1.0, 2.0, 3.0]), [np.zeros((1, 2)), np.zeros(1)])
+    [array([[1., 2.]]), array([3.])]
+    """
+    arrays = several(arrays, "arrays")
+    ends = [*accumulate(part.size for part in arrays)]
+    if vector.shape != (ends[-1],):
+        raise ValueError(f"vector must be flat with the {ends[-1]} entries of arrays, got "
+                         f"{describe(vector)}")
+    return [vector[end - part.size:end].reshape(part.shape)
+            for end, part in zip(ends, arrays, strict=True)]
 
 
 def mini_batch_gradients(net, batches, loss=cross_entropy):

@@ -54,6 +54,31 @@ def draw_tensor(axis, marked, entry=None):
     axis.spines[:].set_visible(False)
 
 
+def draw_surface(axis, surface, path=None, marked=None, values="loss", levels=12):
+    """Draw a `LossSurface` as contours, the lower the paler, and a path of training on it.
+
+    `path`, a line, and `marked`, numbered discs, are each a pair of x and y, such as the `Shadow`
+    of weights on the plane.  `values` is "loss" or "error"; from one of its `levels` to the next is
+    always the same ratio.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    z = np.asarray(getattr(surface, values))
+    least = max(float(np.nanmin(z)), 1e-3 * float(np.nanmax(z)), 1e-12)
+    z, steps = np.maximum(z, least), np.geomspace(least, np.nanmax(z) * (1 + 1e-9), levels + 1)
+    shades = LinearSegmentedColormap.from_list("pale", ["white", PALE, LIGHT, "#5d7c96"])
+    axis.contourf(surface.x, surface.y, z, steps, colors=shades(np.linspace(0, 1, levels)))
+    lines = axis.contour(surface.x, surface.y, z, steps[1:-1:2], colors=DARK, linewidths=0.5)
+    axis.clabel(lines, fmt="%.2g", fontsize=7)
+    if path is not None:
+        axis.plot(*path[:2], color=MIDDLE, linewidth=1.2, marker=".", markersize=3)
+    for k, place in enumerate(zip(*marked[:2], strict=True) if marked is not None else (), 1):
+        axis.plot(*place, "o", color=DARK, markersize=11, markeredgecolor="white", zorder=5)
+        axis.annotate(str(k), place, color="white", fontsize=8, ha="center", va="center", zorder=6)
+    axis.set(xlim=(surface.x[0], surface.x[-1]), ylim=(surface.y[0], surface.y[-1]),
+             aspect="equal", xlabel="distance along u", ylabel="distance along v")
+
+
 def save_figure(figure, name, folder=FOLDER):
     """Write `folder`/`name`.png, print its path, open it where there is a screen.
 
