@@ -85,6 +85,28 @@ def clear(path):
                     left.unlink()
 
 
+@contextlib.contextmanager
+def alone(path):
+    """Within it no other process, nor other thread, is at `path`: BlockingIOError, if one is.
+
+    The lock ends with the process, however that ends.  Where files cannot be locked (Windows, some
+    network drives) nobody is kept out.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        with lock.open("ab") as file:
+            if _lock(file, wait=False) is False:
+                raise BlockingIOError(f"another process is at {path}")
+            if os.fstat(file.fileno()).st_nlink:  # else its owner left between the last two lines
+                try:
+                    yield
+                finally:
+                    with contextlib.suppress(OSError):
+                        lock.unlink()
+                return
+
+
 def _begin(path):
     """A new file beside `path`, locked: the lock ends with the process, however that ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +120,7 @@ def _begin(path):
 
 
 def _lock(file, wait=True):
-    """Whether the file is now ours alone; a file system without locks counts as ours."""
+    """Whether the file is now ours alone; None where the file system knows no locks."""
     if not fcntl:
         return True
     try:
@@ -106,7 +128,7 @@ def _lock(file, wait=True):
     except BlockingIOError:
         return False
     except OSError:
-        return wait
+        return None
     return True
 
 

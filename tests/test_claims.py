@@ -1,19 +1,26 @@
 """minidrop claims: runs that are kept, go on and are judged by their rule; the first claim."""
 
+import errno
 import json
 import math
+import subprocess
+import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.testing import assert_array_equal
 
-from minidrop import data
+from minidrop import data, files
 from minidrop.claims import CLAIMS, Claim, Verdict, commands, ledger, targeted
 from minidrop.claims.claim import WORDS
 from minidrop.cli import main
 from minidrop.damage import pruning_curve
 from minidrop.plots import subplots
+
+ROOT = Path(__file__).parents[1]
 
 
 def toy(calls, **changes):
@@ -24,12 +31,13 @@ def toy(calls, **changes):
 
     def judge(results, settings):
         gain = sum(b["score"] - a["score"] for a, b in zip(*results.values(), strict=True))
-        return Verdict("held" if gain > 0 else "not held", (f"gain {gain}",))
+        return Verdict("held" if gain > 0 else "not held", f"b has {gain} more", (f"gain {gain}",))
 
     given = {
         "name": "toy", "sentence": "b beats a", "source": "nowhere", "known": "nothing",
-        "protocol": "counting", "measure": "the score", "rule": "a gain above 0",
-        "refuted": "none", "arms": ("a", "b"), "run": run, "judge": judge,
+        "protocol": "counting", "measure": "the score", "arms": ("a", "b"), "run": run,
+        "rule": dict.fromkeys(WORDS, "nothing") | {"held": "a gain above 0"}, "judge": judge,
+        "takes": {"quick": "a moment", "standard": "two moments"},
         "scales": {"quick": {"gain": 1, "seeds": 2}, "standard": {"gain": 0, "seeds": 1}},
         "draw": lambda results, settings: subplots(size=(2, 2))[0]}
     return Claim(**given | changes)
@@ -44,7 +52,8 @@ def test_runs_go_seed_by_seed_and_each_is_kept(tmp_path):
     record = json.loads((tmp_path / "toy-quick.json").read_text())
     assert [(r["arm"], r["seed"]) for r in record["runs"]] == calls
     assert record["settings"] == {"gain": 1, "seeds": 2}
-    assert all(r["versions"].keys() >= {"minidrop", "numpy", "python"} for r in record["runs"])
+    assert all(r["versions"].keys() >= {"minidrop", "numpy", "python", "blas"}
+               for r in record["runs"])
     assert ledger.run(claim, "quick", folder=tmp_path, progress=False) == found and len(calls) == 4
     more = ledger.run(claim, "quick", seeds=3, folder=tmp_path, progress=False)
     assert calls[4:] == [("a", 2), ("b", 2)] and more["b"][2] == {"score": 3}
@@ -97,6 +106,70 @@ def test_a_file_of_other_settings_is_left_alone(tmp_path):
             ledger.run(toy([]), "quick", folder=tmp_path, progress=False)
 
 
+CHILD = """
+import sys, time
+from pathlib import Path
+from minidrop.claims import ledger
+from tests.test_claims import toy
+
+def run(arm, seed, settings, progress):
+    print("runs", flush=True)
+    time.sleep(60)
+
+ledger.run(toy([], run=run), "quick", folder=Path(sys.argv[1]), progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_of_two_processes_the_second_is_sent_away_until_the_first_ends(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", CHILD, tmp_path], text=True, cwd=ROOT,
+                          stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == "runs\n"
+        with pytest.raises(ValueError, match="toy is being run at this scale, into .*wait for"):
+            ledger.run(toy([]), "quick", folder=tmp_path, progress=False)
+        ledger.run(toy([]), "standard", folder=tmp_path, progress=False)     # another file
+        child.kill()                              # what it leaves behind is in nobody's way
+    assert ledger.run(toy([]), "quick", folder=tmp_path, progress=False)["b"][1] == {"score": 2}
+    assert not [*tmp_path.glob(".*")]
+
+
+def test_what_another_wrote_is_not_overwritten(tmp_path):
+    """The other is here a run within a run: threads are kept apart as processes are."""
+    def run(arm, seed, settings, progress):
+        with pytest.raises(ValueError, match="is being run at this scale"):
+            ledger.run(toy([]), "quick", folder=tmp_path, progress=False)
+        return {"score": 10}
+
+    found = ledger.run(toy([], run=run), "quick", folder=tmp_path, progress=False)
+    assert found == ledger.run(toy([]), "quick", folder=tmp_path, progress=False)
+    assert found["b"] == [{"score": 10}] * 2
+
+
+def test_a_lock_that_vanishes_while_it_is_taken_is_taken_anew(tmp_path, monkeypatch):
+    lock, gone = files._lock, []
+
+    def late(file, wait=True):                    # its owner leaves after we opened it
+        if not gone:
+            gone.append(Path(file.name).unlink())
+        return lock(file, wait)
+
+    monkeypatch.setattr(files, "_lock", late)
+    with files.alone(tmp_path / "x"), pytest.raises(BlockingIOError), files.alone(tmp_path / "x"):
+        raise AssertionError
+    assert gone and not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("without", [None, OSError(errno.ENOLCK, "no locks")])
+def test_where_files_cannot_be_locked_claims_run_all_the_same(tmp_path, monkeypatch, without):
+    """On Windows there is no fcntl; some network drives have no locks."""
+    def flock(file, how):
+        raise without
+
+    monkeypatch.setattr(files, "fcntl", without and types.SimpleNamespace(
+        flock=flock, LOCK_EX=2, LOCK_NB=4))
+    assert ledger.run(toy([]), "quick", folder=tmp_path, progress=False)["a"][1] == {"score": 1}
+
+
 # --- the command line ----------------------------------------------------------------------------
 
 def command(*args):
@@ -109,14 +182,22 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     monkeypatch.setitem(CLAIMS, "toy", toy([]))
     code, text = command("list")
     assert code == 0 and "toy       b beats a" in text
+    assert "quick: 4 runs, a moment; standard: 2 runs, two moments" in text
     code, text = command("show", "toy")
-    assert code == 0 and "rule      a gain above 0" in text
+    assert code == 0 and "rule      held: a gain above 0" in text
+    for word in WORDS[1:]:
+        assert f"          {word}: nothing\n" in text
+    assert "scales    quick: 4 runs, a moment; standard: 2 runs, two moments" in text
     assert "results   none yet: minidrop claims run toy" in text
     code, text = command("run", "toy")
-    assert code == 0 and "  gain 2\nheld (2 seeds)\n" in text
-    assert (tmp_path / "minidrop-figures/claim-toy.png").stat().st_size
+    assert code == 0 and "  gain 2\nheld (2 seeds): b has 2 more\n" in text
+    assert "results   minidrop-claims/toy-quick.json: 4 runs, 0.0 minutes" in text
+    figure = tmp_path / "minidrop-figures/claim-toy-quick.png"
+    drawn = figure.stat().st_mtime_ns
     code, text = command("run", "toy", "--scale", "standard")
-    assert code == 0 and "not held (1 seed)" in text
+    assert code == 0 and "not held (1 seed): b has 0 more" in text
+    assert figure.stat().st_mtime_ns == drawn     # each scale has a figure of its own
+    assert figure.with_name("claim-toy-standard.png").stat().st_size
     code, text = command("show", "toy")
     assert code == 0 and "toy-standard.json" in text and "not held (1 seed)" in text
     code, text = command("show", "toy", "--scale", "quick")
@@ -161,8 +242,9 @@ def test_every_claim_says_what_it_is(name):
     claim = CLAIMS[name]
     assert claim.name == name and (*claim.scales,) == commands.SCALES
     for text in (claim.sentence, claim.source, claim.known, claim.protocol, claim.measure,
-                 claim.rule, claim.refuted):
+                 *claim.rule.values()):
         assert len(text) > 20
+    assert (*claim.rule,) == WORDS and (*claim.takes,) == commands.SCALES
     assert all(settings["seeds"] >= 2 for settings in claim.scales.values())
 
 
@@ -174,7 +256,12 @@ def test_the_quick_scale_of_targeted_runs_and_is_judged():
     assert results["none"][0] == claim.run("none", 0, settings, False)           # bit for bit
     assert len({str(runs) for runs in results.values()}) == len(claim.arms)      # arms do differ
     verdict = claim.judge(results, settings)
-    assert verdict.word in WORDS and len(verdict.lines) == len(claim.arms) + 4
+    assert verdict.word in WORDS and len(verdict.lines) >= len(settings["shares"]) + 2
+    one = {arm: runs[:1] for arm, runs in results.items()}
+    assert claim.judge(one, settings)[:2] == ("not seen at this scale", (
+        "one seed has no interval; unpruned " + ", ".join(
+            f"{arm} {100 * run['accuracy'][0]:.1f}" for arm, (run,) in one.items())))
+    claim.draw(one, settings)
     claim.draw(results, settings)
 
 
@@ -196,15 +283,59 @@ def test_targeted_trains_on_train_ramps_as_told_and_is_judged_on_test(monkeypatc
         assert (rates[:steps // 2] < last).all() and np.allclose(rates[steps // 2:], last)
 
 
+def pairs(*rows):
+    """Accuracy of two seeds at each share, from (mean, how far each lies from it)."""
+    return [{"accuracy": [mean + sign * away for mean, away in rows]} for sign in (-1, 1)]
+
+
+TINY = 1e-4                      # the interval of two seeds is 12.7 times as wide to each side
+
+
 @pytest.mark.parametrize("none, kept, further, word", [
-    ([0.98, 0.79, 0.1], [0.98, 0.97, 0.9], [0.98, 0.97, 0.97], "held"),
-    ([0.98, 0.79, 0.1], [0.98, 0.97, 0.9], [0.98, 0.97, 0.96], "not held"),     # ramping: no gain
-    ([0.98, 0.80, 0.1], [0.98, 0.97, 0.9], [0.98, 0.97, 0.97], "not seen at this scale"),
-    ([0.98, 0.79, 0.1], [0.98, 0.96, 0.9], [0.98, 0.97, 0.97], "not seen at this scale")])
+    ([0.98, 0.79, 0.1], [0.98, 0.98, 0.9], [0.98, 0.98, 0.98], "held"),
+    ([0.98, 0.79, 0.1], [0.90, 0.98, 0.9], [0.80, 0.90, 0.98], "held"),     # unpruned may be worse
+    ([0.98, 0.79, 0.1], [0.98, 0.98, 0.9], [0.98, 0.98, 0.96], "not held"),     # ramping: no gain
+    ([0.98, 0.79, 0.1], [0.98, 0.98, 0.98], [0.98, 0.98, 0.99], "not held"),    # at the same share
+    ([0.98, 0.81, 0.1], [0.98, 0.98, 0.9], [0.98, 0.98, 0.98], "refuted"),
+    ([0.98, 0.79, 0.1], [0.98, 0.96, 0.9], [0.98, 0.98, 0.98], "refuted"),
+    ([0.98, 0.95, 0.9], [0.98, 0.96, 0.9], [0.98, 0.98, 0.98], "not seen at this scale"),
+    # by the means alone these were held
+    ([0.98, 0.7990, 0.81], [0.98, 0.98, 0.9], [0.98, 0.98, 0.98], "not seen at this scale"),
+    ([0.98, 0.79, 0.1], [0.98, 0.9705, 0.9], [0.98, 0.98, 0.98], "not seen at this scale"),
+    ([0.98, 0.79, 0.1], [0.98, 0.98, 0.9], [0.98, 0.98, 0.9705], "not held"),
+    ([0.98, 0.79, 0.1], [0.98, 0.9695, 0.9], [0.98, 0.98, 0.98], "not seen at this scale")])
 def test_targeted_is_judged_by_its_rule(none, kept, further, word):
-    results = {arm: [{"accuracy": row}] * 2 for arm, row in (
+    results = {arm: pairs(*((mean, TINY) for mean in row)) for arm, row in (
         ("none", none), ("dropout", none), ("targeted", kept), ("ramping", further))}
-    assert targeted.judge(results, {"shares": [0.0, 0.9, 0.95], "high": 0.97}).word == word
+    verdict = targeted.judge(results, {"shares": [0.0, 0.9, 0.95], "high": 0.97})
+    assert verdict.word == word
+    assert "unpruned none 98.0, dropout 98.0" in verdict.headline
+
+
+def test_targeted_compares_paired_seeds():
+    """Seeds that differ much, and both arms alike: the means tell nothing, the differences do."""
+    settings = {"shares": [0.0, 0.9], "high": 0.5}
+    results = {"none": pairs((0.98, 0), (0.30, 0)), "dropout": pairs((0.98, 0), (0.30, 0)),
+               "targeted": pairs((0.98, 0), (0.72, 0.01)), "ramping": pairs((0.98, 0), (0.72, 0))}
+    verdict = targeted.judge(results, settings)
+    assert verdict.word == "not held"
+    assert "at 0.9 pruned, targeted - none: 42.0 +- 12.7" in verdict.lines
+    results["none"] = pairs((0.98, 0), (0.30, 0.01))             # now they move together
+    assert "at 0.9 pruned, targeted - none: 42.0 +- 0.0" in targeted.judge(results, settings).lines
+    settings["shares"].append(0.95)               # ramping keeps 50 % there, is it better?
+    for away, word in ((0.001, "held"), (0.05, "not held")):
+        ends = {"none": (0.2, 0), "dropout": (0.2, 0), "targeted": (0.45, away),
+                "ramping": (0.6, 0)}
+        for arm, last in ends.items():
+            for run, more in zip(results[arm], pairs(last), strict=True):
+                run["accuracy"][2:] = more["accuracy"]
+        assert targeted.judge(results, settings).word == word
+
+
+def test_a_rule_says_what_each_word_needs():
+    with pytest.raises(ValueError, match="rule must say what each of held, not held, not seen at "
+                                         "this scale, refuted needs, got held"):
+        toy([], rule={"held": "a gain above 0"})
 
 
 @pytest.mark.parametrize("path", sorted(ledger.PUBLISHED.glob("*.json")), ids=lambda p: p.stem)

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-WORDS = ("held", "not held", "not seen at this scale")
+# Seen in full; in part, but not all of it; neither it nor its opposite; its opposite.
+WORDS = ("held", "not held", "not seen at this scale", "refuted")
 
 
 class Verdict(NamedTuple):
-    """What came out: one of WORDS, and the lines that say why."""
+    """What came out: one of WORDS, the numbers in a sentence, and the lines that say why."""
 
     word: str
+    headline: str               # also what the claim costs, where that was measured
     lines: tuple
 
 
@@ -20,7 +22,9 @@ class Claim:
 
     `run(arm, seed, settings, progress)` trains one network of one arm and returns what is measured,
     as JSON can hold it.  `judge(results, settings)` gives the `Verdict` of {arm: [result of each
-    seed]}, by `rule`.  `draw(results, settings)` makes a figure.
+    seed]}, by `rule`; where arms are compared, by the 95 % interval of their paired differences
+    over the seeds, so that one seed shows nothing.  `draw(results, settings)` makes a figure.
+    ValueError where the rule does not say for each of WORDS what it needs.
     """
 
     name: str
@@ -29,10 +33,15 @@ class Claim:
     known: str                  # the numbers that it gives, and how sure we are of them
     protocol: str               # data, split, model, optimizer, epochs
     measure: str
-    rule: str                   # what counts as held, fixed before the run
-    refuted: str                # what would refute it
+    rule: dict                  # {word: what it needs}, for all of WORDS, fixed before the run
     arms: tuple                 # the recipes that are compared
     scales: dict                # {"quick": settings, "standard": settings}; "seeds" is one of them
+    takes: dict                 # {scale: how long all of its runs took us}
     run: Callable
     judge: Callable
     draw: Callable
+
+    def __post_init__(self):
+        if (*self.rule,) != WORDS:
+            raise ValueError(f"rule must say what each of {', '.join(WORDS)} needs, got "
+                             f"{', '.join(self.rule) or 'none'}")

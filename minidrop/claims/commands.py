@@ -20,10 +20,11 @@ def claims():
 
 @claims.command("list")
 def names():
-    """The claims, and what they say."""
+    """The claims, what they say, and how long it takes to try them."""
     wide = max(map(len, CLAIMS))
     for claim in CLAIMS.values():
         click.echo(f"{claim.name:{wide}}  {claim.sentence}")
+        click.echo(f"{'':{wide}}  {_scales(claim)}")
 
 
 @claims.command()
@@ -46,8 +47,7 @@ def run(name, scale, seeds):
         raise click.ClickException(f"interrupted; {kept}, and the same command goes on") from None
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"results: {path}")
-    _judge(claim, results, claim.scales[scale])
+    _judge(claim, scale, results, path)
 
 
 @claims.command()
@@ -59,8 +59,11 @@ def show(name, scale):
     Yours in ./minidrop-claims come before those that were published with minidrop.
     """
     claim = _claim(name)
-    for label in ("sentence", "source", "known", "protocol", "measure", "rule", "refuted"):
-        click.echo(f"{label:9} {getattr(claim, label)}")
+    for label in ("sentence", "source", "known", "protocol", "measure"):
+        _paragraph(label, getattr(claim, label))
+    for label, (word, needs) in zip(("rule", "", "", ""), claim.rule.items(), strict=True):
+        _paragraph(label, f"{word}: {needs}")
+    _paragraph("scales", _scales(claim))
     for folder, one in itertools.product((ledger.FOLDER, ledger.PUBLISHED),
                                          (scale,) if scale else reversed(SCALES)):
         path = ledger.path_of(claim, one, folder)
@@ -70,8 +73,7 @@ def show(name, scale):
                 results = ledger.results(claim, record)
             except ValueError as error:
                 raise click.ClickException(str(error)) from None
-            click.echo(f"results   {path}")
-            _judge(claim, results, claim.scales[one])
+            _judge(claim, one, results, path)
             return
     click.echo(f"results   none yet: minidrop claims run {claim.name}")
 
@@ -82,12 +84,24 @@ def _claim(name):
     return CLAIMS[name]
 
 
-def _judge(claim, results, settings):
+def _paragraph(label, text):
+    click.echo(click.wrap_text(text, 100, f"{label:10}", " " * 10))
+
+
+def _scales(claim):
+    return "; ".join(f"{scale}: {len(claim.arms) * claim.scales[scale]['seeds']} runs, "
+                     f"{claim.takes[scale]}" for scale in SCALES)
+
+
+def _judge(claim, scale, results, path):
     from ..plots import save_figure
 
-    word, lines = claim.judge(results, settings)
+    record, settings = ledger.read(path), claim.scales[scale]
+    word, headline, lines = claim.judge(results, settings)
+    click.echo(f"results   {path}: {len(record['runs'])} runs, "
+               f"{ledger.minutes(record):.1f} minutes")
     for line in lines:
         click.echo(f"  {line}")
     seeds = len(next(iter(results.values())))
-    click.secho(f"{word} ({seeds} seed{'s' * (seeds > 1)})", bold=True)
-    save_figure(claim.draw(results, settings), f"claim-{claim.name}")
+    click.secho(f"{word} ({seeds} seed{'s' * (seeds > 1)}): {headline}", bold=True)
+    save_figure(claim.draw(results, settings), f"claim-{claim.name}-{scale}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import __version__, xp
 from ..arguments import count, describe
+from ..files import alone
 
 FOLDER = Path("minidrop-claims")
 PUBLISHED = Path(__file__).parent / "results"
@@ -21,14 +22,25 @@ def path_of(claim, scale, folder=FOLDER):
 def run(claim, scale, seeds=None, folder=FOLDER, progress=True):
     """Do the runs that are still missing, seed by seed; {arm: [result of each seed]}.
 
-    The file in `folder` is written after each of them.  ValueError for a scale that the claim has
-    not, and for a file with runs under other settings.
+    The file in `folder` is written after each of them; meanwhile it is ours alone.  ValueError for
+    a scale that the claim has not, and for a file with runs under other settings or of a process
+    that is at it now.
     """
-    from tqdm import tqdm  # here, so that importing minidrop stays cheap
-
     settings, path = _settings(claim, scale), path_of(claim, scale, folder)
     seeds = settings["seeds"] if seeds is None else count(seeds, "seeds")
-    record = _begin(claim, scale, settings, path)
+    try:
+        with alone(path):
+            record = _begin(claim, scale, settings, path)
+            _go_on(claim, record, seeds, path, progress)
+    except BlockingIOError:
+        raise ValueError(f"{claim.name} is being run at this scale, into {path}; wait for that run "
+                         "to end, or run in another folder") from None
+    return results(claim, record, seeds)
+
+
+def _go_on(claim, record, seeds, path, progress):
+    from tqdm import tqdm  # here, so that importing minidrop stays cheap
+
     done = {(r["arm"], r["seed"]) for r in record["runs"]}
     wanted = [(arm, seed) for seed in range(seeds) for arm in claim.arms]
     with tqdm(wanted, claim.name, unit="run", disable=not progress, dynamic_ncols=True,
@@ -38,13 +50,12 @@ def run(claim, scale, seeds=None, folder=FOLDER, progress=True):
                 continue
             start = time.perf_counter()
             label = f"{arm}, seed {seed}" if progress else False
-            result = claim.run(arm, seed, settings, label)
+            result = claim.run(arm, seed, claim.scales[record["scale"]], label)
             record["runs"].append({"arm": arm, "seed": seed, "result": result,
                                    "seconds": round(time.perf_counter() - start, 1),
                                    "versions": versions()})
             write(path, record)
             bar.update()
-    return results(claim, record, seeds)
 
 
 def results(claim, record, seeds=None):
@@ -55,6 +66,11 @@ def results(claim, record, seeds=None):
     if not whole:
         raise ValueError(f"{claim.name} has no seed of which every arm was run")
     return {arm: [found[arm, seed] for seed in whole] for arm in claim.arms}
+
+
+def minutes(record):
+    """How long all runs of a record took."""
+    return sum(r["seconds"] for r in record["runs"]) / 60
 
 
 def read(path):
@@ -77,9 +93,14 @@ def write(path, record):
 
 
 def versions():
-    """What results may depend on besides the settings."""
+    """What results may depend on besides the settings; BLAS rounds as its kernel does."""
+    from threadpoolctl import threadpool_info
+
+    kernels = {pool.get("architecture", "unknown") for pool in threadpool_info()
+               if pool["user_api"] == "blas"}
     return {"minidrop": __version__, "python": platform.python_version(),
-            "numpy": xp.array_module().__version__, "machine": platform.machine()}
+            "numpy": xp.array_module().__version__, "machine": platform.machine(),
+            "blas": " and ".join(sorted(kernels))}
 
 
 def _settings(claim, scale):
