@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from . import files
-from .arguments import describe
+from .arguments import describe, flag
 from .interrupt import Interrupt
-from .nn import Module, Noise
+from .nn import Module, Noise, shrink
 from .noise import Stream
 from .settings import model, numbers, plain
 from .xp import array_module
@@ -43,10 +43,12 @@ def save(net, path):
     files.write(Path(path).resolve(), arrays, {"format": FORMAT})
 
 
-def load(net, path):
+def load(net, path, compressed=False):
     """Give `net` the values in the file `path`, by `save` or a checkpoint of `fit`; returns `net`.
 
-    ValueError for a file that is not whole, and for a network of other paths or shapes.
+    With `compressed` the file may be of a smaller network, which `compress` or `remove_dead` made
+    of one like `net`: the layers get the sizes of the file.  ValueError for a file that is not
+    whole, and for a network of other paths or shapes.
 
     >>> import os, tempfile
     >>> from minidrop.nn import Linear
@@ -54,11 +56,18 @@ def load(net, path):
     ...     save(Linear(2, 1).init(seed=3), os.path.join(folder, "line"))
     ...     os.listdir(folder), load(Linear(2, 1), os.path.join(folder, "line")).weight.shape
     (['line'], (1, 2))
+    >>> from minidrop.models import mlp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(mlp(64, 12, 10).init(seed=0), f"{folder}/small")
+    ...     load(mlp(64, 32, 10), f"{folder}/small", compressed=True).hidden1.linear
+    Linear(n_in=64, n_out=12)
     """
     arrays, _ = files.read(Path(path).resolve())
-    return _network(net).load_state_dict({name.removeprefix("model/"): array
-                                          for name, array in arrays.items()
-                                          if name.startswith("model/")})
+    state = {name.removeprefix("model/"): array for name, array in arrays.items()
+             if name.startswith("model/")}
+    if flag(compressed, "compressed"):
+        shrink(_network(net), state)
+    return _network(net).load_state_dict(state)
 
 
 def _network(net):

@@ -417,6 +417,102 @@ def test_a_compressed_network_is_trained_saved_and_loaded(tmp_path):
     assert_array_equal(outputs(other, x), outputs(small, x))
 
 
+@pytest.mark.parametrize("unborn", [True, False])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_compressed_network_is_loaded_into_one_of_the_full_size(tmp_path, name, unborn):
+    net = wide_awake(MODELS[name][0](), dtype="float32")
+    md.prune(net, 0.6, unit=True)
+    small, whole = md.compress(net), MODELS[name][0]()
+    md.save(small, tmp_path / "small")
+    if not unborn:
+        whole.init(3)
+    if sizes(small) != sizes(whole):
+        with pytest.raises(ValueError, match="must have shape"):
+            md.load(whole, tmp_path / "small")
+    other, x = md.load(whole, tmp_path / "small", compressed=True), images(
+        np, 3, *MODELS[name][1], dtype="float32")
+    assert other is whole and sizes(other) == sizes(small) and repr(other) == repr(small)
+    assert_array_equal(outputs(other, x), outputs(small, x))
+    if not unborn:                                # and it goes on learning
+        for one in (small, other):
+            md.fit(one, md.optim.SGD(0.1, momentum=0.9), (x, np.arange(3) % 3), 2, progress=False)
+        assert_array_equal(outputs(other, x), outputs(small, x))
+
+
+def test_a_network_with_noise_or_without_dead_units_is_loaded_into_one_of_the_full_size(tmp_path):
+    """TargetedDropout adds no parameters, Smallify has a switch and three buffers for a unit."""
+    x, net = images(np, 3, 6, dtype="float32"), models.mlp(6, 9, 8, 3)
+    models.wrap(net, "hidden*", md.Smallify).init(0).hidden1.linear.alive[:4] = 0
+    models.remove_dead(net)
+    md.save(net, tmp_path / "alive")
+    other = models.wrap(models.mlp(6, 9, 8, 3), "hidden*", md.Smallify).init(1)
+    md.load(other, tmp_path / "alive", compressed=True)
+    assert sizes(other) == sizes(net) and sizes(net)["hidden1.linear.layer"] == (6, 5)
+    assert_array_equal(outputs(other, x), outputs(net, x))
+    net = models.mlp(6, 9, 8, 3).init(0)
+    md.prune(net, 0.5, unit=True)
+    md.save(small := md.compress(net), tmp_path / "small")
+    other = models.wrap(models.mlp(6, 9, 8, 3), "*", lambda layer: md.TargetedDropout(
+        layer, 0.5, 0.5, unit=False)).init(1)
+    md.load(other, tmp_path / "small", compressed=True)
+    assert_array_equal(outputs(other, x), outputs(small, x))
+    assert other.train()(x).shape == (3, 3)
+
+
+def test_shrink_keeps_backend_and_dtype(xp, backend):
+    net = nn.Sequential(one=nn.Conv2d(2, 6, 3, groups=2), norm=md.BatchNorm(6), two=nn.Conv2d(
+        6, 4, 1)).init(0).astype("float64").to(backend)
+    state = {path: a[:4, :4] if a.ndim > 1 and path[:3] == "two" else a[:4] if a.ndim else a
+             for path, a in nn.Sequential(one=nn.Conv2d(2, 6, 3, groups=2), norm=md.BatchNorm(6),
+                                          two=nn.Conv2d(6, 4, 1)).init(5).state_dict().items()}
+    assert nn.shrink(net, state).load_state_dict(state) is net
+    assert sizes(net) == {"one": (2, 4), "two": (4, 4)} and net.norm.channels == 4
+    assert {type(a) for a in net.state_dict().values()} == {xp.ndarray}
+    assert {str(a.dtype) for a in net.state_dict().values()} == {"float64", "int64"}
+    assert outputs(net, images(xp, 2, 2, 5, 5)).shape == (2, 4, 3, 3)
+
+
+def test_shrink_refuses_what_no_compression_makes(tmp_path):
+    net = models.lenet(size=16).init(0)
+    before = {path: a.copy() for path, a in net.state_dict().items()}
+
+    def saved(path, array):
+        return net.state_dict() | {"stage1.conv.weight": before["stage1.conv.weight"][:3],
+                                   path: array}
+
+    for path, array in (("stage2.conv.weight", np.ones((99, 3, 5, 5), "float32")),
+                        ("stage2.conv.weight", np.ones((3, 3, 3, 3), "float32")),
+                        ("out.weight", np.ones((3, 0), "float32")),
+                        ("out.bias", np.ones((3, 1), "float32"))):
+        with pytest.raises(ValueError, match=rf"state\['{path}'\] must have shape"):
+            nn.shrink(net, saved(path, array))
+        assert all((a == before[path]).all() for path, a in net.state_dict().items())
+    norm = nn.Sequential(norm=md.LayerNorm(4)).init(0)
+    with pytest.raises(ValueError, match=r"state\['norm.weight'\] must have shape \(4,\)"):
+        nn.shrink(norm, {path: a[:2] for path, a in norm.state_dict().items()})
+    md.save(net, tmp_path / "net")
+    with pytest.raises(TypeError, match="compressed must be True or False"):
+        md.load(net, tmp_path / "net", compressed=1)
+
+
+def test_a_module_that_calls_a_layer_of_its_sequential_gets_fewer_units():
+    """What compress does not see, as it reads a Sequential and no forward."""
+    class Peeking(nn.Module):
+        def __init__(self):
+            self.body = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+
+        def forward(self, x):
+            h = self.body[0](x)
+            return self.body[2](self.body[1](h)), h
+
+    net = Peeking().init(0)
+    net.body[0].weight.data[:2] = 0
+    x = np.ones((1, 4), "float32")
+    (y, h), (y2, h2) = net(x), md.compress(net)(x)
+    assert_allclose(y2.data, y.data, atol=1e-6)
+    assert (h.shape, h2.shape) == ((1, 5), (1, 3))
+
+
 def test_before_init_and_without_a_model():
     with pytest.raises(nn.NotInitialised, match=r"call model.init\(seed\)"):
         md.compress(models.mlp(4, 3, 2))

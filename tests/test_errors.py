@@ -372,6 +372,8 @@ WRONG = {
     "cost": ({"model": net(), "x": X, "repeats": 1},
              {"model": NO_MODEL, "x": NO_FLOATS | values(X[:, :2]), "repeats": NO_COUNT}),
     "compress": ({"model": noisy()}, {"model": NO_MODEL}),
+    "nn.shrink": ({"model": net(), "state": net().state_dict()},
+                  {"model": NO_MODEL, "state": THINGS | values({"weight": 3})}),
     "magnitude_mask": ({"w": X, "sparsity": 0.5, "unit": False},
                        {"w": NO_FLOATS | values(X[0], EMPTY, X * math.nan), "sparsity": NO_RATE,
                         "unit": NO_FLAG}),

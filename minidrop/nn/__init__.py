@@ -8,7 +8,7 @@ from .attention import (
     PositionEmbedding,
     TokenLinear,
 )
-from .compression import compress
+from .compression import compress, shrink
 from .conv import AvgPool2d, Conv2d, GlobalAvgPool2d, MaxPool2d
 from .layers import (
     GELU,
@@ -38,7 +38,8 @@ __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "FirstToken", "Flatten", "Glob
            "MultiHeadAttention", "Noise", "NotInitialised", "OnWeights", "Parameter",
            "PatchEmbedding", "PositionEmbedding", "ReLU", "Sequential", "Sigmoid", "Softmax",
            "Tanh", "TokenLinear", "Wrapped", "compress", "constant", "evaluation",
-           "fan_in_uniform", "glorot_uniform", "he_normal", "modes_kept", "noise_on", "normal"]
+           "fan_in_uniform", "glorot_uniform", "he_normal", "modes_kept", "noise_on", "normal",
+           "shrink"]
 
 
 def __getattr__(name):                            # layers that are techniques lie at the top

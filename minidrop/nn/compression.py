@@ -47,8 +47,13 @@ def compress(model):
     is left as it is: inputs and outputs of the network and of residual sums, convolutions in
     groups, layers and parameters that are used twice, other norms, attention.
 
+    A `Sequential` is taken to be called as a whole: where a module takes the output of one of its
+    layers by itself, as in `self.body[0](x)`, it gets fewer units, so do not compress it.
+
     What wraps a layer, such as noise on its weights, ends: the layer takes its place, with the
-    weights of evaluation.  An optimizer that trained the old network does not fit the new one.
+    weights of evaluation.  An optimizer that trained the old network does not fit the new one.  To
+    save and load the small one, `save(small, path)` and, as its sizes are in the file,
+    `load(mlp(64, 32, 10), path, compressed=True)`: any network of the full size, not wrapped.
 
     >>> from minidrop.models import mlp
     >>> net = mlp(64, 32, 10).init(seed=0)
@@ -66,6 +71,56 @@ def compress(model):
         for link in reversed(links):              # and what is not read, reads nothing
             _take_unread(link)
     return model
+
+
+def shrink(model, state):
+    """Give the layers of a network the smaller sizes of the arrays in `state`, by path; in place.
+
+    So a network of the full size fits the `state_dict` of one that `compress` or `remove_dead` made
+    smaller; values come with `load_state_dict`.  Sizes are believed, if none is larger than before
+    and no kernel is another.  Returns the model; ValueError, and nothing is changed, for others.
+
+    >>> from minidrop.models import mlp
+    >>> net, small = mlp(64, 32, 10), mlp(64, 12, 10).init(seed=0)
+    >>> shrink(net, small.state_dict()).load_state_dict(small.state_dict()).hidden1.linear
+    Linear(n_in=64, n_out=12)
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"model must be a Module, got {describe(model)}")
+    if not isinstance(state, dict) or not all(hasattr(v, "shape") for v in state.values()):
+        raise TypeError(f"state must map paths to arrays, got {describe(state)}")
+    changes = []
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            full, shape = f"{path}.{name}".lstrip("."), getattr(value, "shape", None)
+            part = state.get(full)
+            if part is None or shape in (None, part.shape):
+                continue
+            if not _is_part(module, part.shape, shape):
+                raise ValueError(f"state[{full!r}] must have shape {shape}, or one that compress "
+                                 f"can leave of it, got {part.shape}")
+            changes.append((module, name, value, part.shape))
+    for module, name, value, shape in changes:
+        old = data_of(value) if hasattr(value, "data") else array_module().zeros(shape, "float32")
+        new = old[tuple(map(slice, shape))]       # the values do not matter, their kind does
+        if isinstance(value, Parameter):
+            value.become(new)
+        else:
+            setattr(module, name, new)
+        if "channels" in vars(module):
+            module.channels = shape[0]
+    for _, layer in model.named_modules():
+        if isinstance(layer, Linear | Conv2d):
+            layer.n_out, n_in = layer.weight.shape[:2]
+            layer.n_in = n_in * getattr(layer, "groups", 1)
+    return model
+
+
+def _is_part(module, shape, whole):
+    """Whether compression can make an array of this shape of a whole one."""
+    known = isinstance(module, Linear | Conv2d | Wrapped) or _is_channelwise(module)
+    return known and len(shape) == len(whole) and shape[2:] == whole[2:] and all(
+        0 < n <= most for n, most in zip(shape, whole, strict=True))
 
 
 class _Link(NamedTuple):
