@@ -32,10 +32,13 @@ from . import (
     tape as tape,
     train as train,
     units as units,
+    weight_averages as weight_averages,
     weights as weights,
     xp as xp,
 )
 from .allocator import tune as tune
+from .averages.ema import ema as ema, ema_corrected as ema_corrected
+from .averages.fge import fge_rates as fge_rates, fge_steps as fge_steps
 from .averages.snapshot import (
     SnapshotEnsemble as SnapshotEnsemble,
     average_probabilities as average_probabilities,
@@ -44,6 +47,7 @@ from .averages.snapshot import (
     majority_vote as majority_vote,
     snapshot_steps as snapshot_steps,
 )
+from .averages.swa import swa as swa, swa_rates as swa_rates
 from .batch_statistics import batch_norm_statistics as batch_norm_statistics
 from .binding import scaled as scaled
 from .check import (
@@ -241,6 +245,7 @@ from .units.spatial import (
     spatial_dropout as spatial_dropout,
     spatial_dropout_mask as spatial_dropout_mask,
 )
+from .weight_averages import EMA as EMA, SWA as SWA, WeightAverage as WeightAverage
 from .weights.dropconnect import (
     DropConnect as DropConnect,
     dropconnect as dropconnect,

@@ -35,6 +35,13 @@ def number(value, name, least=0.0, most=math.inf):
     return float(value)
 
 
+def below_one(value, name):
+    """`value` as a Python float in [0, 1)."""
+    if number(value, name, most=1.0) == 1.0:
+        raise ValueError(f"{name} must be below 1, got {value!r}")
+    return float(value)
+
+
 def count(value, name, least=1):
     """`value` as a Python int that is at least `least`."""
     try:
@@ -119,6 +126,19 @@ def several(things, name="params"):
     if not found:
         raise ValueError(f"{name} must hold at least one array")
     return found
+
+
+def alike(first, second, name, other):
+    """The pairs of two arrays or Tensors, or of two lists of them, shape for shape.
+
+    The second of each pair comes in the dtype of the first.
+    """
+    firsts, seconds = several(first, name), several(second, other)
+    if [a.shape for a in firsts] != [b.shape for b in seconds]:
+        raise ValueError(f"{other} must have the shapes of {name}, {[a.shape for a in firsts]}, "
+                         f"got {[b.shape for b in seconds]}")
+    return [(a, b if b.dtype == a.dtype else b.astype(a.dtype))
+            for a, b in zip(firsts, seconds, strict=True)]
 
 
 def axes_of(axes, shape):

@@ -53,6 +53,8 @@ NO_NUMBER = THINGS | values([0.5], np.ones(2), True)
 NEGATIVE = st.floats(max_value=0.0, exclude_max=True)
 NO_SIZE = NO_NUMBER | NEGATIVE | values(math.nan, -1)
 NO_RATE = NO_SIZE | st.floats(min_value=1.0, exclude_min=True) | values(2)
+NO_MEMORY = NO_RATE | values(1, 1.0)
+NO_PLACE = THINGS | values(-1, 0.5, 2.0, math.nan, True)
 NO_MEAN = NO_NUMBER | values(math.nan, math.inf)
 NO_FLAG = THINGS | values(0, 1, "True", np.ones(2))
 NO_COUNT = THINGS | values(1.5, 2.0, math.nan, True, [1], np.ones(2)) | st.integers(max_value=0)
@@ -150,6 +152,25 @@ WRONG = {
     "batch_norm": ({"x": X}, {"x": NO_FLOATS | values(EMPTY, X[:1], X[0], np.ones((1,) * 6)),
                               "mean": NO_VECTOR, "var": NO_VECTOR, "weight": NO_VECTOR,
                               "bias": NO_VECTOR, "eps": NO_SIZE}),
+    "swa": ({"average": X, "w": X, "n": 1},
+            {"average": NO_PARAMS, "w": NO_PARAMS | values(X[:3], [X, X]), "n": NO_PLACE}),
+    "swa_rates": ({"lr": 0.1, "swa_lr": 0.05, "total": 5, "start": 4},
+                  {"lr": NO_SIZE, "swa_lr": NO_SIZE, "total": NO_COUNT | values(3),
+                   "start": NO_COUNT | values(6)}),
+    "ema": ({"average": X, "w": X, "mu": 0.9},
+            {"average": NO_PARAMS, "w": NO_PARAMS | values(X[:3], [X, X]), "mu": NO_MEMORY}),
+    "ema_corrected": ({"average": X, "mu": 0.9, "t": 1},
+                      {"average": NO_PARAMS, "mu": NO_MEMORY, "t": NO_COUNT}),
+    "fge_rates": ({"alpha1": 0.1, "alpha2": 0.01, "total": 5, "cycle": 4},
+                  {"alpha1": NO_SIZE, "alpha2": NO_SIZE | values(0.2), "total": NO_COUNT,
+                   "cycle": NO_COUNT | values(1, 3)}),
+    "fge_steps": ({"total": 5, "cycle": 4},
+                  {"total": NO_COUNT | values(1), "cycle": NO_COUNT | values(1, 3)}),
+    "SWA": ({"net": net(), "start": 1, "every": 1},
+            {"net": NO_MODEL, "start": NO_COUNT, "every": NO_COUNT}),
+    "EMA": ({"net": net(), "mu": 0.9},
+            {"net": NO_MODEL, "mu": NO_MEMORY, "start": NO_COUNT, "every": NO_COUNT,
+             "begin": THINGS | values("zero", "", True)}),
     "batch_norm_statistics": ({"net": net(), "x": X},
                               {"net": NO_MODEL, "x": NO_FLOATS | values(EMPTY, X[0]),
                                "batch_size": NO_COUNT, "noisy": NO_FLAG}),
@@ -595,6 +616,9 @@ WRONG = {
                          "weight_decay": NO_SIZE}),
     "optim.cosine": ({"lr": 0.1, "total": 5},
                      {"lr": NO_SIZE, "total": NO_COUNT, "floor": NO_SIZE | values(0.2)}),
+    "optim.cosine_restarts": ({"lr": 0.1, "total": 5, "period": 2},
+                              {"lr": NO_SIZE, "total": NO_COUNT, "period": NO_COUNT,
+                               "growth": NO_COUNT, "floor": NO_SIZE | values(0.2)}),
     "optim.step_decay": ({"lr": 0.1, "total": 5, "milestones": [2]},
                          {"lr": NO_SIZE, "total": NO_COUNT, "factor": NO_SIZE,
                           "milestones": values(None, "3", 3, 2.5, [1.5], [-1], [2, 2], [6])}),
@@ -612,6 +636,7 @@ ELSEWHERE = {
     "PruningCurve": "a plain tuple", "Ambiguity": "a plain tuple",
     "Contribution": "a plain tuple", "InterpolationCurve": "a plain tuple",
     "LossSurface": "a plain tuple", "Shadow": "a plain tuple",
+    "WeightAverage": "abstract, checked by SWA and EMA",
     "pruned": "a context, checked by pruning_curve",
     "nn.evaluation": "a context, checked by evaluate and mc_predict",
     "nn.modes_kept": "a context, checked by fit",
@@ -704,6 +729,7 @@ def test_an_uninitialised_model_is_named_and_not_its_insides(xp):
 
 
 MIXED = {
+    "swa": lambda a, b: md.swa(a, b, 1), "ema": lambda a, b: md.ema(a, b, 0.9),
     "cutmix": lambda a, b: md.cutmix(a[:, None, None], a, (0, 1, 0, 1), b[:, 0].astype("int64")),
     "attentive_cutmix": lambda a, b: md.attentive_cutmix(
         a[:, None, None], a, b[:, None] > 0, a[:, 0].astype("int64")),

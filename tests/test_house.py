@@ -33,6 +33,7 @@ FLOORS = (
     ("regimes.py", 6), ("recorder.py", 6.1), ("gradients.py", 5.5), ("curvature.py", 6),
     ("damage.py", 7.5), ("costs.py", 6), ("batch_statistics.py", 6.3),
     ("diversity.py", 6), ("landscape.py", 7.5), ("surface.py", 7.5),
+    ("weight_averages.py", 6.4),
     ("nn/__init__.py", 5.2), ("nn/conv.py", 5.15), ("nn/attention.py", 5.15),
     ("nn/on_weights.py", 5.17), ("nn/compression.py", 5.18), ("nn/layers.py", 5.1),
     ("nn/modes.py", 5.1), ("nn/module.py", 5),

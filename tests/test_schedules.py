@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minidrop as md
-from minidrop.optim import SGD, Adam, cosine, step_decay, warmup
+from minidrop.optim import SGD, Adam, cosine, cosine_restarts, step_decay, warmup
 
 
 def test_lr_1_every_milestone_passed_is_a_factor():
@@ -30,6 +30,29 @@ def test_lr_3_the_warm_up_rises_to_the_schedule_and_leaves_the_rest():
     np.testing.assert_array_equal(rates[4:], due[4:])
     np.testing.assert_array_equal(warmup(due, 0), due)
     assert due[0] == 0.9                          # a new array
+
+
+def test_lr_4_and_5_every_wave_is_a_cosine_of_its_own():
+    rates = cosine_restarts(0.9, 37, period=5, growth=2, floor=0.1)
+    waves = [cosine(0.9, length, floor=0.1) for length in (5, 10, 20, 40)]
+    np.testing.assert_allclose(rates, np.concatenate(waves)[:37], rtol=1e-14)
+    assert [t for t in range(37) if rates[t] == 0.9] == [0, 5, 15, 35]
+
+
+def test_lr_5_waves_of_one_length_and_one_alone():
+    np.testing.assert_allclose(cosine_restarts(0.2, 12, 4), np.tile(cosine(0.2, 4), 3), rtol=1e-14)
+    for period, growth in ((12, 1), (12, 3)):
+        np.testing.assert_allclose(cosine_restarts(0.2, 12, period, growth), cosine(0.2, 12),
+                                   rtol=1e-14)
+    assert cosine_restarts(0.2, 3, period=1).tolist() == [0.2] * 3
+    np.testing.assert_allclose(cosine_restarts(0.2, 5, period=9), cosine(0.2, 9)[:5], rtol=1e-14)
+
+
+def test_lr_5_is_the_cyclic_rate_of_snapshot_ensembles():
+    for total, cycles in ((40, 4), (10, 3), (20, 6), (7, 1)):
+        period = -(-total // cycles)
+        due = md.cyclic_cosine(range(1, total + 1), total, cycles, 0.1)
+        np.testing.assert_allclose(cosine_restarts(0.1, total, period), due, rtol=1e-12, atol=1e-17)
 
 
 def test_schedules_are_arrays_of_float64():

@@ -1,5 +1,5 @@
 """Averages over networks and over weights: one average a file."""
 
-from . import snapshot
+from . import ema, fge, snapshot, swa
 
-__all__ = ["snapshot"]
+__all__ = ["ema", "fge", "snapshot", "swa"]

@@ -2,7 +2,8 @@
 
 from .adam import Adam, AdamW
 from .base import Optimizer
-from .schedules import cosine, step_decay, warmup
+from .schedules import cosine, cosine_restarts, step_decay, warmup
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "cosine", "step_decay", "warmup"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "cosine", "cosine_restarts",
+           "step_decay", "warmup"]

@@ -23,7 +23,7 @@ Algorithm 2 multiplies step and decay by a schedule and the step alone by a rate
 as in PyTorch, the learning rate is both, so a schedule of "lr" steers step and decay together.
 """
 
-from ..arguments import describe, number
+from ..arguments import below_one, describe, number
 from ..xp import array_module
 from .base import Optimizer
 
@@ -53,9 +53,7 @@ class Adam(Optimizer):
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise TypeError(f"betas must be a pair of numbers in [0, 1), got {describe(betas)}")
         self.lr, self.eps = number(lr, "lr"), number(eps, "eps", least=1e-30)
-        self.beta1, self.beta2 = (number(beta, "betas", most=1.0) for beta in betas)
-        if 1.0 in (self.beta1, self.beta2):
-            raise ValueError(f"betas must be below 1, got {betas}")
+        self.beta1, self.beta2 = (below_one(beta, "betas") for beta in betas)
         self.weight_decay = number(weight_decay, "weight_decay")
 
     def update(self, w, g, m, v, t):

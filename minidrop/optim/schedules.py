@@ -1,7 +1,8 @@
 r"""Learning-rate schedules: arrays with one rate per step, for `fit(..., schedules={"lr": rates})`.
 
 Symbols  $t$ a step, from 0, $T$ the number of steps, $\eta_t$ the rate of step $t$, $f$ a factor,
-         $M$ the milestones, $n$ the steps of the warm-up, $s$ its first factor.
+         $M$ the milestones, $n$ the steps of the warm-up, $s$ its first factor, $T_i$ the steps of
+         wave i, from 0, $g$ the growth, $T_{\mathrm{cur}}$ the steps since the last restart.
 
 PyTorch's MultiStepLR: a factor at every milestone
 $$ \eta_t = \eta_0 \, f^{\, |\{ m \in M :\, m \le t \}|}                         \tag{lr.1} $$
@@ -9,6 +10,11 @@ Loshchilov & Hutter 2017 (arXiv:1608.03983), section 3: half a wave down, here w
 $$ \eta_t = \eta_{\min} + \tfrac12 (\eta_0 - \eta_{\min}) (1 + \cos(\pi t / T))  \tag{lr.2} $$
 Goyal et al. 2017 (arXiv:1706.02677), section 2.2, in words: the first steps rise linearly
 $$ \eta_t \leftarrow \eta_t \, (s + (1 - s) \, t / n), \qquad t < n              \tag{lr.3} $$
+Loshchilov & Hutter 2017, in words: a wave after the other, each longer by the same factor
+$$ T_i = T_0 \, g^i                                                              \tag{lr.4} $$
+Loshchilov & Hutter 2017, in words: where a step is in its wave tells its rate
+$$ \eta_t = \eta_{\min} + \tfrac12 (\eta_0 - \eta_{\min}) (1 + \cos(\pi T_{\mathrm{cur}} / T_i))
+                                                                                \tag{lr.5} $$
 """
 
 import math
@@ -49,6 +55,27 @@ def cosine(lr, total, floor=0.0):
     floor, xp = number(floor, "floor", most=lr), array_module()
     wave = xp.cos(math.pi * xp.arange(total) / total)
     return floor + 0.5 * (lr - floor) * (1 + wave)                           # Eq. (lr.2)
+
+
+def cosine_restarts(lr, total, period, growth=1, floor=0.0):
+    """Cosine waves from `lr` down towards `floor`, one after the other: an array (total,).
+
+    The first wave has `period` steps, each one after it `growth` times as many as the one before,
+    a whole number.  The last is cut off where the run ends.  `floor` is at most `lr`.
+
+    >>> cosine_restarts(1.0, 6, period=2, growth=2).round(3)
+    array([1.   , 0.5  , 1.   , 0.854, 0.5  , 0.146])
+    """
+    lr, total, period = number(lr, "lr"), count(total, "total"), count(period, "period")
+    growth, floor = count(growth, "growth"), number(floor, "floor", most=lr)
+    xp, starts, lengths = array_module(), [0], [period]
+    while starts[-1] + lengths[-1] < total:
+        starts.append(starts[-1] + lengths[-1])
+        lengths.append(lengths[-1] * growth)                                 # Eq. (lr.4)
+    t = xp.arange(total)
+    wave = xp.searchsorted(xp.array(starts), t, side="right") - 1
+    part = (t - xp.array(starts)[wave]) / xp.array(lengths, "float64")[wave]
+    return floor + 0.5 * (lr - floor) * (1 + xp.cos(math.pi * part))         # Eq. (lr.5)
 
 
 def warmup(schedule, steps, start=0.1):
