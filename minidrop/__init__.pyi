@@ -28,6 +28,7 @@ from . import (
     recorder as recorder,
     regimes as regimes,
     schedules as schedules,
+    snapshots as snapshots,
     surface as surface,
     tape as tape,
     train as train,
@@ -189,6 +190,7 @@ from .schedules.ramps import (
     linear_ramp as linear_ramp,
     targeted_ramp as targeted_ramp,
 )
+from .snapshots import Snapshots as Snapshots, load_snapshots as load_snapshots
 from .surface import (
     LossSurface as LossSurface,
     Plane as Plane,

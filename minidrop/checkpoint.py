@@ -80,19 +80,21 @@ class Checkpoint:
     """The file `path` of a run of `net` and `optimizer` that also draws from `streams` (by name).
 
     `settings` must be the same for a run to go on: numbers, strings, functions and pairs (x, y), by
-    name.  `steps` is how many there are in all.  A `recorder` with `state_dict` and
-    `load_state_dict` is kept too, with its settings.  Without a path (None) nothing is read or
+    name.  `steps` is how many there are in all.  Those of `recorders` with `state_dict` and
+    `load_state_dict` are kept too, with their settings.  Without a path (None) nothing is read or
     written.  Within it, Ctrl-C waits for the end of a step, where the state is whole.
     """
 
-    def __init__(self, path, net, optimizer, streams, settings, steps, recorder=None):
+    def __init__(self, path, net, optimizer, streams, settings, steps, recorders=()):
         if not isinstance(path, str | os.PathLike | None) or path == "":
             raise TypeError(f"checkpoint must be the path of a file, got {describe(path)}")
         self.path = None if path is None else Path(path).resolve()
         if self.path and self.path.is_dir():
             raise ValueError(f"checkpoint must be the path of a file, got the folder {path}")
         self.name, self.net, self.optimizer, self.streams = str(path), net, optimizer, streams
-        self.recorder = recorder if hasattr(recorder, "load_state_dict") else None
+        kept = [recorder for recorder in recorders if hasattr(recorder, "load_state_dict")]
+        self.kept = {f"recorder{k if k > 1 else ''}": one for k, one in enumerate(kept, 1)}
+        self.recorders = recorders
         self.settings = {}
         if self.path:
             known = {id(thing): f"net {path}".rstrip() for path, thing in net.walk()}
@@ -100,9 +102,9 @@ class Checkpoint:
             self.settings = {name: plain(value, known) for name, value in settings.items()}
             self.settings |= {"seed of init": net._seed, "optimizer": type(optimizer).__name__}
             self.settings |= numbers("optimizer", optimizer, known) | model(net)
-            if self.recorder:
-                self.settings["recorder"] = type(recorder).__name__
-                self.settings |= numbers("recorder", recorder, known)
+            for name, recorder in self.kept.items():
+                self.settings[name] = type(recorder).__name__
+                self.settings |= numbers(name, recorder, known)
         self.steps, self.step, self.due, self.stamp = steps, None, 0.0, None
         self.interrupt = Interrupt()
 
@@ -118,15 +120,20 @@ class Checkpoint:
         self.interrupt.__exit__(kind, error, trace)
 
     def resume(self):
-        """(epochs done, losses, scores) of the file, all put in its place; else (0, [], [])."""
-        if not self.path:
-            return 0, [], []
-        files.clear(self.path)
-        self.stamp = files.stamp(self.path)
-        if self.stamp:
-            arrays, facts = files.read(self.path)
-            if self._is_of_this_run(facts):
-                return self._load(arrays, facts)
+        """(epochs done, losses, scores) of the file, all put in its place; else (0, [], []).
+
+        A run that does not go on from a file begins, which recorders with `begin` are told.
+        """
+        if self.path:
+            files.clear(self.path)
+            self.stamp = files.stamp(self.path)
+            if self.stamp:
+                arrays, facts = files.read(self.path)
+                if self._is_of_this_run(facts):
+                    return self._load(arrays, facts)
+        for recorder in self.recorders:
+            if hasattr(recorder, "begin"):
+                recorder.begin(self.steps)
         self.save(0, [], [])
         return 0, [], []
 
@@ -145,8 +152,8 @@ class Checkpoint:
         xp, start, self.interrupt.busy = array_module(), time.monotonic(), True
         arrays = {f"model/{path}": array for path, array in self.net.state_dict().items()}
         arrays |= {f"optimizer/{key}": a for key, a in self.optimizer.state_dict().items()}
-        if self.recorder:
-            arrays |= {f"recorder/{key}": a for key, a in self.recorder.state_dict().items()}
+        for name, recorder in self.kept.items():
+            arrays |= {f"{name}/{key}": a for key, a in recorder.state_dict().items()}
         arrays["history/losses"] = xp.array(losses, dtype="float64")
         arrays["history/scores"] = xp.array(scores, dtype="float64")
         facts = {"format": FORMAT, "settings": self.settings, "epochs": epochs,
@@ -186,14 +193,15 @@ class Checkpoint:
         return not odd
 
     def _load(self, arrays, facts):
-        parts: dict[str, dict] = {"model": {}, "optimizer": {}, "recorder": {}, "history": {}}
+        parts: dict[str, dict] = {part: {} for part in ("model", "optimizer", "history",
+                                                        *self.kept)}
         for name, array in arrays.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = array
         self.net.load_state_dict(parts["model"])
         self.optimizer.load_state_dict(parts["optimizer"], self.net)
-        if self.recorder:
-            self.recorder.load_state_dict(parts["recorder"])
+        for name, recorder in self.kept.items():
+            recorder.load_state_dict(parts[name])
         for path, w in self.net.named_parameters():
             w.requires_grad = path not in facts["frozen"]
         for name, stream in self._all_streams(make=True).items():

@@ -23,8 +23,9 @@ PART = ".part"                                    # the end of the name of a fil
 def write(path, arrays, facts):
     """Put {name: array} and `facts` (what JSON can hold, by name) into the file `path`.
 
-    Arrays keep their order in memory, on which the last bits of their sums depend.  The old file
-    stays until the new one is whole, whatever happens meanwhile.
+    Arrays keep their order in memory, on which the last bits of their sums depend.  The same
+    arrays and facts give the same bytes.  The old file stays until the new one is whole, whatever
+    happens meanwhile.
     """
     from safetensors.numpy import save  # here, so that importing minidrop stays cheap
 
@@ -32,7 +33,7 @@ def write(path, arrays, facts):
     axes = {name: _axes(array) for name, array in arrays.items()}
     arrays = {name: array.transpose(axes[name]).copy() for name, array in arrays.items()}
     text = json.dumps(facts | {"axes": axes})
-    whole = save(arrays, metadata={"minidrop": text, "digest": _digest(arrays, text)})
+    whole = _steady(save(arrays, metadata={"minidrop": text, "digest": _digest(arrays, text)}))
     file = _begin(path)
     try:
         with file:
@@ -65,6 +66,14 @@ def read(path):
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is not a whole checkpoint of minidrop ({error}); remove it to "
                          "start anew") from None
+
+
+def digest(path):
+    """What tells the content of a file from any other, as text."""
+    import hashlib  # here, so that importing minidrop stays cheap
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stamp(path):
@@ -130,6 +139,19 @@ def _lock(file, wait=True):
     except OSError:
         return None
     return True
+
+
+def _steady(whole):
+    """A safetensors file with its metadata in a fixed order, where the package's is one of chance.
+
+    The file is the length of its header in 8 bytes, the header as JSON, and the numbers.
+    """
+    end = 8 + int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    words = json.dumps(header, separators=(",", ":")).encode()
+    words += b" " * (-len(words) % 8)
+    return len(words).to_bytes(8, "little") + words + whole[end:]
 
 
 def _axes(array):

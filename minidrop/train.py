@@ -81,7 +81,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     examples in a new order, drawn from `seed`.  `batch(rng, x, y)` cuts or mixes each mini-batch;
     `schedules` maps patterns over the model's attributes, or "lr", to arrays with one value per
     step, epochs * ceil(N / batch_size) in all; `recorder(step, net, loss)` is called after each
-    step.  `progress` is True, False, or the label of a bar that disappears when it is done.
+    step, or each of a list of recorders in turn; one with `begin` is first told the number of
+    steps.  `progress` is True, False, or the label of a bar that disappears when it is done.
     Scheduled numbers and the modes of the modules are afterwards what they were before: to use a
     network that was not in evaluation without its noise, call `net.eval()`.
 
@@ -90,7 +91,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     (a second Ctrl-C does not).  Where the file is there, the run goes on from it, to the bits of an
     undisturbed run: call fit again with the same arguments.  `recorder` sees each step that is
     taken, so those that were taken after the last save it sees again; one that has `state_dict` and
-    `load_state_dict`, as `Dynamics` has, goes on from the file too.
+    `load_state_dict`, as `Dynamics` and `Snapshots` have, goes on from the file too.
 
     ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
     an epoch is not finite.
@@ -108,9 +109,9 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
         raise TypeError("loss must be a function, called as loss(outputs, y), got None")
     for function, name, *given in (
             (loss, "loss", "outputs", "y"), (batch, "batch", "rng", "x", "y"),
-            (penalty, "penalty", "net", "step"), (project, "project", "net"),
-            (recorder, "recorder", "step", "net", "loss")):
+            (penalty, "penalty", "net", "step"), (project, "project", "net")):
         takes(function, name, *given)
+    recorders = _recorders(recorder)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
     (x, y), validation = _parts(data)
@@ -122,8 +123,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     saved = Checkpoint(checkpoint, net, optimizer, streams, {
         "epochs": epochs, "batch_size": batch_size, "seed": streams["order"].key[0],
         "schedules": binding.digest(), "data": (x, y), "validation": validation, "loss": loss,
-        "batch": batch, "penalty": penalty, "project": project}, epochs * steps,
-        recorder)
+        "batch": batch, "penalty": penalty, "project": project}, epochs * steps, recorders)
     with modes_kept(net), binding, saved, _bar(epochs * steps, progress) as bar:
         done, losses, scores = saved.resume()
         bar.initial = bar.n = len(losses)
@@ -135,8 +135,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
             for step, (xb, yb) in enumerate(batches, len(losses)):
                 binding.set(step)
                 losses.append(train_step(net, optimizer, xb, yb, loss, penalty, project, step))
-                if recorder is not None:
-                    recorder(step, net, losses[-1])
+                for record in recorders:
+                    record(step, net, losses[-1])
                 bar.update()
                 saved.after_step(epoch, losses, scores)
             mean = sum(map(float, losses[-steps:])) / steps
@@ -150,6 +150,18 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     xp = array_module()
     validated = xp.array(scores, dtype="float64").reshape(len(scores), len(Score._fields))
     return History(xp.array([float(v) for v in losses]), *validated.T)
+
+
+def _recorders(recorder):
+    """What `fit` is given as its recorder, as a list."""
+    several = isinstance(recorder, list | tuple) and not callable(recorder)
+    found = list(recorder) if several else [] if recorder is None else [recorder]
+    for i, one in enumerate(found):
+        name = f"recorder[{i}]" if several else "recorder"
+        if takes(one, name, "step", "net", "loss") is None:
+            raise TypeError(f"{name} must be a function, called as {name}(step, net, loss), got "
+                            "None")
+    return found
 
 
 def _batches(x, y, batch_size, transform, first, order, batch):

@@ -282,7 +282,8 @@ WRONG = {
             {"net": NO_MODEL, "optimizer": THINGS | values(0.1, md.optim.SGD), "data": NO_DATA,
              "epochs": NO_COUNT, "loss": NO_FUNCTION, "batch_size": NO_COUNT,
              "batch": values("cut", 3.0, X, md.Mixup, md.CutMix), "penalty": values("l2", 3.0, X),
-             "project": values("clip", 3.0, X), "recorder": values("print", 3.0, X),
+             "project": values("clip", 3.0, X),
+             "recorder": values("print", 3.0, X, [3.0], [None], md.Snapshots),
              "schedules": values("lr", [("lr", [0.1])], {"lr": 0.1}, {"lr": "a"}, {"lr": None},
                                  {"lr": [0.1, 0.1]}, {"lr": [math.nan]}, {"momentun": [0.1]}),
              "checkpoint": values(3, 2.5, [], {}), "seed": NO_RNG, "progress": FREE}),
@@ -629,6 +630,8 @@ WRONG = {
                                 "weight_decay": NO_SIZE}),
 }
 ELSEWHERE = {
+    "Snapshots": "writes files, in test_snapshots.py",
+    "load_snapshots": "reads files, in test_snapshots.py",
     "load": "reads files, in test_manners.py", "save": "writes files, in test_manners.py",
     "Forbid": "takes nothing", "Record": "a double, in test_check.py",
     "Interval": "a plain tuple", "MCMoments": "a plain tuple", "MCPrediction": "a plain tuple",
