@@ -60,6 +60,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_models.py": "PyTorch here is the CPU's",
     "parity/test_paths.py": "PyTorch here is the CPU's",
     "parity/test_pruning.py": "PyTorch here is the CPU's",
+    "parity/test_rivals.py": "PyTorch here is the CPU's",
     "parity/test_targeted.py": "PyTorch here is the CPU's",
     "parity/test_torch.py": "PyTorch here is the CPU's",
     "parity/test_transformers.py": "PyTorch here is the CPU's",

@@ -134,6 +134,33 @@ def test_every_optimizer_goes_on_with_parameters_that_were_frozen_or_not(xp, bac
     assert bits(*found) == bits(*whole)
 
 
+@pytest.mark.parametrize("layer, options", [
+    (md.L0, {"penalty": md.l0_penalty(0.5, 11)}),
+    (md.Variational, {"penalty": md.variational_penalty(11, warm_up=(2, 9))}),
+    (lambda linear: md.Smallify(linear, decay=0.5), {"penalty": md.smallify_penalty(0.3, 1e-3),
+                                                     "project": md.smallify_step})])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_layers_that_learn_what_may_go_go_on(xp, backend, tmp_path, layer, options, frozen):
+    """Within an epoch and a warm-up, with their noise and buffers, and with frozen places too."""
+    def build():
+        net = md.nn.Sequential(layer(md.nn.Linear(5, 8)), md.nn.Tanh(), md.nn.Linear(8, 2)).init(7)
+        (*_, place) = net[0].parameters()
+        place.requires_grad = not frozen
+        return net.to(backend), host(place.data).copy()
+
+    def go(path=None, **changes):
+        return run(xp, path=path, net=build()[0], schedules=None, optimizer=md.optim.Adam(0.1),
+                   **options, **changes)
+
+    for stop in (4, 7):
+        with pytest.raises(KeyboardInterrupt):
+            go(tmp_path / "run", recorder=stop_at(stop, stop=ctrl_c))
+    net, history = go(tmp_path / "run")
+    assert bits(net, history) == bits(*go())
+    (*_, place), before = net[0].parameters(), build()[1]
+    assert (host(place.data) == before).all() == frozen
+
+
 def test_weights_keep_their_order_in_memory(tmp_path):
     def build():
         net = md.nn.Sequential(md.nn.Linear(90, 70), md.nn.Tanh(), md.nn.Linear(70, 2)).init(7)

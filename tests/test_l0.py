@@ -190,13 +190,16 @@ def test_l0_10_the_slope_of_the_penalty(xp):
 # --- (l0.6): the layer ----------------------------------------------------------------------------
 
 LAYERS = [(lambda: nn.Linear(3, 4), (5, 3), 3), (lambda: nn.Linear(3, 4, bias=False), (2, 5, 3), 3),
-          (lambda: nn.Conv2d(2, 4, (2, 3), stride=2, padding=1), (3, 2, 4, 5), 2)]
+          (lambda: nn.Conv2d(2, 4, (2, 3), stride=2, padding=1), (3, 2, 4, 5), 2),
+          (lambda: nn.Conv2d(4, 4, 2, groups=2), (2, 4, 3, 3), None)]
 
 
 @pytest.mark.parametrize("kind", ["output", "input", "weight"])
 @pytest.mark.parametrize("make, shape, n_in", LAYERS)
 def test_l0_6_gates_units_inputs_or_weights(make, shape, n_in, kind, xp, backend):
     """By loops over the weights."""
+    if n_in is None and kind == "input":
+        return                                    # groups share no input: refused below
     layer = l0(make(), gates=kind, start=0.3).to(backend)
     groups = {"output": (4,), "input": (n_in,), "weight": layer.weight.shape}[kind]
     assert layer.log_alpha.shape == groups
@@ -311,6 +314,22 @@ def test_l0_module_in_a_network_keeps_the_values_of_the_layers():
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("place", [-1000, -8, 0, 8, 1000])
+def test_l0_is_finite_in_every_dtype(xp, dtype, place):
+    """Gates, their chances and slopes, far out and for the rarest draws of u."""
+    log_alpha = md.Tensor(xp.full(4, place, dtype), requires_grad=True)
+    u = xp.asarray(np.array([2.0**-25, 0.3, 0.7, 1 - 2.0**-24], "float32"))
+    with np.errstate(all="raise", under="ignore"):
+        values = (md.hard_concrete(u, log_alpha), md.hard_concrete_expect(log_alpha),
+                  md.hard_concrete_nonzero(log_alpha))
+        sum(value.sum() for value in values).backward()
+    for value in (*(host(value.data) for value in values), host(log_alpha.grad)):
+        assert np.isfinite(value).all() and str(value.dtype) == dtype
+    ends = {-1000: 0.0, 1000: 1.0}.get(place)
+    assert ends is None or all((host(value.data) == ends).all() for value in values)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_l0_keeps_dtype_and_kind(xp, backend, dtype):
     u, places = md.hard_concrete_noise(md.Stream(0, "", backend), 5), xp.zeros(5, dtype)
     for z in (md.hard_concrete(u, places), md.hard_concrete_expect(places),
@@ -393,6 +412,7 @@ def test_l0_7_without_it_nothing_goes(xp, backend):
 def test_the_score_is_the_place_of_the_gate_or_the_size_of_what_is_left(xp, backend):
     units, weights = (l0(nn.Conv2d(2, 4, 3), gates=kind, start=0.5).to(backend)
                       for kind in ("output", "weight"))
+    units.log_alpha.data[1] = weights.log_alpha.data[0, 0, 0, 1] = -0.7
     assert_array_equal(host(units.score(unit=True)), host(units.log_alpha.data))
     assert_array_equal(host(weights.score(unit=False)), host(weights.log_alpha.data))
     left = host(units.expect(units.weight).data)

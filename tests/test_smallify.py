@@ -468,8 +468,24 @@ class Squashed(nn.Sequential):
         return super().forward(x) + self[0](x).sum()
 
 
+class Shifted(nn.ReLU):
+    """An activation that is not 0 at 0."""
+
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
+class Summed(nn.Linear):
+    """A layer that reads its inputs in another way too."""
+
+    def forward(self, x):
+        return super().forward(x) + x.sum(-1, keepdims=True)
+
+
 @pytest.mark.parametrize("build, error, words", [
     (lambda one, two: nn.Sequential(one, one, two), ValueError, "used in several places"),
+    (lambda one, two: nn.Sequential(one, Shifted(), two), ValueError, "behind it comes Shifted"),
+    (lambda one, two: nn.Sequential(one, Summed(4, 4)), ValueError, "behind it comes a?.*Summed"),
     (lambda one, two: nn.Sequential(one, nn.ReLU(), two, two), ValueError, "several places"),
     (lambda one, two: Squashed(one, two), TypeError, "net must be a Sequential, got Squashed"),
     (lambda one, two: nn.Sequential(one, Squashed(two)), ValueError, "behind it comes Squashed"),

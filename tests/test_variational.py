@@ -465,7 +465,21 @@ def test_variational_module_in_a_network_keeps_the_values_of_the_layers():
     assert_array_equal(copy.deepcopy(net)(x).data, net(x).data)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("log_sigma2", [-200.0, -20.0, -8.0, 0.0, 8.0])
+def test_variational_is_finite_in_every_dtype(xp, backend, dtype, log_sigma2):
+    """Outputs, divergence and all gradients, for means of 0 and small ones, and no noise at all."""
+    layer = md.Variational(nn.Linear(3, 2), log_sigma2).init(0).to(backend).astype(dtype)
+    layer.weight.data = xp.asarray(np.array([[0, 1e-3, 1.0], [-0.01, 0.0, 2.0]], dtype))
+    x = md.Tensor(xp.asarray(np.array([[0, 0, 0], [1, 2, -1]], dtype)), requires_grad=True)
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        (layer(x).sum() + layer.kl()).backward()
+    for w in (*layer.parameters(), x):
+        assert str(w.grad.dtype) == dtype and np.isfinite(host(w.grad)).all()
+    assert np.isfinite(host(layer.score(unit=True))).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("local", [True, False])
 def test_variational_keeps_dtype_and_kind(xp, backend, dtype, local):
     layer = md.Variational(nn.Linear(3, 4), local=local).init(0).to(backend).astype(dtype)

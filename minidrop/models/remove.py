@@ -31,10 +31,12 @@ def remove_dead(net, optimizer=None):
     """Remove the dead units of a Sequential and what reads them, in place; how many, by path.
 
     Outputs stay what they are, up to rounding, and so do later steps of the `optimizer` that trains
-    the network: its state shrinks as well.  Of a layer whose units are all dead one stays, and all
-    stay where no layer reads them.  With `fit(..., checkpoint=...)` remove them after the run, as
-    no file goes on with another shape.  ValueError, and nothing is changed, where a dead unit has a
-    value, as behind a batch norm, or where weights are used in several places.
+    the network: its state shrinks as well.  Noise behind them is drawn for fewer units from then
+    on, so it is other noise.  Of a layer whose units are all dead one stays, and all stay where no
+    layer reads them.  With `fit(..., checkpoint=...)` remove them after the run, as no file goes on
+    with another shape.  ValueError, and nothing is changed, where a dead unit has a value, as
+    behind a batch norm, where a class of your own may give it one, or where weights are used in
+    several places.
 
     >>> from minidrop.models import mlp, wrap
     >>> net = wrap(mlp(64, 32, 10), "hidden*", Smallify).init(seed=0)
@@ -76,7 +78,7 @@ def _reader(path, layer, behind, uses):
     maps = isinstance(layer.layer, Conv2d)
     for _, other in behind:
         inner = other.layer if isinstance(other, Smallify) else other
-        if isinstance(inner, Linear | Conv2d):
+        if type(inner) in (Linear, Conv2d):
             groups = max(getattr(one, "groups", 1) for one in (inner, layer.layer))
             several = isinstance(layer.layer, Linear) and inner.weight.shape[1] > len(layer.alive)
             if groups > 1 or several or maps != isinstance(inner, Conv2d):
@@ -87,7 +89,7 @@ def _reader(path, layer, behind, uses):
                                  f"those of {describe(other)}, are used in several places")
             return other
         maps = maps and not isinstance(other, Flatten | GlobalAvgPool2d)
-        if not isinstance(other, PASS):
+        if type(other) not in PASS:
             raise ValueError(f"the units of {path} cannot be removed, since behind it comes "
                              f"{describe(other)}")
     return None

@@ -87,7 +87,7 @@ from ..nn import Module, OnWeights, Parameter, constant
 from ..noise import gaussian
 from ..xp import array_module
 
-LEAST = 1e-8                                      # of a squared mean
+LEAST = 1e-8                                      # of a squared mean; 6e-5 in float16
 K1, K2, K3 = 0.63576, 1.87320, 1.48695            # Molchanov 2017
 CUBIC = 1.16145124, -1.50204118, 0.58629921       # Kingma 2015
 C0 = -(0.5772156649015329 + math.log(2)) / 2      # mean of log |standard normal|
@@ -105,7 +105,8 @@ def variational_log_alpha(theta, log_sigma2):
     if floating(theta, "theta").shape != floating(log_sigma2, "log_sigma2").shape:
         raise ValueError(f"log_sigma2 must have the shape {theta.shape} of theta, got "
                          f"{log_sigma2.shape}")
-    return log_sigma2 - log(theta * theta + LEAST)                       # Eq. (variational.2)
+    least = max(LEAST, _smallest(theta))
+    return log_sigma2 - log(theta * theta + least)                       # Eq. (variational.2)
 
 
 def variational_kl(log_alpha, approximation="molchanov"):
@@ -144,8 +145,7 @@ def local_reparameterisation(mean, variance, noise):
     """
     if floating(mean, "mean").shape != floating(variance, "variance").shape:
         raise ValueError(f"variance must have the shape {mean.shape} of mean, got {variance.shape}")
-    least = array_module().finfo(str(variance.dtype)).smallest_normal    # its root has a slope
-    deviation = sqrt(maximum(variance, float(least)))
+    deviation = sqrt(maximum(variance, _smallest(variance)))             # has a slope at 0 too
     noise = fitting(floating(noise, "noise"), mean, "noise")
     return mean + deviation * noise                                      # Eq. (variational.4)
 
@@ -244,7 +244,13 @@ class Variational(OnWeights):
             return -self.log_alpha().data
         signal, noise = (square.reshape(len(square), -1).sum(1) for square in (
             self.weight.data ** 2, exp(self.log_sigma2.data)))
-        return log(signal + LEAST) - log(noise)
+        least = _smallest(signal)
+        return log(signal + max(LEAST, least)) - log(maximum(noise, least))
+
+
+def _smallest(array):
+    """The smallest normal number of its dtype."""
+    return float(array_module().finfo(str(array.dtype)).smallest_normal)
 
 
 def _warm_up(steps):
