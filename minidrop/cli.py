@@ -201,7 +201,7 @@ def where(line):
 @main.command()
 @click.argument("workloads", nargs=-1)
 @click.option("--blocks", type=int, help="How often they take turns, by default 15, and 5 for "
-              "multi_sample.")
+              "multi_sample and pruning.")
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path),
               help="Also write the records to this file.")
 def bench(workloads, blocks, target):
@@ -209,18 +209,21 @@ def bench(workloads, blocks, target):
 
     They take turns in one run.  WORKLOADS are letters, by default all.  `bench multi_sample` is
     another table: multi-sample dropout with m samples beside a batch that is repeated m times.
+    `bench pruning` is a third one: what networks save that are pruned and compressed.
     """
-    from . import bench, bench_samples
+    from . import bench, bench_pruning, bench_samples
 
+    tables = {"multi_sample": bench_samples, "pruning": bench_pruning}
     for name in workloads:
-        if name not in (*bench.WORKLOADS, "multi_sample"):
-            raise unknown("workload", name, [*bench.WORKLOADS, "multi_sample"])
-    if "multi_sample" in workloads and len(workloads) > 1:
-        raise click.UsageError("multi_sample is a table of its own: minidrop bench multi_sample")
+        if name not in (*bench.WORKLOADS, *tables):
+            raise unknown("workload", name, [*bench.WORKLOADS, *tables])
+        if name in tables and len(workloads) > 1:
+            raise click.UsageError(f"{name} is a table of its own: minidrop bench {name}")
     given = {} if blocks is None else {"blocks": blocks}
     try:
-        if workloads == ("multi_sample",):
-            text = bench_samples.table(records := bench_samples.run(**given))
+        if workloads and workloads[0] in tables:
+            alone = tables[workloads[0]]
+            text = alone.table(records := alone.run(**given))
         else:
             records = bench.run(workloads or tuple(bench.WORKLOADS), **given)
             text = bench.table(records)

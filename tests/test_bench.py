@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minidrop import bench, bench_samples, nn, workloads
+from minidrop import bench, bench_pruning, bench_samples, models, nn, workloads
 
 pytestmark = pytest.mark.slow
 
@@ -371,3 +371,31 @@ def test_the_peak_of_torch_is_what_it_holds_at_one_time():
     assert bench.torch_peak(lambda: [x + 0 for _ in range(3)]) == pytest.approx(3, abs=0.1)
     assert bench.torch_peak(lambda: [len(x + 0) for _ in range(3)]) == pytest.approx(1, abs=0.1)
     assert bench.torch_peak(lambda: None) is None
+
+
+# --- what pruning saves ---------------------------------------------------------------------------
+
+PRUNING_KEYS = ["workload", "network", "kept", "numbers", "nonzero", "mb", "ms", "numbers_ratio",
+                "ms_ratio", "blas", "threads", "versions"]
+SMALL = {"mlp": (lambda: models.mlp(8, 64, 64, 3), (4, 8))}
+
+
+def test_pruning_records_have_the_promised_keys_and_a_table(quick):
+    records = bench_pruning.run(blocks=2, networks=SMALL, progress=False)
+    assert [list(record) for record in records] == 4 * [PRUNING_KEYS]
+    whole, half, quarter, weights = [[r["numbers"], r["nonzero"], r["mb"]] for r in records]
+    numbers = [8 * n + n + n * n + n + n * 3 + 3 for n in (64, 32, 16)]
+    assert [whole, half, quarter] == [[n, n, 4 * n / 1e6] for n in numbers]
+    assert weights == [numbers[0], numbers[0] - 3 * 64 * (8 + 64) // 4, 4 * numbers[0] / 1e6]
+    assert records[0]["ms_ratio"] == records[3]["numbers_ratio"] == 1
+    head, *lines = bench_pruning.table(records).splitlines()
+    assert {len(line) for line in lines[:4]} == {len(head)} and lines[4] == ""
+    assert [line.split()[-2] for line in lines[:4]] == [
+        f"{100 * r['numbers_ratio']:.1f}%" for r in records]
+    assert [line.split()[0] for line in lines[5:]] == ["BLAS", "threads", "versions"]
+
+
+def test_pruning_is_not_timed_where_the_small_network_computes_something_else(monkeypatch, quick):
+    monkeypatch.setattr(bench_pruning, "compress", lambda net: models.mlp(8, 64, 64, 3).init(1))
+    with pytest.raises(ValueError, match="must give the outputs of the pruned one"):
+        bench_pruning.run(blocks=1, networks=SMALL, progress=False)

@@ -10,7 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 import minidrop
-from minidrop import __version__, bench, bench_samples, catalog, lesson, models, optim, plots
+from minidrop import (
+    __version__,
+    bench,
+    bench_pruning,
+    bench_samples,
+    catalog,
+    lesson,
+    models,
+    optim,
+    plots,
+)
 from minidrop.cli import main
 from minidrop.elsewhere import ELSEWHERE, here
 
@@ -43,6 +53,8 @@ def test_version():
     (("show", "early", "--graph"), "--graph draws models, and early is a function; there are"),
     (("bench", "z"), "there is no workload 'z'; there are"),
     (("bench", "b", "multi_sample"), "multi_sample is a table of its own"),
+    (("bench", "pruning", "b"), "pruning is a table of its own: minidrop bench pruning"),
+    (("bench", "pruned"), "there is no workload 'pruned'; did you mean 'pruning'?"),
     (("lesson", "museum"), "'museum' is not written yet; there are"),
 ])
 def test_a_wrong_name_is_answered_with_the_nearest(args, hint):
@@ -150,14 +162,16 @@ def test_bench_prints_a_table_and_writes_records(monkeypatch, tmp_path):
     assert json.loads((tmp_path / "out.json").read_text())[0]["threads"] == {"blocks": 3}
 
 
-def test_bench_multi_sample_is_a_table_of_its_own(monkeypatch, tmp_path):
-    record = {"workload": "multi_sample", "m": 1}
-    monkeypatch.setattr(bench_samples, "run", lambda blocks=5: [record] * blocks)
-    monkeypatch.setattr(bench_samples, "table", lambda records: f"{len(records)} rows")
-    code, text = run("bench", "multi_sample", "--json", str(tmp_path / "out.json"))
+@pytest.mark.parametrize("name, module", [("multi_sample", bench_samples),
+                                          ("pruning", bench_pruning)])
+def test_bench_of_one_technique_is_a_table_of_its_own(monkeypatch, tmp_path, name, module):
+    record = {"workload": name, "m": 1}
+    monkeypatch.setattr(module, "run", lambda blocks=5: [record] * blocks)
+    monkeypatch.setattr(module, "table", lambda records: f"{len(records)} rows")
+    code, text = run("bench", name, "--json", str(tmp_path / "out.json"))
     assert code == 0 and "5 rows" in text
     assert json.loads((tmp_path / "out.json").read_text()) == [record] * 5
-    assert "2 rows" in run("bench", "multi_sample", "--blocks", "2")[1]
+    assert "2 rows" in run("bench", name, "--blocks", "2")[1]
 
 
 def test_a_failing_lesson_fails_the_command_and_names_its_own_line(monkeypatch, tmp_path):

@@ -1,5 +1,7 @@
 """costs: what pruning saves, of units and of weights."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -24,31 +26,57 @@ def test_counts_are_those_of_the_arrays(xp, backend):
     assert md.cost(double, xp.ones((5, 3))).bytes == 8 * 41
 
 
-@pytest.mark.parametrize("sparsity, left", [(0.5, "small"), (0.75, "smaller")])
-def test_units_of_an_mlp_save_numbers_memory_and_time(sparsity, left):
-    net, x = models.mlp(*SIZES["mlp"]).init(0), np.ones((256, 784), "float32")
+def shares_of_time(whole, others, x):
+    """The processor's time for a forward pass of each, as a share of the whole network's."""
+    times = []
+    for _ in range(12):
+        for net in (whole, *others):
+            start = time.process_time()
+            for _ in range(3):
+                net.eval()(x)
+            times.append(time.process_time() - start)
+    fastest = np.array(times).reshape(12, -1).min(0)
+    return fastest[1:] / fastest[0]
+
+
+@pytest.mark.slow
+def test_units_save_time_and_weights_do_not():
+    net, x, small = models.mlp(*SIZES["mlp"]).init(0), np.ones((256, 784), "float32"), []
+    for sparsity, unit in ((0.5, True), (0.75, True), (0.75, False)):
+        with md.pruned(net, sparsity, unit):
+            small.append(md.compress(net))
+    half, quarter, weights = shares_of_time(net, small, x)
+    print(f"of the time: half of the units {half:.0%}, a quarter {quarter:.0%}, of the weights "
+          f"{weights:.0%}")
+    assert half < 0.6 and quarter < 0.3 and 0.7 < weights < 1.4
+
+
+@pytest.mark.parametrize("sparsity, left, share", [(0.5, "small", 36), (0.75, "smaller", 14)])
+def test_units_of_an_mlp_save_numbers_memory_and_products(sparsity, left, share):
+    net, x = models.mlp(*SIZES["mlp"]).init(0), np.ones((2, 784), "float32")
     md.prune(net, sparsity, unit=True)
     small = md.compress(net)
     before, after = md.cost(net, x), md.cost(small, x)
     assert before.parameters == numbers(*SIZES["mlp"]) == 1_863_690
     assert after.parameters == after.nonzero == numbers(*SIZES[left])
     assert (before.bytes, after.bytes) == (4 * before.parameters, 4 * after.parameters)
-    assert after.seconds < 0.8 * before.seconds   # a third and an eighth of the products
+    products = [sum(w.size for w in one.parameters() if w.ndim == 2) for one in (net, small)]
+    assert round(100 * after.parameters / before.parameters) == share
+    assert round(100 * products[1] / products[0]) == share
 
 
 def test_weights_save_nothing():
-    net, x = models.mlp(*SIZES["mlp"]).init(0), np.ones((256, 784), "float32")
+    net, x = models.mlp(*SIZES["mlp"]).init(0), np.ones((2, 784), "float32")
     whole = md.cost(net, x)
     md.prune(net, 0.75, unit=False)
     small = md.compress(net)
     for found in (md.cost(net, x), md.cost(small, x)):
         assert found.parameters == whole.parameters and found.bytes == whole.bytes
         assert found.nonzero == 1024 * (784 + 1024) // 4 + 10 * 1024 + 2 * 1024 + 10
-        assert 0.3 < found.seconds / whole.seconds < 3
 
 
-def test_units_of_vgg_save_numbers_and_time():
-    net, x = models.vgg_small().init(0), np.ones((8, 3, 32, 32), "float32")
+def test_units_of_vgg_save_numbers():
+    net, x = models.vgg_small().init(0), np.ones((1, 3, 32, 32), "float32")
     md.prune(net, 0.75, unit=True)
     for w in net.parameters():
         if w.ndim == 1:
@@ -58,7 +86,7 @@ def test_units_of_vgg_save_numbers_and_time():
     convolutions = [(3, 8), (8, 8), (8, 16), (16, 16)]
     assert after.parameters == sum(9 * a * b + b for a, b in convolutions) + numbers(
         16 * 64, 128, 10)
-    assert before.parameters == 2_168_362 and after.seconds < 0.8 * before.seconds
+    assert before.parameters == 2_168_362 and before.seconds > 0
 
 
 def test_a_mistake_is_named():

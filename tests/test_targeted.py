@@ -508,11 +508,41 @@ def test_targeted_module_is_not_as_in_a_port_with_its_modes_exchanged(xp, backen
     assert_allclose(layer(host(x)).data, dense(host(x)).data, rtol=1e-6, atol=1e-6)
 
 
+class Exchanged(nn.Module):
+    """The port: it prunes in training and draws in evaluation, and makes a new leaf every time."""
+
+    def __init__(self, layer, gamma, alpha):
+        self.layer, self.gamma, self.alpha, self.rng = layer, gamma, alpha, md.Stream(0, "port")
+
+    def forward(self, x):
+        dropped = of_last_axis(self.layer.weight.data, self.gamma)
+        if not self.training:
+            dropped = dropped & md.bernoulli(self.rng, self.alpha, dropped.shape)
+        leaf = md.Tensor(self.layer.weight.data * ~dropped, requires_grad=True)
+        return md.linear(x, leaf, self.layer.bias)
+
+
+def test_targeted_8_is_cut_off_in_a_port_with_its_modes_exchanged():
+    x = md.gaussian(1, (3, 20))
+    for make, learns in ((lambda a: Exchanged(a, 0.5, 0.5), False),
+                         (lambda a: md.TargetedDropout(a, 0.5, 0.5, unit=False), True)):
+        plain = nn.Linear(20, 8).init(0)
+        net = make(plain)
+        net.rng, before = md.Stream(0, "masks"), plain.weight.data.copy()
+        assert (net(x).data != net(x).data).any() == learns       # noise in training
+        net(x).sum().backward()
+        assert (plain.weight.grad is not None) == learns
+        net.eval()
+        assert (net(x).data == net(x).data).all() == learns       # none in evaluation
+        assert_array_equal(plain.weight.data, before)
+
+
 def test_targeted_3_is_not_as_in_a_port_that_takes_one_more(xp):
     w = np.array([[0.1, -0.4, 0.2, -0.3]])
     threshold = np.sort(abs(w), axis=1)[:, [int(0.5 * 4)]]
     theirs = ~(abs(w) > threshold)
     assert theirs.sum() == 3
+    assert (abs(w) * ~theirs).tolist() == [[0, 0.4, 0, 0]]        # and its sign is lost
     assert host(md.targeted_candidates(xp.asarray(w), 0.5, False)).sum() == 2
     kept = md.targeted_dropout(xp.asarray(w), ~md.targeted_candidates(xp.asarray(w), 0.5, False))
     assert host(kept).tolist() == [[0, -0.4, 0, -0.3]]            # with their signs
@@ -526,9 +556,12 @@ def test_targeted_4_is_not_as_in_a_port_that_takes_all_for_none(xp):
         ours = host(md.targeted_candidates(xp.asarray(W), gamma, True))
         assert ours.sum() == k and (k == 0 or (ours == theirs[k]).all())
     activations = targeted(W, 0.34, 1.0, unit=True, xp=xp)
-    small = xp.asarray(1e-3 * X)                  # what is targeted does not depend on the input
-    activations(small)
-    assert host(activations.noise).tolist() == [False, True, True]
+    smallest = [np.argmin((abs(np.array([x]) @ W.T)**2).sum(0)) for x in ([1, 0, 0, 0],
+                                                                          [1, 2, 0, 0])]
+    assert smallest == [0, 1]                     # theirs: of the activations to an input
+    for scale in (1.0, 1e-3):                     # what is targeted does not depend on the input
+        activations(xp.asarray(scale * X))
+        assert host(activations.noise).tolist() == [False, True, True]
 
 
 def test_targeted_6_is_not_as_in_the_example_that_drops_the_others(xp):

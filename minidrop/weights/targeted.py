@@ -42,8 +42,9 @@ Differs
   k is computed as $\lfloor \gamma n + 10^{-9} \rfloor$.  [test_targeted_3_and_4_take_29_of_100]
 - From the official code, whose "targeted_unit" drops single weights of the units with small norms:
   a unit is dropped as a whole.  [test_targeted_6_a_unit_is_dropped_as_a_whole]
-- From the official code, whose convolutions lose all candidates in evaluation: here only with
-  `prune`.  [test_targeted_module_prunes_in_evaluation_if_asked_to]
+- From the official code, whose convolutions lose all candidates in evaluation, at any alpha, and
+  whose linear layers lose none: here `prune` says it, for either.
+  [test_targeted_module_prunes_in_evaluation_if_asked_to]
 - From the official code, which leaves out the first convolution and the classifier: layers are
   chosen by a pattern, and "*" means all.  [test_targeted_module_goes_where_the_pattern_says]
 - From the official code, whose kernels are (..., out): here units are rows.
@@ -55,8 +56,9 @@ Differs
   [test_targeted_2_a_batch_norm_gives_a_dropped_channel_a_value]
 - From a PyTorch port, which prunes in training and draws in evaluation, takes the last axis for the
   units, which in PyTorch are inputs or columns of a kernel, and at every call gives the layer a new
-  parameter, which no optimizer knows.
-  [test_targeted_module_is_not_as_in_a_port_with_its_modes_exchanged]
+  parameter, which no optimizer knows, so that nothing is learned.
+  [test_targeted_module_is_not_as_in_a_port_with_its_modes_exchanged,
+  test_targeted_8_is_cut_off_in_a_port_with_its_modes_exchanged]
 - From another PyTorch port, which targets the weight at the threshold as well, k + 1 in all, and
   writes |w| over w.  [test_targeted_3_is_not_as_in_a_port_that_takes_one_more]
 - From keras-targeted-dropout, which until version 0.4 drops activations, and targets all of them
