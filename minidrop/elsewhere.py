@@ -30,6 +30,7 @@ ELSEWHERE = {               # without case, spaces, hyphens and underscores: (na
     "targetedweight": ("TargetedDropout", "targeted"),
     "targetedunit": ("TargetedDropout", "targeted"),
     "polynomialdecay": ("gradual_sparsity", "ramps"),
+    "snapshotensembleclassifier": ("SnapshotEnsemble", "snapshot"),
     "gdv": ("gradient_direction_variance", "dynamics"),
     "gde": ("gradient_direction_error", "dynamics"),
     "randomcutout": ("Cutout", "cutout"), "coarsedropout": ("Cutout", "cutout"),

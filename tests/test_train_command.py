@@ -47,6 +47,35 @@ def test_it_trains_as_fit_does_with_the_same_settings():
     assert re.search(r"time \d+\.\d s, \d+\.\d ms a step; peak memory \d+ MB", text)
 
 
+SNAPSHOTS = r"^ +(\d+) +(\d+) +(\d+\.\d\d) % +(\d+\.\d\d) %$"
+
+
+@pytest.mark.parametrize("schedule", [None, "step"])
+def test_snapshots_are_kept_and_compared_with_their_ensembles(schedule, tmp_path):
+    options = (*QUICK, "--cycles", "3", "--snapshots", str(tmp_path / "a"), "--checkpoint",
+               str(tmp_path / "run"), "--test", *(["--schedule", schedule] if schedule else []))
+    code, text = run(*options)
+    assert code == 0 and (schedule or "cosine in 3 cycles") in text
+    net, digits = models.mlp(64, 256, 10).init(0), data.digits(image=True)
+    rates = md.cyclic_cosine(range(1, 21), 20, 3, 0.05)
+    if schedule:                                  # the paper's snapshots without cycles
+        rates = md.optim.warmup(md.optim.step_decay(0.05, 20, [10, 15]), 2)
+    md.fit(net, md.optim.SGD(0.05, 0.9, True, 1e-4), digits, 2, batch_size=128, progress=False,
+           schedules={"lr": rates}, recorder=md.Snapshots(tmp_path / "b", [7, 14, 20]))
+    nets = md.load_snapshots(models.mlp(64, 256, 10), tmp_path / "b")
+    rows = [(str(k + 1), str(step), *(
+        f"{100 * md.evaluate(one, digits.validation).accuracy:.2f}"
+        for one in (nets.members[k], nets.last(3 - k)))) for k, step in enumerate([7, 14, 20])]
+    assert re.findall(SNAPSHOTS, text, re.M) == rows
+    for name, one in (("test", net), ("test, ensemble", nets)):
+        score = md.evaluate(one, digits.test)
+        assert f"{name}: loss {score.loss:.4f}, accuracy {100 * score.accuracy:.2f} %" in text
+    code, again = run(*options)                   # there is nothing left to do
+    assert code == 0 and re.findall(SNAPSHOTS, again, re.M) == rows
+    code, text = run(*QUICK, "--cycles", "3", "--snapshots", str(tmp_path / "a"))
+    assert code == 1 and "must hold no snapshots of another run" in text
+
+
 def test_stochastic_depth_rises_linearly_over_the_places(tmp_path):
     options = ("train", "resnet8", "digits", "--epochs", "2", "--batch-size", "400", "--place",
                "*.sum=stochasticdepth:0.6", "--checkpoint", str(tmp_path / "run.st"))
@@ -176,6 +205,9 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
     (("mlp", "digits", "--place", "*.sum=stochasticdepth:0.5"), 2, "'*.sum' matches no place"),
     (("resnet8", "digits", "--place", "*.sum=dropout:0.5"), 1, "must keep its children branch"),
     (("mlp", "digits", "--lr", "-1"), 1, "lr must be finite and at least 0, got -1.0"),
+    (("mlp", "digits", "--snapshots", "x"), 2, "--snapshots needs --cycles, the number of"),
+    (("mlp", "digits", "--cycles", "3", "--schedule", "step"), 2, "is for --snapshots FOLDER"),
+    (("mlp", "digits", "--cycles", "999"), 1, "cycles must be at most total = 57 iterations, got"),
     (("mlp", "digits", "--epochs", "0"), 2, "0 is not in the range x>=1"),
     (("mlp", "digits", "--optimizer", "sdg"), 2, "'sdg' is not one of 'sgd', 'adam', 'adamw'"),
     (("mlp", "digits", "--checkpoint", f"{__file__}/run.st"), 1, "test_train_command.py/run.st"),

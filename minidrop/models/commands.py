@@ -11,14 +11,17 @@ import click
 
 from .. import data as data_sets
 from .. import graph as graphs
+from ..averages.snapshot import average_probabilities, cyclic_cosine, snapshot_steps
 from ..binding import scaled
 from ..data.commands import MADE
 from ..data.published import SETS
+from ..functional import accuracy
 from ..inputs.flip_crop import flip_crop
 from ..nn import Noise
 from ..optim import SGD, Adam, AdamW, cosine, step_decay, warmup
 from ..paths.stochastic_depth import StochasticDepth
 from ..schedules.early_late import early, late
+from ..snapshots import Snapshots, load_snapshots
 from ..suggest import unknown
 from ..train import evaluate, fit
 from .named import MODELS, build, usual_shape
@@ -47,9 +50,14 @@ SCHEDULES = {
               help="sgd is Nesterov's with momentum 0.9; a vit needs adam or adamw.")
 @click.option("--lr", type=float, help="Learning rate: 0.05 for sgd, 0.001 for the others.")
 @click.option("--weight-decay", default=0.0001, show_default=True)
-@click.option("--schedule", default="cosine", show_default=True, type=click.Choice([*SCHEDULES]),
+@click.option("--schedule", show_default="cosine", type=click.Choice([*SCHEDULES]),
               help="Down to 0 along a cosine, or tenfold at 1/2 and 3/4 of the run, both after a "
                    "warm-up of a tenth of it; or constant.")
+@click.option("--cycles", type=click.IntRange(min=1),
+              help="So many cosines, each from the full rate down, in the place of a schedule.")
+@click.option("--snapshots", type=click.Path(file_okay=False),
+              help="Keep the network after each of the --cycles in this folder, and measure each "
+                   "snapshot and their ensembles. With a --schedule too, the rate follows that.")
 @click.option("--augment", is_flag=True, help="Flip and crop images, for photographs.")
 @click.option("--place", "filled", multiple=True, metavar="PATTERN=LAYER",
               help="Fill places: 'hidden.drop=dropout:0.5'. With '*.sum=stochasticdepth:0.5' the "
@@ -64,8 +72,8 @@ SCHEDULES = {
 @click.option("--checkpoint", type=click.Path(dir_okay=False),
               help="Keep the run in this file; the same command goes on from it.")
 @click.option("--test", is_flag=True, help="At the end also measure on the test part, once.")
-def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule, augment, filled,
-          early_, late_, seed, checkpoint, test):
+def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule, cycles, snapshots,
+          augment, filled, early_, late_, seed, checkpoint, test):
     """Train MODEL on DATA.
 
     `minidrop show` lists the models, `minidrop data list` the data.  Everything is chosen by the
@@ -89,7 +97,8 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
             _fill(net, one, "inverted" if early_ or late_ else "paper")
         rule = OPTIMIZERS[optimizer](lr, weight_decay)
         steps = epochs * math.ceil(len(x) / batch_size)
-        schedules = {"lr": SCHEDULES[schedule](rule.lr, steps)}
+        schedule, rates, taken = _rate(schedule, cycles, snapshots, rule.lr, steps)
+        schedules = {"lr": rates}
         for option, rates, given in (("--early", early, early_), ("--late", late, late_)):
             for one in given:
                 pattern, factors = _timed(option, rates, one, epochs, steps)
@@ -101,17 +110,21 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
                    f"of {batch_size}")
         click.echo(f"{rule}, {schedule}, seed {seed}")
         watch = Watch()
+        recorders = [watch, *([Snapshots(snapshots, taken)] if snapshots else [])]
         history = fit(net, rule, splits, epochs, batch_size=batch_size, seed=seed,
                       schedules=schedules, batch=flip_crop if augment else None,
-                      checkpoint=checkpoint, recorder=watch)
+                      checkpoint=checkpoint, recorder=recorders)
         _report(history, epochs)
         if watch.ends:
             click.echo(watch.report())
         else:
             click.echo(f"the run in {checkpoint} was already finished")
-        if test:
-            score = evaluate(net, splits.test)
-            click.echo(f"test: loss {score.loss:.4f}, accuracy {100 * score.accuracy:.2f} %")
+        found = {"test": net}
+        if snapshots:
+            found["test, ensemble"] = _compare(load_snapshots(net, snapshots), taken, splits)
+        for name, one in found.items() if test else ():
+            score = evaluate(one, splits.test)
+            click.echo(f"{name}: loss {score.loss:.4f}, accuracy {100 * score.accuracy:.2f} %")
 
 
 class Watch:
@@ -194,6 +207,32 @@ def _fill(net, text, scaling):
         raise click.UsageError(f"--place {text}: {error}; it is PATTERN=LAYER:NUMBER, such as "
                                "'drop=dropout:0.5'") from None
     place(net, pattern, layer)
+
+
+def _rate(schedule, cycles, snapshots, lr, steps):
+    """(what the rate follows, in words, its values, the steps after which snapshots are taken)."""
+    if snapshots and not cycles:
+        raise click.UsageError("--snapshots needs --cycles, the number of snapshots")
+    if cycles and schedule and not snapshots:
+        raise click.UsageError("--cycles beside a --schedule is for --snapshots FOLDER")
+    taken = snapshot_steps(steps, cycles) if cycles else []
+    if cycles and not schedule:
+        return (f"cosine in {len(taken)} cycles",
+                cyclic_cosine(range(1, steps + 1), steps, cycles, lr), taken)
+    schedule = schedule or "cosine"
+    return schedule, SCHEDULES[schedule](lr, steps), taken
+
+
+def _compare(ensemble, taken, splits):
+    """Print how right each snapshot is, and together with the later ones; return the ensemble."""
+    x, y = splits.validation
+    probs = ensemble.probabilities(x)
+    click.echo(f"{'snapshot':>8}{'step':>9}{'alone':>12}{'with later':>14}    validation")
+    for k, step in enumerate(taken):
+        alone, later = (100 * accuracy(average_probabilities(p), y)
+                        for p in (probs[k:k + 1], probs[k:]))
+        click.echo(f"{k + 1:8}{step:9}{alone:10.2f} %{later:12.2f} %")
+    return ensemble
 
 
 def _timed(option, rates, text, epochs, steps):
