@@ -10,7 +10,7 @@ from .nn import Module
 from .norms.batch_norm import BatchNorm
 from .xp import array_module, backend_of, to_backend
 
-BEGINNINGS = ("corrected", "first")
+KINDS = ("corrected", "first")
 
 
 class WeightAverage:
@@ -18,8 +18,7 @@ class WeightAverage:
 
     They take the weights of `net` after `start` steps and then after every `every` of them, and
     keep one array of float64 for each parameter.  The run does not notice.  A run that goes on from
-    its checkpoint ends in the average of an undisturbed one.  A second `fit` counts its steps from
-    0 and starts a new average.
+    its checkpoint ends in the average of an undisturbed one.  A second `fit` starts a new average.
 
     A recorder belongs to `net` itself, and a deep copy of both together is a pair again; ValueError
     for another network.
@@ -46,13 +45,18 @@ class WeightAverage:
         return (f"{type(self).__name__}(weights taken {self._n} times, after step {self.start} and "
                 f"then every {self.every})")
 
+    def begin(self, total):
+        """Called by `fit` before the first of `total` steps: a new average starts."""
+        if self.start > total:
+            raise ValueError(f"start must be at most the {total} steps of the run, got "
+                             f"{self.start}")
+        self._n, self._arrays = 0, {}
+
     def __call__(self, step, net, loss):
         """Take the weights of `net` after the step number `step`, counted from 0, if it is time."""
         if net is not self._net:
             raise ValueError("net must be the one that the recorder was made for, got another "
                              f"{type(net).__name__}; make a recorder for it")
-        if step == 0:
-            self._n, self._arrays = 0, {}
         if step + 1 >= self.start and (step + 1 - self.start) % self.every == 0:
             weights = {path: w.data.astype("float64") for path, w in net.named_parameters()}
             self._arrays = {path: self._next(self._arrays[path], w) if self._n else self._first(w)
@@ -136,14 +140,14 @@ class SWA(WeightAverage):
 class EMA(WeightAverage):
     """Exponential moving average of the weights: `mu` of the old, 1 - `mu` of the new.
 
-    `begin` "corrected": it starts at zero and is divided by 1 - mu^t; "first": it starts at the
+    `kind` "corrected": it starts at zero and is divided by 1 - mu^t; "first": it starts at the
     weights that are taken first, as in PyTorch.  `start` and `every` count steps, from 1.
 
     Source: see `averages.ema`.
 
     >>> import minidrop as md
     >>> net = md.nn.Linear(1, 1, bias=False).init(seed=0)
-    >>> recorder, other = EMA(net, mu=0.75), EMA(net, mu=0.75, begin="first")
+    >>> recorder, other = EMA(net, mu=0.75), EMA(net, mu=0.75, kind="first")
     >>> for step, value in enumerate([0.0, 7.0]):
     ...     net.weight.data[:] = value
     ...     recorder(step, net, None), other(step, net, None)
@@ -153,15 +157,15 @@ class EMA(WeightAverage):
     (4.0, 1.75)
     """
 
-    def __init__(self, net, mu, start=1, every=1, begin="corrected"):
+    def __init__(self, net, mu, start=1, every=1, kind="corrected"):
         super().__init__(net, start, every)
-        self.mu, self.begin = below_one(mu, "mu"), option(begin, "begin", BEGINNINGS)
+        self.mu, self.kind = below_one(mu, "mu"), option(kind, "kind", KINDS)
 
     def _first(self, w):
-        return w if self.begin == "first" else ema(array_module(w).zeros_like(w), w, self.mu)
+        return w if self.kind == "first" else ema(array_module(w).zeros_like(w), w, self.mu)
 
     def _next(self, average, w):
         return ema(average, w, self.mu)
 
     def _now(self, average):
-        return average if self.begin == "first" else ema_corrected(average, self.mu, self._n)
+        return average if self.kind == "first" else ema_corrected(average, self.mu, self._n)

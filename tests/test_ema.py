@@ -106,7 +106,7 @@ def test_ema_1_and_3_of_tensors_have_their_gradients(xp):
 
 def test_ema_3_and_4_what_the_first_weights_weigh(xp, backend):
     values = [1.0] + 99 * [0.0]
-    assert round(recorded(xp, backend, values, mu=0.999, begin="first"), 3) == 0.906
+    assert round(recorded(xp, backend, values, mu=0.999, kind="first"), 3) == 0.906
     assert round(recorded(xp, backend, values, mu=0.999), 4) == 0.0095
 
 
@@ -125,14 +125,14 @@ def test_ema_1_float32_stops_before_it_arrives_and_the_recorder_does_not(xp, bac
     before = xp.full(1, 1.0088, "float32")
     assert md.ema(before, w, 0.9999) > before
     values = [1.00894] + 20000 * [1.01]
-    assert recorded(xp, backend, values, mu=0.9999, begin="first") > 1.0098
+    assert recorded(xp, backend, values, mu=0.9999, kind="first") > 1.0098
 
 
 @pytest.mark.parametrize("call, sentence", [
     (lambda: md.ema(np.ones(2), np.ones(3), 0.9), "w must have the shapes of average"),
     (lambda: md.ema_corrected(np.ones(2), 0.9, 0), "t must be a whole number of at least 1"),
     (lambda: md.ema_corrected(2.0, 0.9, 1), "average must be a list of arrays"),
-    (lambda: md.EMA(nn.Linear(1, 1), 0.9, begin="zero"), "begin must be one of 'corrected', 'fi")])
+    (lambda: md.EMA(nn.Linear(1, 1), 0.9, kind="zero"), "kind must be one of 'corrected'")])
 def test_ema_refuses_what_is_wrong(call, sentence):
     with pytest.raises((ValueError, TypeError), match=sentence):
         call()

@@ -170,7 +170,7 @@ WRONG = {
             {"net": NO_MODEL, "start": NO_COUNT, "every": NO_COUNT}),
     "EMA": ({"net": net(), "mu": 0.9},
             {"net": NO_MODEL, "mu": NO_MEMORY, "start": NO_COUNT, "every": NO_COUNT,
-             "begin": THINGS | values("zero", "", True)}),
+             "kind": THINGS | values("zero", "", True)}),
     "batch_norm_statistics": ({"net": net(), "x": X},
                               {"net": NO_MODEL, "x": NO_FLOATS | values(EMPTY, X[0]),
                                "batch_size": NO_COUNT, "noisy": NO_FLAG}),

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import minidrop as md
+from minidrop import nn
+from minidrop.optim import SGD
 from minidrop.xp import host
 
 PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -59,6 +61,27 @@ def test_fge_4_the_mean_of_the_outputs_ranks_classes_as_their_sum_does(xp):
     assert_allclose(host(mean.sum(-1)), 1, rtol=1e-12)
     assert_allclose(host(mean), host(probs).sum(0) / 5, rtol=1e-12)
     assert (mean.argmax(-1) == probs.sum(0).argmax(-1)).all()
+
+
+def test_fge_3_and_4_a_run_whose_members_predict_together(xp, backend, tmp_path):
+    """And the mean of the weights of these members is that of `SWA` at the same steps."""
+    total, cycle = 12, 4
+    x = xp.asarray(md.gaussian(1, (24, 6)).astype("float32"))
+    y = xp.asarray(md.integers(2, 3, 24))
+    net = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)).init(0).to(backend)
+    seen, swa = [], md.SWA(net, start=cycle // 2, every=cycle)
+    md.fit(net, SGD(lr=0.1), (x, y), epochs=4, batch_size=8, progress=False,
+           schedules={"lr": md.fge_rates(0.5, 0.1, total, cycle)},
+           recorder=[md.Snapshots(tmp_path, md.fge_steps(total, cycle)), swa,
+                     lambda step, net, loss: seen.append(host(net.linear1.weight.data).copy())])
+    ensemble = md.load_snapshots(net, tmp_path).eval()
+    assert len(ensemble.members) == swa.taken == 3
+    for member, taken in zip(ensemble.members, (2, 6, 10), strict=True):
+        np.testing.assert_array_equal(host(member.linear1.weight.data), seen[taken - 1])
+    due = sum(host(md.softmax(member(x)).data) for member in ensemble.members) / 3
+    assert_allclose(np.exp(host(ensemble(x).data)), due, rtol=1e-5)
+    mean = sum(seen[taken - 1].astype("float64") for taken in (2, 6, 10)) / 3
+    assert_allclose(host(swa.average().linear1.weight.data), mean, rtol=1e-6)
 
 
 @pytest.mark.parametrize("call, sentence", [

@@ -17,7 +17,7 @@ N, BATCH, STEPS = 24, 8, 9                        # three steps an epoch, three 
 RECORDERS = {
     "SWA": lambda net: md.SWA(net, start=3, every=2),
     "EMA": lambda net: md.EMA(net, mu=0.9),
-    "EMA first": lambda net: md.EMA(net, mu=0.9, start=2, every=3, begin="first"),
+    "EMA first": lambda net: md.EMA(net, mu=0.9, start=2, every=3, kind="first"),
 }
 each = pytest.mark.parametrize("build", RECORDERS.values(), ids=RECORDERS)
 
@@ -124,7 +124,7 @@ def test_batch_norms_get_statistics_of_their_own_and_no_buffer_is_averaged(xp, b
 
 def test_of_one_moment_it_is_the_network_itself(xp, backend):
     for build in (lambda net: md.SWA(net, 9, 1), lambda net: md.EMA(net, 0.999, 9),
-                  lambda net: md.EMA(net, 0.999, 9, begin="first")):
+                  lambda net: md.EMA(net, 0.999, 9, kind="first")):
         net = mlp().init(3).to(backend)
         recorder = build(net)
         fit(net, data(xp), recorder)
@@ -143,6 +143,19 @@ def test_the_networks_arrays_are_not_shared(xp, backend):
     assert host(recorder.average().weight.data).tolist() == [[1.0, 1.0]]
     first.weight.data[:] = 7.0
     assert host(recorder.average().weight.data).tolist() == [[1.0, 1.0]]
+
+
+def test_several_recorders_go_on_together(xp, backend, tmp_path):
+    def life(path=None, after=None):
+        net = mlp().init(3).to(backend)
+        recorders = [build(net) for build in RECORDERS.values()]
+        stop = [lambda step, net, loss: error() if step == after else None] * (after is not None)
+        fit(net, data(xp), recorders + stop, checkpoint=path)
+        return [bits(recorder) for recorder in recorders]
+
+    with pytest.raises(KeyboardInterrupt):
+        life(tmp_path / "run", 4)
+    assert life(tmp_path / "run") == life()
 
 
 # --- checkpoints ----------------------------------------------------------------------------------
@@ -200,7 +213,7 @@ def test_a_run_with_other_settings_is_refused(xp, backend, tmp_path):
             ("swa", lambda net: md.SWA(net, 4, 2), "recorder.start 3 there and 4 here"),
             ("swa", lambda net: md.SWA(net, 3, 1), "recorder.every 2 there and 1 here"),
             ("ema", lambda net: md.EMA(net, 0.8), "recorder.mu 0.9 there and 0.8 here"),
-            ("ema", lambda net: md.EMA(net, 0.9, begin="first"), "recorder.begin 'corrected' th")]:
+            ("ema", lambda net: md.EMA(net, 0.9, kind="first"), "recorder.kind 'corrected' there")]:
         with pytest.raises(ValueError, match=f"is of another run: .*{words}"):
             life(xp, backend, build, tmp_path / path)
 
@@ -211,11 +224,10 @@ def test_a_second_fit_starts_a_new_average(xp, backend):
     fit(net, data(xp), recorder)
     seen = []
 
-    def both(step, net, loss):
-        recorder(step, net, loss)
+    def look(step, net, loss):
         seen.append({path: w.astype("float64") for path, w in weights(net).items()})
 
-    fit(net, data(xp), both)
+    fit(net, data(xp), [recorder, look])
     assert recorder.taken == 4
     for path, w in averaged(seen, "SWA").items():
         assert_allclose(host(recorder.state_dict()[f"average.{path}"]), w, rtol=1e-12, atol=1e-14)
@@ -248,10 +260,13 @@ def test_before_any_weights_were_taken_there_is_no_average(xp, backend, build):
     net = mlp().init(3).to(backend)
     with pytest.raises(ValueError, match="^no weights were taken yet: the first are those after"):
         build(net).average(data(xp)[0])
-    late = md.SWA(net, start=10, every=1)
-    fit(net, data(xp), late)
+    before = weights(net)
+    with pytest.raises(ValueError, match="^start must be at most the 9 steps of the run, got 10$"):
+        fit(net, data(xp), md.SWA(net, start=10, every=1))
+    for path, w in weights(net).items():          # before the first step
+        assert_array_equal(w, before[path])
     with pytest.raises(ValueError, match="the first are those after step 10, as start says$"):
-        late.average(data(xp)[0])
+        md.SWA(net, start=10, every=1).average(data(xp)[0])
 
 
 def test_another_network_is_refused_and_a_copy_of_both_is_a_pair(xp, backend):

@@ -26,8 +26,8 @@ own: `batch_norm_statistics`.
 
 Differs
 - From PyTorch's `get_ema_multi_avg_fn`, in which the first weights weigh most for long: with
-  mu = 0.999 they have 0.906 of the average after 100 steps, and 0.0095 here.  `EMA(...,
-  begin="first")` is PyTorch's.  [test_ema_3_and_4_what_the_first_weights_weigh]
+  mu = 0.999 they have 0.906 of the average after 100 steps, and 0.0095 here.  PyTorch's is
+  `EMA(..., kind="first")`.  [test_ema_3_and_4_what_the_first_weights_weigh]
 - From PyTorch, where mu = 1 is allowed, with which an average never moves: here mu is below 1.
   [test_ema_1_a_memory_of_1_is_refused]
 - From the same, whose average has the dtype of the weights: `EMA` keeps its average in float64,

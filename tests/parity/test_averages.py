@@ -88,7 +88,7 @@ def assert_same_weights(ours, theirs):
 
 @pytest.mark.parametrize("build, averaged", [
     (lambda net: md.SWA(net, 1, 1), lambda swa_utils: {}),
-    (lambda net: md.EMA(net, 0.9, begin="first"),
+    (lambda net: md.EMA(net, 0.9, kind="first"),
      lambda swa_utils: {"multi_avg_fn": swa_utils.get_ema_multi_avg_fn(0.9)}),
     (lambda net: md.EMA(net, 0.0), lambda swa_utils: {
         "multi_avg_fn": swa_utils.get_ema_multi_avg_fn(0.0)})],
