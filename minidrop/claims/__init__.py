@@ -3,9 +3,9 @@
 One file a claim: `minidrop claims run NAME`.
 """
 
-from . import targeted
+from . import snapshots, targeted
 from .claim import Claim, Verdict
 
-CLAIMS = {claim.name: claim for claim in (targeted.CLAIM,)}
+CLAIMS = {claim.name: claim for claim in (targeted.CLAIM, snapshots.CLAIM)}
 
 __all__ = ["CLAIMS", "Claim", "Verdict"]
