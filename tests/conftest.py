@@ -26,6 +26,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_axes.py": "reads a page and draws its figure",
     "test_bench.py": "times NumPy beside PyTorch",
     "test_catalog.py": "reads source text",
+    "test_claim_snapshots.py": "experiments on the host, and their files",
     "test_claims.py": "experiments on the host, and their files",
     "test_cli.py": "the command line prints text",
     "test_data.py": "files and their splits live on the host",

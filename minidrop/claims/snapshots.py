@@ -1,8 +1,7 @@
 """Snapshot ensembles: the networks of one run, together, beat the last of them."""
 
 from .. import data
-from ..averages.snapshot import (average_probabilities, cyclic_cosine, majority_vote,
-                                 snapshot_steps)
+from ..averages.snapshot import average_probabilities, cyclic_cosine, majority_vote, snapshot_steps
 from ..diversity import ambiguity, correlation, error_overlap
 from ..functional import softmax
 from ..intervals import Interval, mean_interval
@@ -114,13 +113,12 @@ def judge(results, settings):
 
     cycles = settings["cycles"]
     own, rivals = gain("snapshot", 1), {
-        "one network (last of nocycle)": ("nocycle", 1), "one network with dropout": ("dropout", 1),
-        f"nocycle, all {cycles}": ("nocycle", cycles),
-        f"singlecycle, all {cycles}": ("singlecycle", cycles),
+        "the last of them": ("snapshot", 1), "one network (the last of nocycle)": ("nocycle", 1),
+        "one network with dropout": ("dropout", 1), f"nocycle, all {cycles}": ("nocycle", cycles),
+        f"singlecycle, all {cycles}, at the same budget": ("singlecycle", cycles),
         f"independent, all {cycles}, at {cycles} times the cost": ("independent", cycles)}
-    lines.append(f"accuracy of snapshot, all {cycles}, less that of its last: {_percent(own)}; "
-                 f"loss: {gain('snapshot', 1, 'loss')}")
-    lines += [f"less that of {name}: {_percent(gain(*other))}; loss: {gain(*other, 'loss')}"
+    lines.append(f"{f'all {cycles} snapshots, less':46}{'accuracy, %':>14}{'loss':>18}")
+    lines += [f"  {name:44}{_percent(gain(*other)):>14}{str(gain(*other, 'loss')):>18}"
               for name, other in rivals.items()]
     lines += [f"accuracy of each network of {arm}, oldest first: "
               + ", ".join(_percent(one) for one in intervals(column(results, arm, "members")))
@@ -147,10 +145,9 @@ def draw(results, settings):
             places = [m + shift * (len(axis.containers) - 1.5) for m in range(1, cycles + 1)]
             axis.errorbar(places, [100 * one.mean for one in found],
                           [100 * one.half for one in found] if seeds > 1 else None, **style)
-    for arm, line in (("dropout", ":"),):
-        error = 100 * (1 - column(results, arm)).mean()
-        for axis in (left, right):
-            axis.axhline(error, color=LIGHT, linestyle=line, label="dropout, one network")
+    for axis in (left, right):
+        axis.axhline(100 * (1 - column(results, "dropout")).mean(), color=LIGHT, linestyle=":",
+                     label="dropout, one network")
     over = f"mean and 95 % interval over {seeds} seeds" if seeds > 1 else "one seed"
     left.set(xlabel="m, of the last m networks", ylabel=f"test error on {settings['data']}, %",
              title=f"together; {over}", xticks=range(1, cycles + 1))
@@ -191,18 +188,19 @@ CLAIM = Claim(
     name="snapshots",
     sentence="The networks that one run leaves behind, one after each cycle of a cyclic cosine, "
              "averaged are better than the last of them, at no further cost of training.",
-    source="Huang et al. 2017 (arXiv:1704.00109), abstract, and in words; its experiments are on "
-           "CIFAR, SVHN, Tiny ImageNet and ImageNet, with larger networks, and not repeated here.",
+    source="Huang et al. 2017 (arXiv:1704.00109), abstract, and in words; its experiments are "
+           "with larger networks and on larger data, CIFAR-10 and others, and not repeated here.",
     known="The abstract gives 3.4 % and 17.4 % error on CIFAR-10 and CIFAR-100 for snapshot "
-          "ensembles of DenseNets; its other tables are not known to us well enough to be printed.",
+          "ensembles of DenseNets; its tables are not known to us well enough to be printed.",
     protocol="LeNet on the first 5,000 training images of MNIST (quick: an MLP on digits), SGD "
-             "with momentum 0.9 and weight decay 1e-4, 20 epochs; the network, the rate and the 5 "
-             "cycles were chosen on validation data with one seed, the number of images by what it "
-             "costs. snapshot, snapshot-2 and snapshot-10: a cyclic cosine in 5, 2 and 10 cycles; "
-             "nocycle: networks of the same steps of a run whose rate falls tenfold after 50 % and "
-             "75 %, the last of which is the single network; dropout: the same with dropout; "
-             "singlecycle: a network drawn anew for each cycle; independent: five networks, each "
-             "of as many epochs as the others all together.",
+             "with momentum 0.9 and weight decay 1e-4, 20 epochs. LeNet was preferred to an MLP "
+             "because its snapshots gained more on validation data, with one seed, 10,000 images "
+             "and the same rate and cycles; 5,000 images are what time allows. snapshot, "
+             "snapshot-2 and snapshot-10: a cyclic cosine in 5, 2 and 10 cycles; nocycle: networks "
+             "of the same steps of a run whose rate falls tenfold after 50 % and 75 %, the last of "
+             "which is the single network; dropout: the same with dropout; singlecycle: a network "
+             "drawn anew for each cycle; independent: five networks, each of as many epochs as the "
+             "others all together.",
     measure="test accuracy of the averaged probabilities of the last m networks, mean and 95 % "
             "interval over the seeds; differences are of paired seeds. Beside it, and not part of "
             "the rule: their loss, votes, correlation of their outputs, and the share of two "
