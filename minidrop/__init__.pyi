@@ -28,6 +28,7 @@ from . import (
     recorder as recorder,
     regimes as regimes,
     schedules as schedules,
+    sharpness as sharpness,
     snapshots as snapshots,
     surface as surface,
     tape as tape,
@@ -189,6 +190,12 @@ from .schedules.ramps import (
     gradual_sparsity as gradual_sparsity,
     linear_ramp as linear_ramp,
     targeted_ramp as targeted_ramp,
+)
+from .sharpness import (
+    Curvature as Curvature,
+    RandomSharpness as RandomSharpness,
+    largest_curvature as largest_curvature,
+    random_sharpness as random_sharpness,
 )
 from .snapshots import Snapshots as Snapshots, load_snapshots as load_snapshots
 from .surface import (

@@ -287,6 +287,14 @@ WRONG = {
              "schedules": values("lr", [("lr", [0.1])], {"lr": 0.1}, {"lr": "a"}, {"lr": None},
                                  {"lr": [0.1, 0.1]}, {"lr": [math.nan]}, {"momentun": [0.1]}),
              "checkpoint": values(3, 2.5, [], {}), "seed": NO_RNG, "progress": FREE}),
+    "largest_curvature": ({"net": net(), "data": (X, LABELS)},
+                          {"net": NO_MODEL, "data": NO_DATA, "loss": NO_FUNCTION,
+                           "batch_size": NO_COUNT, "iterations": NO_COUNT | values(1),
+                           "tolerance": NO_SIZE, "rng": NO_RNG}),
+    "random_sharpness": ({"net": net(), "data": (X, LABELS), "radius": 0.5, "draws": 2, "rng": 0},
+                         {"net": NO_MODEL, "data": NO_DATA, "radius": NO_SIZE | values(math.inf),
+                          "draws": NO_COUNT | values(1), "rng": NO_RNG, "loss": NO_FUNCTION,
+                          "normalise": THINGS | values("Filter", ""), "batch_size": NO_COUNT}),
     "flat": ({"arrays": [X]}, {"arrays": NO_PARAMS}),
     "flip": ({"x": IMAGES, "mask": np.array([True, False])},
              {"x": NO_IMAGES, "mask": THINGS | values(True, [True, False], LABELS > 0,
@@ -638,6 +646,7 @@ ELSEWHERE = {
     "Regime": "a plain tuple", "Damage": "a plain tuple", "Cost": "a plain tuple",
     "PruningCurve": "a plain tuple", "Ambiguity": "a plain tuple",
     "Contribution": "a plain tuple", "InterpolationCurve": "a plain tuple",
+    "Curvature": "a plain tuple", "RandomSharpness": "a plain tuple",
     "LossSurface": "a plain tuple", "Shadow": "a plain tuple",
     "WeightAverage": "abstract, checked by SWA and EMA",
     "pruned": "a context, checked by pruning_curve",
@@ -684,7 +693,7 @@ def call(name, arguments):
         return md.grad(y if arguments["y"] is right["y"] else arguments["y"],
                        x if arguments["xs"] is right["xs"] else arguments["xs"])
     thing = PUBLIC[name]
-    if "rng" in arguments or isinstance(thing, Primitive):        # these go by place, not by name
+    if [*arguments][:1] == ["rng"] or isinstance(thing, Primitive):     # by place, not by name
         return thing(*arguments.values())
     return thing(**arguments)
 

@@ -34,7 +34,7 @@ FLOORS = (
     ("snapshots.py", 6.6), ("dynamics.py", 6),
     ("regimes.py", 6), ("recorder.py", 6.1), ("gradients.py", 5.5), ("curvature.py", 6),
     ("damage.py", 7.5), ("costs.py", 6), ("batch_statistics.py", 6.3),
-    ("diversity.py", 6), ("landscape.py", 7.5), ("surface.py", 7.5),
+    ("diversity.py", 6), ("landscape.py", 7.5), ("surface.py", 7.5), ("sharpness.py", 7.5),
     ("weight_averages.py", 6.4),
     ("nn/__init__.py", 5.2), ("nn/conv.py", 5.15), ("nn/attention.py", 5.15),
     ("nn/on_weights.py", 5.17), ("nn/compression.py", 5.18), ("nn/layers.py", 5.1),
