@@ -41,8 +41,8 @@ class Snapshots:
 
     A run that is killed and goes on from its checkpoint leaves the files of an undisturbed one, bit
     for bit.  ValueError before the first step where the folder holds snapshots already, or where
-    the run is shorter than the last of `steps`; and where a run that goes on finds that a snapshot
-    it has taken is gone or another.
+    the run is shorter than the last of `steps`; where a run that goes on finds that a snapshot it
+    has taken is gone or another; and where another run writes to the folder meanwhile.
 
     >>> import os, tempfile
     >>> import minidrop as md
@@ -103,12 +103,14 @@ class Snapshots:
             raise ValueError(f"step {step} comes after that of a snapshot which was not taken")
         k = len(before) + 1
         path = self.folder / NAME.format(k)
+        facts = {"format": FORMAT, "snapshot": k, "of": len(self.steps), "step": step + 1,
+                 "before": self._digests[-1] if before else ""}
         files.clear(path)
+        if path.exists() and files.read(path)[1] != facts:
+            raise ValueError(f"folder must hold no snapshots of another run, and {path} is of one")
         arrays = {f"model/{where}": array for where, array in net.state_dict().items()}
         try:
-            files.write(path, arrays, {
-                "format": FORMAT, "snapshot": k, "of": len(self.steps), "step": step + 1,
-                "before": self._digests[-1] if before else ""})
+            files.write(path, arrays, facts)
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror}: the snapshot {path} could not be "
                                        "written") from None

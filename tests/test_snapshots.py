@@ -136,6 +136,12 @@ def test_steps_after_the_end_are_refused_before_the_first_step(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+def test_two_at_once_in_one_folder_are_noticed(tmp_path):
+    with pytest.raises(ValueError, match="must hold no snapshots of another run, and .* is of"):
+        run(None, recorder=[md.Snapshots(tmp_path, [7, 14]), md.Snapshots(tmp_path, [8, 20])])
+    assert files.read(tmp_path / NAMES[0])[1]["step"] == 7
+
+
 def two_runs(tmp_path):
     """Two folders of two runs that differ in nothing but the learning rate."""
     for name, lr in (("a", 0.1), ("b", 0.05)):
