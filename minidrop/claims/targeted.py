@@ -123,8 +123,7 @@ CLAIM = Claim(
              "layers are pruned row by row, the last layer is not.",
     measure="test accuracy at each share of pruned weights, mean and 95 % interval over the seeds; "
             "a network keeps 97 % (on digits 95 %) where its interval lies at or above, and is "
-            f"useless where it lies below {100 * LOW:.0f} %; differences are of paired seeds. (The "
-            "published runs were first judged by means alone, with the same word.)",
+            f"useless where it lies below {100 * LOW:.0f} %; differences are of paired seeds",
     rule={"held": "at the largest share at which targeted dropout keeps 97 % the plain network is "
                   "useless and the interval of their difference lies above 0; and ramping keeps "
                   "97 % at a larger share, where the interval of its difference to targeted "
@@ -144,5 +143,5 @@ CLAIM = Claim(
                      "rates": {"targeted": [0.97, 0.9], "ramping": [0.99, 0.99]}, "ramp": 0.5,
                      "shares": [0.0, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995],
                      "high": 0.97, "seeds": 3}},
-    takes={"quick": "half a minute", "standard": "10 minutes"},
+    takes={"quick": "half a minute of one core", "standard": "10 minutes of one core"},
     run=run, judge=judge, draw=draw)
