@@ -171,7 +171,7 @@ def test_targeted_1_by_hand(xp):
     assert host(md.targeted_dropout(w, mask)).tolist() == [[0.1, 0.4, 0.2, 0.3]]
 
 
-@pytest.mark.parametrize("shape", [(4, 6), (4, 2, 3, 2)])
+@pytest.mark.parametrize("shape", [(4, 6), (4, 4), (4, 2, 3, 2), (4, 2, 3, 4)])
 def test_targeted_1_and_2_are_nested_loops(xp, shape):
     w, mask, units = normal(*shape), normal(*shape) < 0.3, np.array([True, False, False, True])
     due, rows = np.zeros(shape), np.zeros(shape)
@@ -350,7 +350,7 @@ def test_targeted_module_is_pruned_by_size_below_gamma_too(xp, backend, unit, sp
     """In evaluation candidates are all 0; of them the smallest go first, and not the first."""
     w, pruned = normal(8, 20), []
     for around in (False, True):
-        layer = targeted(w, 0.5, 0.5, unit, xp, prune=around)
+        layer = targeted(w.copy(), 0.5, 0.5, unit, xp, prune=around)
         net = nn.Sequential(layer=layer, out=nn.Linear(8, 2).init(0).to(backend))
         md.prune(net, sparsity, unit)
         pruned.append(host(layer.weight.data))
