@@ -35,6 +35,8 @@ def model(net):
     for path, thing in net.walk():
         if isinstance(thing, Parameter):
             dtypes.add(str(getattr(thing, "dtype", "float32")))     # float32 is what init makes
+            if not thing.decay:
+                found[f"net {path}.decay"] = "none"
         elif isinstance(thing, Module):
             found[f"net {path}".rstrip()] = type(thing).__name__
             found |= numbers(f"net {path}", thing, known)

@@ -290,6 +290,14 @@ def test_a_model_of_other_sizes_is_refused(tmp_path):
         run(path=tmp_path / "run", net=net)
 
 
+def test_a_parameter_without_decay_is_another_than_one_with(tmp_path):
+    run(path=tmp_path / "run")
+    net = network().init(7)
+    net.linear1.bias.decay = False
+    with pytest.raises(ValueError, match="run: net linear1.bias.decay None there and 'none' here"):
+        run(path=tmp_path / "run", net=net)
+
+
 def test_another_run_may_take_the_place_of_one_that_never_took_a_step(tmp_path):
     with pytest.raises(ZeroDivisionError):
         run(path=tmp_path / "run", loss=lambda z, y: 1 / 0)

@@ -21,7 +21,8 @@ class Parameter(Tensor):
 
     The shape is known at once, the values exist after `model.init(seed)`.  Set `requires_grad` to
     False to freeze it.  Where 0 is not less than another value, as for the place of a gate or the
-    logarithm of a variance, say `decay=False`: weight decay and max-norm leave it alone.
+    logarithm of a variance, say `decay=False`: weight decay and max-norm leave it alone.  `decay`
+    can be set later too, as for biases: `net.out.bias.decay = False`.
 
     >>> Parameter((3, 2), rule=lambda rng, shape: None)
     Parameter(3, 2)

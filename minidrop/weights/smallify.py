@@ -26,7 +26,7 @@ $$ \min_{\beta_i} \Big( \lambda |\beta_i| + \lambda_2 \frac{u^2}{\beta_i^2} \Big
 Leclerc 2018, draft, in words: with rows of length 1 it is the group lasso
 $$ \lVert \beta \rVert_1 = \sum_i \lVert \beta_i \, \theta_i \rVert_2
    \;\text{ where }\; \lVert \theta_i \rVert_2 = 1                          \tag{smallify.6} $$
-Leclerc 2018, code: moving variance and mean of the sign, from v = 0 and a = 1
+Leclerc 2018, code: moving variance and mean of the sign, from 0 and the first sign, here 1
 $$ v \leftarrow \rho \, v + (1 - \rho) (s - a)^2, \qquad
    a \leftarrow \rho \, a + (1 - \rho) \, s                                 \tag{smallify.7} $$
 Leclerc 2018, draft, in words: a switch whose sign varies is dead, and stays so
