@@ -11,7 +11,8 @@ ORDER = (
     "tape", "adjoints", "checks", "mlp", "overfitting", "dropout", "scaling", "ensembles",
     "gaussian", "convolution", "spatial", "dropblock", "paths", "dropconnect", "cutout", "mixing",
     "attention", "norms", "penalties", "multi_sample", "targeted", "rivals", "dynamics",
-    "early_late", "snapshots", "implicit", "speed", "gpu", "museum",
+    "early_late", "snapshots", "implicit", "landscape", "speed", "gpu",
+    "museum",
 )
 
 
