@@ -110,9 +110,9 @@ SPLIT = "none", "targeted", "none, decay", "targeted, decay"
 step = {name: np.median(np.divide(*np.sort(weights[name])[:, [-4, -5]].T)) for name in SPLIT}
 print("   4th / 5th largest weight:  ", ";  ".join(f"{name} {step[name]:.2f}" for name in SPLIT))
 assert smoke() or min(gains[name].low for name in ("none", "dropout", "Smallify")) > 0
-assert smoke() or max(abs(gains[name].mean) for name in ("L1", "variational", "ramping")) < 10
-assert smoke() or curves["targeted"][:, 0].mean() < curves["none"][:, 0].mean()
-assert smoke() or step["targeted, decay"] > 1.3 > 1.2 > step["none, decay"]
+assert smoke() or max(abs(gains[name].mean) for name in ("L1", "variational", "ramping")) < 6
+whole = [curves[name][:, 0].mean() for name in ("ramping", "targeted", "none")]
+assert smoke() or whole == sorted(whole) and step["targeted, decay"] > 1.3 > step["none, decay"]
 
 # %%
 figure, (left, right) = subplots(1, 2, size=(9.0, 3.4), width_ratios=(1.4, 1))
@@ -132,8 +132,8 @@ path = save_figure(figure, "targeted")
 
 # %% [markdown]
 # So: yes. With 4 of 64 weights left to a unit (left), targeted dropout reads 95.7 % of the digits,
-# where the plain network falls to 75.5 %. Unpruned it is worse, by four points, ramping by ten; L1
-# is a bit behind. Ramping and variational dropout, which is told no share, are as good for all that
+# where the plain network falls to 75.5 %. Unpruned it is worse, by four points, ramping by ten. L1
+# is a bit behind; ramping and variational dropout, which is told no share, are as good for all that
 # five seeds can tell; ramping is told 0.95 here: told more, it goes further (`minidrop claims show
 # targeted`). Weights split in two (right) where decay shrinks those that seldom learn: a unit's 4th
 # is then 1.84 times its 5th, otherwise 1.15; the decay was chosen to show it.
@@ -141,8 +141,8 @@ path = save_figure(figure, "targeted")
 # ## Exercises
 #
 # 1. Train with `gamma=at, alpha=1.0`: candidates never learn. Who chooses them then? Is it worse?
-# 2. Prune units: put `lambda layer: md.TargetedDropout(layer, 3 / 4, 3 / 4, unit=True)` around, and
-#    give `md.pruning_curve` `unit=True`. How many of 100 can go, how many of a plain network's?
+# 2. Prune units: `partial(targeted, gamma=3 / 4, alpha=3 / 4, unit=True)` and `unit=True` in
+#    `md.pruning_curve` (then the asserts fail). How many of 100 can go, how many without the noise?
 #
 # ## References
 #
