@@ -18,7 +18,7 @@ $$ \alpha(t) = \frac{\alpha_0}{2} \left( \cos \left( \frac{\pi \, \mathrm{mod}(t
 From (snapshot.2): a cycle begins at $\alpha_0$ and ends above 0
 $$ \alpha(1) = \alpha_0, \qquad \alpha(c) = \frac{\alpha_0}{2}
    \left( 1 + \cos \left( \pi \left( 1 - \frac{1}{c} \right) \right) \right)   \tag{snapshot.3} $$
-Huang 2017, in words: a snapshot after every cycle; where $c$ does not divide T, the last is short
+Huang 2017, in words, but for the minimum, which is ours: a snapshot after every cycle
 $$ s_j = \min(j c, T), \qquad j = 1, \dots, \lceil T / c \rceil \le M          \tag{snapshot.4} $$
 Huang 2017, in words: the mean of the last m of the M softmax outputs
 $$ h(x) = \frac{1}{m} \sum_{i=0}^{m-1} h_{M-i}(x)                              \tag{snapshot.5} $$
