@@ -3,8 +3,8 @@
 #
 # Targeted dropout is told how many weights will go. Its rivals find out: each trains until weights
 # or units show that nobody needs them, and has a rule of its own for what goes. L0, for example,
-# puts a random gate on each unit, and learns how open it is. Here are 60 draws of a gate at three
-# places, sorted: `.` is shut (exactly 0), `#` is wide open (exactly 1), `o` lies in between:
+# multiplies the weights of each unit by a random gate, and learns how open it is, $\log \alpha$.
+# Here are 60 draws at three of them, sorted: `.` is shut (0), `#` wide open (1), `o` in between:
 
 # %%
 import numpy as np
@@ -14,30 +14,30 @@ from minidrop.lesson import quick, smoke
 from minidrop.plots import DARK, LIGHT, save_figure, subplots
 
 u = np.sort(md.hard_concrete_noise(0, 60)).astype(float)
-for place in (-2.0, 0.0, 2.0):
-    gates = md.hard_concrete(u, np.full(60, place))
-    print(f"   log alpha {place:4}  ", "".join(".#"[int(z)] if z in (0, 1) else "o" for z in gates))
+for a in (-2.0, 0.0, 2.0):
+    gates = md.hard_concrete(u, np.full(60, a))
+    print(f"   log alpha {a:4}  ", "".join(".#"[int(z)] if z in (0, 1) else "o" for z in gates))
 
 # %% [markdown]
-# **L1** pulls each weight to 0 by a force $\lambda$. Where the data want $u$, it rests at the soft
-# threshold $\mathrm{sign}(u) \max(|u| - \lambda, 0)$ (l1.3), and for a small $u$ at exactly 0.
+# **L1** pulls each weight to 0 by a force $\lambda$. Where the data want $d$, it rests at the soft
+# threshold $\mathrm{sign}(d) \max(|d| - \lambda, 0)$ (l1.3), and for a small $d$ at exactly 0.
 #
-# **L0** counts what is not 0. A count has no slope; so a gate $z$ is drawn from noise $u$, then
-# stretched beyond [0, 1], to $\gamma = -0.1$ and $\zeta = 1.1$, and cut. It can be 0, and it has a
-# slope in between. What is paid for, the chance that it is not 0, has one everywhere:
+# **L0** counts what is not 0. A count has no slope. So uniform noise $u$ goes through the logistic
+# function $\sigma$ (with $\beta = 2/3$), is stretched to $\gamma = -0.1$ and $\zeta = 1.1$ and cut.
+# This gate $z$ has a slope where it is not cut; the chance of $z \ne 0$, the price, has one always:
 # $$ s = \sigma\big( (\log u - \log(1 - u) + \log \alpha) / \beta \big) \tag{l0.1} $$
 # $$ z = \min(1, \max(0, \; s \, (\zeta - \gamma) + \gamma)) \tag{l0.2} $$
 # $$ P(z \ne 0) = \sigma\big( \log \alpha - \beta \log(-\gamma / \zeta) \big) \tag{l0.4} $$
 #
-# **Sparse variational dropout** learns mean $\theta$ and variance $\sigma^2$ of each weight; little
-# noise has a price. If $\log \sigma^2 - \log \theta^2 > 3$, noise is 95 % of the mean square: cut.
-# It is drawn at the outputs $b$ for inputs $A$, anew for each example; moments are as for weights:
-# $$ b = \gamma + \sqrt{\delta} \, \varepsilon, \qquad \gamma = A \, \theta, \quad
-#    \delta = A^2 \, \sigma^2 \tag{variational.4} $$
+# **Sparse variational dropout** learns each weight's mean $\theta$ and variance $\sigma^2$. It pays
+# less the larger $\log \sigma^2 - \log \theta^2$ is; above 3 noise is 95 % of the mean square, and
+# the weight is cut. For inputs $A$ it draws outputs $b$, anew for each example, of the mean and
+# variance that noisy weights would give them ($\varepsilon$ standard normal, squares by entries):
+# $$ b = A \, \theta + \sqrt{A^2 \, \sigma^2} \; \varepsilon \tag{variational.4} $$
 #
 # **Smallify** multiplies each unit by a switch, and pays for the size of switches and weights. A
-# switch of no use swings about 0. It dies once its sign $s$, of mean $a$, has variance $v > 0.5$;
-# a sign that turns for good is far from its old mean for a while, and dies too, even sooner:
+# switch of no use swings about 0. It dies once its sign $s$ (1 or -1) has a moving variance
+# $v > 0.5$ about its moving mean $a$; one that turns for good is far from $a$ and dies even sooner:
 # $$ v \leftarrow \rho \, v + (1 - \rho) (s - a)^2, \qquad
 #    a \leftarrow \rho \, a + (1 - \rho) \, s \tag{smallify.7} $$
 
@@ -55,14 +55,14 @@ z, there = md.hard_concrete(u, t), md.hard_concrete_nonzero(t)
 assert np.allclose(z.data, np.clip(1.2 * s - 0.1, 0, 1), rtol=0, atol=1e-12)
 assert np.array_equal(md.grad(z.sum(), t) > 0, (z.data > 0) & (z.data < 1))
 assert (md.grad(there.sum(), t) > 0).all()        # so shut gates learn from the penalty
-
+assert (np.diff(md.variational_kl(t.data)) < 0).all() and np.exp(3) / (1 + np.exp(3)) > 0.95
 A, theta, sigma = np.array([1.0, 2.0]), np.array([0.5, -1.0]), np.array([0.5, 1.0])
-gamma, delta = A @ theta, A**2 @ sigma**2
+centre, variance = A @ theta, A**2 @ sigma**2
 b = (theta + sigma * [[-1, -1], [-1, 1], [1, -1], [1, 1]]) @ A   # all draws of noise that is +-1
-local = md.local_reparameterisation(*np.array([[gamma], [delta], [2.0]]))        # noise 2
-assert np.allclose([b.mean(), b.var(), *local], [gamma, delta, gamma + delta**0.5 * 2])
+local = md.local_reparameterisation(*np.array([[centre], [variance], [2.0]]))    # noise 2
+assert np.allclose([b.mean(), b.var(), *local], [centre, variance, centre + variance**0.5 * 2])
 
-a, v = np.ones(2), np.zeros(2)                    # of one that wavers, and one that turns for good
+a, v = np.ones(2), np.zeros(2)                    # one sign wavers, one turns for good; then: dead?
 for s, dead in np.array([[[-1.0, -1], [0, 0]], [[1, -1], [0, 1]], [[-1, -1], [1, 1]]]):
     after = md.sign_variance(s, a, v, decay=0.9)
     a, v = 0.9 * a + 0.1 * s, 0.9 * v + 0.1 * (s - a) ** 2
@@ -72,9 +72,9 @@ for s, dead in np.array([[[-1.0, -1], [0, 0]], [[1, -1], [0, 1]], [[-1, -1], [1,
 # %% [markdown]
 # ## What is left of 64 hidden units?
 #
-# L0 and Smallify judge units, the others each of 4,096 weights. Two strengths each were chosen on
-# validation digits, to lose up to two and up to three of a hundred. `md.compress` then builds a
-# smaller network of equal outputs, which meets the test digits once (four seeds, 95 % intervals).
+# L0 and Smallify judge units, the others each of 4,096 weights. Each has a mild strength and a hard
+# one, at which up to two and up to three of a hundred validation digits were lost. `md.compress`
+# then builds a smaller network of equal outputs for the test (four seeds, 95 % intervals).
 
 # %%
 digits, epochs, seeds = md.data.digits(), quick(20, 1), range(quick(4, 2))
@@ -89,7 +89,7 @@ RIVALS = {                                        # strengths, layer, penalty
 
 def train(rival, c, seed):
     def threshold(net):
-        net.hidden.weight.data[:] = soft(net.hidden.weight.data, adam.lr * c)
+        net.hidden.weight.data[:] = soft(net.hidden.weight.data, adam.lr * c)     # after a step
     (_, layer, penalty), adam = RIVALS[rival], md.optim.Adam(0.05)
     net = md.nn.Sequential(hidden=md.nn.Linear(64, 64), tanh=md.nn.Tanh(), out=md.nn.Linear(64, 10))
     net = md.models.wrap(net, "hidden", layer) if layer else net
@@ -123,14 +123,14 @@ for (rival, c), axis in zip(list(runs)[1::2], axes[:, :2].flat, strict=True):
 for i, axis in enumerate(axes[:, 2]):
     for rival, marker in zip(list(RIVALS)[1:], "osDv", strict=True):
         points = np.array([mean[rival, c] for c in RIVALS[rival][0]])
-        axis.plot(points[:, i], points[:, 2], marker=marker, color=DARK, label=rival)
+        axis.plot(points[:, i], points[:, 2], "-" + marker, color=DARK, label=rival, markevery=[0])
     axis.axhline(mean["none", 0][2], color=LIGHT, label="none")
-    axis.set(xlabel=("units left", "% of weights left")[i], xlim=(0, 70), title="% right (test)")
+    axis.set(xlabel=("units left", "% of weights")[i], xlim=(0, 70), title="% right, marker: mild")
 figure.legend(*axis.get_legend_handles_labels(), loc="outside lower right", ncols=5)
 path = save_figure(figure, "rivals")
 
 # %% [markdown]
-# So: by rules of their own, and they find different things. Left is the layer at the lower strength
+# So: by rules of their own, and they find different things. Left is the layer at the mild strength
 # (one seed): L1 and variational dropout take single weights, L0 and Smallify whole units. There all
 # lose one to two points; variational dropout leaves the fewest weights, but in most of the units:
 # the network hardly shrinks. Smallify leaves the fewest units, with all their weights: it shrinks.
@@ -138,8 +138,8 @@ path = save_figure(figure, "rivals")
 # ## Exercises
 #
 # 1. Give L0 `gates="input"`. Which pixels does it shut? See `runs["L0", 0.5][0][3].any(0)`, 8 x 8.
-# 2. With `md.smallify_penalty(c, 0)` only switches cost. How large are `net.hidden.switches()` and
-#    the rows of `net.hidden.weight` now, for `net = runs["Smallify", 0.02][0][4]`, and why?
+# 2. Take `net = runs["Smallify", 0.02][0][4]`, then train with `md.smallify_penalty(c, 0)`: only
+#    switches cost. What happens to `net.hidden.switches()` and `net.hidden.weight`, and why?
 #
 # ## References
 #
