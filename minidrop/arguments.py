@@ -11,11 +11,7 @@ from typing import Any
 
 
 def probability(p, name="p"):
-    """`p` as a Python float; ValueError outside [0, 1] or for NaN, TypeError for what is no number.
-
-    >>> probability(0.5)
-    0.5
-    """
+    """`p` as a Python float; ValueError outside [0, 1] or for NaN, TypeError for no number."""
     if isinstance(p, bool) or not isinstance(p, Real):
         raise TypeError(f"{name} must be a number in [0, 1], got {describe(p)}")
     value = float(p)
@@ -104,11 +100,7 @@ def wide_enough(x, name="x"):
 
 
 def iterable(value, name, wanted):
-    """`value` itself, if one can go through it and it is no text and no dict.
-
-    >>> iterable([1, 2], "steps", "several whole numbers")
-    [1, 2]
-    """
+    """`value` itself, if one can go through it and it is no text and no dict."""
     if isinstance(value, str | bytes | dict) or not hasattr(value, "__iter__"):
         raise TypeError(f"{name} must be {wanted}, got {describe(value)}")
     return value
@@ -142,11 +134,7 @@ def alike(first, second, name, other):
 
 
 def axes_of(axes, shape):
-    """`axes`, an int or several, as a sorted tuple of axes of `shape`, none of them empty.
-
-    >>> axes_of((-1, 1), (2, 3, 4))
-    (1, 2)
-    """
+    """`axes`, an int or several, as a sorted tuple of axes of `shape`, none of them empty."""
     given = axes if isinstance(axes, tuple | list) else (axes,)
     whole = [count(axis, "axes", least=-len(shape)) for axis in given]
     if not whole or max(whole) >= len(shape) or len({a % len(shape) for a in whole}) < len(whole):
@@ -224,6 +212,18 @@ def share_rows(y, n):
         raise TypeError(f"y must be {n} rows of floats, (N, classes), got {describe(y)}; labels "
                         "become rows by one_hot(labels, classes)")
     return y
+
+
+def member_probabilities(probs):
+    """`probs` itself, if it is an array or Tensor (m, N, K), not empty, of rows that sum to 1."""
+    if floating(probs, "probs").ndim != 3 or 0 in probs.shape:
+        raise ValueError("probs must have shape (m, N, K), members on axis 0, and not be empty, "
+                         f"got {probs.shape}")
+    p = probs.data if hasattr(probs, "requires_grad") else probs
+    if not bool((p >= 0).all() and (abs(p.sum(-1) - 1) <= 1e-3).all()):   # float16 rounds by 5e-4
+        raise ValueError("probs must be probabilities, at least 0 and with rows that sum to 1; "
+                         f"logits become such by softmax(logits), got {describe(probs)}")
+    return probs
 
 
 def keep_mask(mask, shape, name="mask"):

@@ -51,7 +51,7 @@ Differs
 
 from typing import Any, NamedTuple
 
-from .arguments import describe, floating, option
+from .arguments import describe, member_probabilities, option
 from .tape import data_of
 from .xp import array_module
 
@@ -211,14 +211,7 @@ def _error(p, y):
 
 def _members(probs):
     """The array (M, N, K) of rows of probabilities, in float64."""
-    p = data_of(floating(probs, "probs"))
-    if p.ndim != 3 or 0 in p.shape:
-        raise ValueError(f"probs must have shape (M, N, K), members first, got {p.shape}")
-    p = p.astype("float64")
-    if not bool((p >= 0).all()) or not bool((abs(p.sum(-1) - 1) < 1e-3).all()):
-        raise ValueError("probs must hold rows of probabilities, which sum to 1, along its last "
-                         "axis; softmax(logits) makes them")
-    return p
+    return data_of(member_probabilities(probs)).astype("float64")
 
 
 def _labels(y, p, loss=None):

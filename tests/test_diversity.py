@@ -219,8 +219,8 @@ def test_a_mistake_is_named():
     probs, y = draw(3, 4, 5, 3)
     certain = rows([0, 1], [1, 1])
     for call, kind, sentence in (
-            (lambda: md.correlation(np.log(probs)), ValueError, "probs must hold rows of prob"),
-            (lambda: md.correlation(probs[0]), ValueError, r"probs must have shape \(M, N, K\)"),
+            (lambda: md.correlation(np.log(probs)), ValueError, "probs must be probabilities"),
+            (lambda: md.correlation(probs[0]), ValueError, r"probs must have shape \(m, N, K\)"),
             (lambda: md.correlation(np.full((2, 3, 4), 0.25)), ValueError,
              r"probs\[0\] must not be constant"),
             (lambda: md.error_overlap(probs, y[:3]), ValueError, r"y must be whole numbers of sh"),

@@ -48,11 +48,28 @@ def test_snapshot_1_calls_f_with_the_place_in_the_cycle(xp):
 
     assert [md.cyclic(t, 7, 2, f) for t in range(1, 8)] == [1, 1/2, 1/3, 1/4, 1, 1/2, 1/3]
     assert seen == [0, 1, 2, 3, 0, 1, 2] and {type(k) for k in seen} == {int}
+    seen.clear()
     rates = md.cyclic(xp.arange(1, 8), 7, 2, f)
     assert isinstance(rates, xp.ndarray)
     assert_array_equal(host(rates), [1, 1/2, 1/3, 1/4, 1, 1/2, 1/3])
+    assert seen == [0, 1, 2, 3] and {type(k) for k in seen} == {int}            # once each
     assert_array_equal(md.cyclic(range(7, 0, -2), 7, 2, f), [1/3, 1, 1/3, 1])
+    assert_array_equal(md.cyclic([7, 5], 7, 2, f), md.cyclic((7, 5), 7, 2, f))
+    assert md.cyclic([[7, 5]], 7, 2, f).tolist() == [[1/3, 1]]
     assert_array_equal(md.cyclic(np.array([200], "uint8"), 1000, 2, lambda k: k), [199])
+
+
+def test_snapshot_1_takes_functions_of_one_number_and_of_arrays(xp):
+    c, t = 4, xp.arange(1, 9)
+    due = host(md.cyclic_cosine(t, 8, 2, 0.1))
+    for f in (lambda k: 0.05 * (math.cos(math.pi * k / c) + 1),
+              lambda k: 0.05 * (np.cos(np.pi * k / c) + 1),
+              lambda k: xp.asarray(due)[k], [*due].__getitem__):
+        rates = md.cyclic(t, 8, 2, f)
+        assert isinstance(rates, xp.ndarray) and rates.dtype == "float64"
+        assert_allclose(host(rates), due, atol=1e-16)
+        assert type(md.cyclic(3, 8, 2, f)) is float
+    assert md.cyclic(t, 8, 2, lambda k: 1).tolist() == [1.0] * 8
 
 
 def test_snapshot_1_takes_a_step_schedule_within_each_cycle():
@@ -112,6 +129,8 @@ def test_snapshot_4_a_total_that_cycles_do_not_divide():
     assert md.snapshot_steps(20, 6) == [4, 8, 12, 16, 20]
     assert (md.cyclic_cosine(range(1, 21), 20, 6, 0.1) == 0.1).sum() == 5
     assert md.snapshot_steps(7, 7) == [*range(1, 8)] and md.snapshot_steps(7, 1) == [7]
+    small = md.snapshot_steps(np.uint8(200), np.uint8(3))         # 201 is not what wraps around
+    assert small == [67, 134, 200] and {type(end) for end in small} == {int}
 
 
 def test_snapshot_2_steers_a_run(xp, backend):
@@ -156,7 +175,7 @@ def test_snapshot_5_is_the_same_in_any_order_and_with_all_of_them(xp):
     ensemble = says(xp, tables)
     assert_array_equal(host(ensemble.last(3)(x).data), host(ensemble(x).data))
     assert_array_equal(host(ensemble.last(2)(x).data), host(says(xp, tables[1:])(x).data))
-    assert ensemble.last(1).members == ensemble.members[2:]
+    assert ensemble.last(1).members == ensemble.last(np.uint8(1)).members == ensemble.members[2:]
 
 
 def test_snapshot_5_logits_and_probabilities_can_name_different_classes(xp):
@@ -411,6 +430,13 @@ def test_snapshot_2_momentum_goes_on_over_a_restart(xp, backend):
 
 # --- bad input ------------------------------------------------------------------------------------
 
+class Pair(nn.Module):
+    """A network that gives two outputs."""
+
+    def forward(self, x):
+        return x, x
+
+
 def test_what_does_not_fit_is_refused_in_one_sentence(xp):
     probs, net, rate = xp.full((2, 4, 3), 1 / 3), nn.Linear(3, 3).init(0), math.cos
     for error, words, use in [
@@ -429,8 +455,15 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
              lambda: md.cyclic_cosine(1, 5, 2, -0.1)),
             (TypeError, r"f must be a function, called as f\(k\), got None",
              lambda: md.cyclic(1, 5, 2, None)),
-            (ValueError, "f must give a rate for each k, got float 0.1 for ndarray",
-             lambda: md.cyclic(xp.arange(1, 6), 5, 2, lambda k: 0.1)),
+            (TypeError, "t must hold whole numbers, and at least one, got ndarray of shape .0,.",
+             lambda: md.cyclic(range(0), 5, 2, rate)),
+            (TypeError, "t must hold whole numbers", lambda: md.cyclic([1.0, 2.0], 5, 2, rate)),
+            (TypeError, "f must give a number, got NoneType None for k = 0",
+             lambda: md.cyclic(1, 5, 2, lambda k: None)),
+            (TypeError, "f must give a number, got str '1' for k = 1",
+             lambda: md.cyclic(xp.arange(2, 3), 5, 2, lambda k: str(k))),
+            (TypeError, r"f must give a number, got ndarray of shape \(1,\), float64 for k = 0",
+             lambda: md.cyclic(xp.arange(1, 6), 5, 2, lambda k: xp.ones(1))),
             (ValueError, "logits become such by softmax",
              lambda: md.average_probabilities(xp.asarray(LOGITS))),
             (ValueError, "rows that sum to 1", lambda: md.majority_vote(3 * probs)),
@@ -446,6 +479,10 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
             (ValueError, "members must hold at least one", lambda: md.SnapshotEnsemble([])),
             (ValueError, r"logits of one shape \(N, K\), got \(2, 3\), \(2, 4\)",
              lambda: md.SnapshotEnsemble([net, nn.Linear(3, 4).init(0)])(np.ones((2, 3)))),
+            (ValueError, r"logits of one shape \(N, K\), got \(3,\), tuple",
+             lambda: md.SnapshotEnsemble([nn.ReLU(), Pair()])(np.ones(3))),
+            (ValueError, r"logits of one shape \(N, K\), got tuple",
+             lambda: md.SnapshotEnsemble([Pair()])(np.ones((2, 3)))),
             (ValueError, r"logits of one shape \(N, K\), got \(3,\)",
              lambda: md.SnapshotEnsemble([nn.ReLU()])(np.ones(3))),
             (ValueError, "m must be at most the 1 members, got 2",

@@ -58,20 +58,27 @@ Differs
 
 import math
 
-from ..arguments import count, describe, floating, iterable, number, takes
+from ..arguments import (
+    count,
+    describe,
+    floating,
+    iterable,
+    member_probabilities,
+    number,
+    takes,
+)
 from ..functional import exp, log, log_softmax, softmax, where
 from ..nn import Module, evaluation
 from ..xp import array_module
-
-TOLERANCE = 1e-3                                  # of the sum of probabilities; float16 has 5e-4
 
 
 def cyclic(t, total, cycles, f):
     """The rate of iteration `t` when `f` is run through anew in each of `cycles` cycles.
 
-    `t` counts from 1 to `total`: a whole number, or several as an array or a range, such as all of
-    them, range(1, total + 1).  `f` is called with the place in the cycle, from 0 to
-    ceil(total / cycles) - 1, a whole number or an array of them like `t`, and should fall.
+    `t` counts from 1 to `total`: a whole number, or several as an array, a list or a range, such as
+    all of them, range(1, total + 1).  `f` is called with the place in the cycle, an int from 0 to
+    ceil(total / cycles) - 1, once for each place that is asked for, and should fall.  A float for a
+    whole number, else an array of float64.
 
     ValueError for `cycles` outside 1..total, and for a `t` outside it.
 
@@ -80,21 +87,23 @@ def cyclic(t, total, cycles, f):
     >>> cyclic(range(1, 11), total=10, cycles=3, f=lambda k: 1 - k / 4)
     array([1.  , 0.75, 0.5 , 0.25, 1.  , 0.75, 0.5 , 0.25, 1.  , 0.75])
     """
-    c, t = _length(total, cycles), _iterations(t, total)
     if takes(f, "f", "k") is None:
         raise TypeError("f must be a function, called as f(k), got None")
-    rates = f((t - 1) % c)                                                     # Eq. (snapshot.1)
-    if getattr(rates, "shape", ()) != getattr(t, "shape", ()):
-        raise ValueError(f"f must give a rate for each k, got {describe(rates)} for {describe(t)}")
-    return rates
+    k = _place(t, total, cycles)
+    if isinstance(k, int):
+        return _rate(f, k)                                                     # Eq. (snapshot.1)
+    xp = array_module(k)
+    places, each = xp.unique(k, return_inverse=True)
+    rates = xp.asarray([_rate(f, place) for place in places.tolist()], "float64")
+    return rates[each.reshape(k.shape)]                                        # Eq. (snapshot.1)
 
 
 def cyclic_cosine(t, total, cycles, lr0):
     """The learning rate of iteration `t`: from `lr0` along half a cosine wave, in every cycle.
 
-    `t`, `total` and `cycles` are those of `cyclic`; a float for a whole number, else an array.  All
-    rates of a run of `total` steps are `cyclic_cosine(range(1, total + 1), total, cycles, lr0)`, to
-    be bound by `fit(..., schedules={"lr": ...})`.
+    `t`, `total`, `cycles` and the result are those of `cyclic`.  All rates of a run of `total`
+    steps are `cyclic_cosine(range(1, total + 1), total, cycles, lr0)`, to be bound by
+    `fit(..., schedules={"lr": ...})`.
 
     Source: Huang 2017, equation (2).
 
@@ -104,10 +113,9 @@ def cyclic_cosine(t, total, cycles, lr0):
     >>> cyclic_cosine(3, total=8, cycles=2, lr0=0.1)
     0.05
     """
-    c, lr0, xp = _length(total, cycles), number(lr0, "lr0"), array_module(t)
-    rates = cyclic(t, total, cycles,
-                   lambda k: lr0 / 2 * (xp.cos(math.pi * (k / c)) + 1))        # Eq. (snapshot.2)
-    return rates if rates.ndim else float(rates)
+    c, lr0, k = _length(total, cycles), number(lr0, "lr0"), _place(t, total, cycles)
+    rates = lr0 / 2 * (array_module(k).cos(math.pi * (k / c)) + 1)             # Eq. (snapshot.2)
+    return float(rates) if isinstance(k, int) else rates
 
 
 def snapshot_steps(total, cycles):
@@ -120,7 +128,7 @@ def snapshot_steps(total, cycles):
     >>> snapshot_steps(total=20, cycles=4), snapshot_steps(10, 3), len(snapshot_steps(20, 6))
     ([5, 10, 15, 20], [4, 8, 10], 5)
     """
-    c = _length(total, cycles)
+    c, total = _length(total, cycles), count(total, "total")
     return [min(end, total) for end in range(c, total + c, c)]                 # Eq. (snapshot.4)
 
 
@@ -136,7 +144,7 @@ def average_probabilities(probs):
     >>> average_probabilities(np.array([[[0.9, 0.1]], [[0.4, 0.6]]]))
     array([[0.65, 0.35]])
     """
-    return _members(probs).mean(0)                                             # Eq. (snapshot.5)
+    return member_probabilities(probs).mean(0)                                 # Eq. (snapshot.5)
 
 
 def majority_vote(probs):
@@ -149,7 +157,7 @@ def majority_vote(probs):
     >>> majority_vote(np.array([[[0.9, 0.1]], [[0.4, 0.6]], [[0.4, 0.6]]]))
     array([1])
     """
-    p = _array(_members(probs))
+    p = _array(member_probabilities(probs))
     xp = array_module(p)
     votes = (p.argmax(-1)[..., None] == xp.arange(p.shape[-1])).sum(0)         # (N, K)
     most = votes == votes.max(-1, keepdims=True)
@@ -205,7 +213,7 @@ class SnapshotEnsemble(Module):
 
     def last(self, m):
         """The ensemble of the last `m` members, which it shares with this one."""
-        if count(m, "m") > len(self.members):
+        if (m := count(m, "m")) > len(self.members):
             raise ValueError(f"m must be at most the {len(self.members)} members, got {m}")
         return SnapshotEnsemble(self.members[-m:])
 
@@ -230,8 +238,8 @@ class SnapshotEnsemble(Module):
     def _logits(self, x):
         """The members' logits, Tensors of one shape (N, K)."""
         found = [net(x) for net in self.members]
-        shapes = [getattr(z, "shape", None) for z in found]
-        if len(set(shapes)) > 1 or shapes[0] is None or len(shapes[0]) != 2:
+        shapes = [getattr(z, "shape", type(z).__name__) for z in found]
+        if len(set(shapes)) > 1 or getattr(found[0], "ndim", 0) != 2:
             raise ValueError("members must give logits of one shape (N, K), got "
                              f"{', '.join(map(str, dict.fromkeys(shapes)))}")
         return found
@@ -245,31 +253,26 @@ def _length(total, cycles):
     return -(-total // cycles)
 
 
-def _iterations(t, total):
-    """`t` as an int or as an array of int64, in 1..total."""
-    xp = array_module(t)
-    t = xp.arange(t.start, t.stop, t.step) if isinstance(t, range) else t
+def _place(t, total, cycles):
+    """Where in their cycles the iterations `t` are, from 0: an int, or an array of int64."""
+    c = _length(total, cycles)
+    t = array_module().asarray(t) if isinstance(t, range | list | tuple) else t
     if not getattr(t, "ndim", 0):
         t = low = high = count(t, "t")
     elif t.dtype.kind not in "iu" or t.size == 0:
-        raise TypeError(f"t must hold whole numbers, got {describe(t)}")
+        raise TypeError(f"t must hold whole numbers, and at least one, got {describe(t)}")
     else:
         t, low, high = t.astype("int64"), int(t.min()), int(t.max())
     if low < 1 or high > total:
         raise ValueError(f"t must lie in 1..total, which is {total}, got {low} to {high}")
-    return t
+    return (t - 1) % c
 
 
-def _members(probs):
-    """`probs` itself, if it is probabilities (m, N, K)."""
-    if floating(probs, "probs").ndim != 3 or 0 in probs.shape:
-        raise ValueError("probs must have shape (m, N, K), members on axis 0, and not be empty, "
-                         f"got {probs.shape}")
-    p = _array(probs)
-    if not bool((p >= 0).all()) or not bool((abs(p.sum(-1) - 1) <= TOLERANCE).all()):
-        raise ValueError("probs must be probabilities, at least 0 and with rows that sum to 1; "
-                         f"logits become such by softmax(logits), got {describe(probs)}")
-    return probs
+def _rate(f, k):
+    rate = f(k)
+    if isinstance(rate, str) or getattr(rate, "ndim", 0) > 0 or not hasattr(rate, "__float__"):
+        raise TypeError(f"f must give a number, got {describe(rate)} for k = {k}")
+    return float(rate)
 
 
 def _array(x):
