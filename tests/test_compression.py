@@ -460,16 +460,57 @@ def test_a_network_with_noise_or_without_dead_units_is_loaded_into_one_of_the_fu
 
 
 def test_shrink_keeps_backend_and_dtype(xp, backend):
-    net = nn.Sequential(one=nn.Conv2d(2, 6, 3, groups=2), norm=md.BatchNorm(6), two=nn.Conv2d(
-        6, 4, 1)).init(0).astype("float64").to(backend)
-    state = {path: a[:4, :4] if a.ndim > 1 and path[:3] == "two" else a[:4] if a.ndim else a
-             for path, a in nn.Sequential(one=nn.Conv2d(2, 6, 3, groups=2), norm=md.BatchNorm(6),
-                                          two=nn.Conv2d(6, 4, 1)).init(5).state_dict().items()}
+    def build():
+        return nn.Sequential(groups=nn.Conv2d(2, 6, 3, groups=2), one=nn.Conv2d(6, 6, 1),
+                             norm=md.BatchNorm(6), two=nn.Conv2d(6, 4, 1))
+
+    net, other = build().init(0).astype("float64").to(backend), build().init(5)
+    state = {path: a if path[:6] == "groups" or not a.ndim else a[:4, :4] if path == "two.weight"
+             else a[:4] for path, a in other.state_dict().items()}
     assert nn.shrink(net, state).load_state_dict(state) is net
-    assert sizes(net) == {"one": (2, 4), "two": (4, 4)} and net.norm.channels == 4
+    assert sizes(net) == {"groups": (2, 6), "one": (6, 4), "two": (4, 4)}
+    assert net.norm.channels == 4
     assert {type(a) for a in net.state_dict().values()} == {xp.ndarray}
     assert {str(a.dtype) for a in net.state_dict().values()} == {"float64", "int64"}
     assert outputs(net, images(xp, 2, 2, 5, 5)).shape == (2, 4, 3, 3)
+
+
+def test_shrink_of_another_file_changes_nothing(tmp_path):
+    """Paths, kinds of numbers and the sizes within a layer are looked at before anything changes.
+    """
+    def build():
+        return nn.Sequential(groups=nn.Conv2d(2, 6, 3, groups=2), one=nn.Conv2d(6, 5, 1),
+                             norm=md.BatchNorm(5), flatten=nn.Flatten(), out=nn.Linear(5, 3))
+
+    net, gated = build().init(0), models.wrap(models.mlp(6, 5, 3), "hidden*", md.Smallify).init(0)
+    small = net.state_dict() | {path: a[:3] for path, a in net.state_dict().items()
+                                if path[:3] in ("one", "nor") and a.ndim}
+    few = {path: a[:3] for path, a in gated.state_dict().items() if "hidden" in path}
+    for model, error, words, state in (
+            (net, ValueError, "these differ: spare$", small | {"spare": np.ones(3, "float32")}),
+            (net, ValueError, "these differ: out.bias$",
+             {path: a for path, a in small.items() if path != "out.bias"}),
+            (net, TypeError, "must hold floats, got int64", small | {"out.bias": np.ones(3, int)}),
+            (net, ValueError, r"state must give one arrays of one length, got \[2, 3\]",
+             small | {"one.bias": np.ones(2, "float32")}),
+            (net, ValueError, r"state must give norm arrays of one length, got \[1, 3\]",
+             small | {"norm.running_var": np.ones(1, "float32")}),
+            (gated, ValueError, r"give hidden1.linear arrays of one length, got \[1, 3\]",
+             gated.state_dict() | few | {"hidden1.linear.switch": np.ones(1, "float32")}),
+            (net, ValueError, r"state\['groups.weight'\] must have shape \(6, 1, 3, 3\)",
+             small | {"groups.weight": np.ones((4, 1, 3, 3), "float32"),
+                      "groups.bias": np.ones(4, "float32")})):
+        before = {path: a.copy() for path, a in model.state_dict().items()}
+        with pytest.raises(error, match=words):
+            nn.shrink(model, state)
+        md.files.write(tmp_path / "net", {f"model/{path}": a for path, a in state.items()}, {})
+        with pytest.raises(error, match=words):
+            md.load(model, tmp_path / "net", compressed=True)
+        assert model.state_dict().keys() == before.keys()
+        assert all((a == before[path]).all() for path, a in model.state_dict().items())
+        assert all(a.shape == before[path].shape for path, a in model.state_dict().items())
+    nn.shrink(net, small)
+    assert sizes(net)["one"] == (6, 3)
 
 
 def test_shrink_refuses_what_no_compression_makes(tmp_path):

@@ -33,10 +33,17 @@ def test_smallest_counts_what_the_share_says_and_not_what_its_float_does(xp):
     assert 0.29 * 100 < 29                        # what floor alone would take for 28
 
 
+def test_smallest_has_room_for_rounding_and_for_no_more(xp):
+    scores = xp.asarray(np.arange(100.0))
+    for share, n in ((0.29 - 5e-12, 29), (0.29 - 2e-11, 28), (0.29 - 5e-10, 28)):
+        assert int(smallest(scores, share).sum()) == n
+
+
 def test_smallest_of_equal_entries_are_the_first(xp):
     for dtype in ("float32", "float64"):
         equal = smallest(xp.zeros((2, 5), dtype), 0.6)
         assert equal.dtype == bool and host(equal).tolist() == [[True] * 3 + [False] * 2] * 2
+    assert host(smallest(xp.ones(999), 0.5)).tolist() == [True] * 499 + [False] * 500
     row = xp.asarray([2.0, 1.0, 1.0, math.inf, 1.0, 0.0])
     assert host(smallest(row, 0.5)).tolist() == [False, True, True, False, False, True]
 
@@ -74,6 +81,15 @@ def test_magnitudes_order_the_largest_and_the_tiniest_rows(xp, dtype):
     norms = magnitudes(tops[:, None] * xp.asarray(np.array([0.6, 0.8], dtype)), True)
     assert norms.dtype == dtype and host(norms.argsort()).tolist() == [1, 2, 3, 0]
     np.testing.assert_allclose(host(norms), host(tops), rtol=4 * finfo.eps, atol=finfo.tiny / 100)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_magnitudes_of_infinite_rows_are_infinite(xp, dtype):
+    w = xp.asarray(np.array([[math.inf, np.finfo(dtype).max], [3, 4], [-math.inf, math.nan],
+                             [0, 0]], dtype))
+    assert_array_equal(host(magnitudes(w, True)), np.array([math.inf, 5, math.nan, 0], dtype))
+    assert host(smallest(magnitudes(w[:2], True), 0.5)).tolist() == [False, True]
 
 
 def test_magnitudes_refuse_what_has_no_rows():

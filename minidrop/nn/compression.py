@@ -77,8 +77,9 @@ def shrink(model, state):
     """Give the layers of a network the smaller sizes of the arrays in `state`, by path; in place.
 
     So a network of the full size fits the `state_dict` of one that `compress` or `remove_dead` made
-    smaller; values come with `load_state_dict`.  Sizes are believed, if none is larger than before
-    and no kernel is another.  Returns the model; ValueError, and nothing is changed, for others.
+    smaller; values come with `load_state_dict`.  Sizes are believed, if none is larger than before,
+    no kernel is another, and the arrays of a layer agree; layers that do not meet are an error when
+    they are called.  Returns the model; ValueError, and nothing is changed, for others.
 
     >>> from minidrop.models import mlp
     >>> net, small = mlp(64, 32, 10), mlp(64, 12, 10).init(seed=0)
@@ -87,29 +88,24 @@ def shrink(model, state):
     """
     if not isinstance(model, Module):
         raise TypeError(f"model must be a Module, got {describe(model)}")
-    if not isinstance(state, dict) or not all(hasattr(v, "shape") for v in state.values()):
-        raise TypeError(f"state must map paths to arrays, got {describe(state)}")
-    changes = []
-    for path, module in model.named_modules():
-        for name, value in vars(module).items():
-            full, shape = f"{path}.{name}".lstrip("."), getattr(value, "shape", None)
-            part = state.get(full)
-            if part is None or shape in (None, part.shape):
-                continue
-            if not _is_part(module, part.shape, shape):
-                raise ValueError(f"state[{full!r}] must have shape {shape}, or one that compress "
-                                 f"can leave of it, got {part.shape}")
-            changes.append((module, name, value, part.shape))
-    for module, name, value, shape in changes:
-        old = data_of(value) if hasattr(value, "data") else array_module().zeros(shape, "float32")
-        new = old[tuple(map(slice, shape))]       # the values do not matter, their kind does
-        if isinstance(value, Parameter):
-            value.become(new)
-        else:
-            setattr(module, name, new)
-        if "channels" in vars(module):
-            module.channels = shape[0]
-    for _, layer in model.named_modules():
+    modules, changes, rows = dict(model.named_modules()), [], {}
+    for path, (thing, name, shape) in model._places(state).items():
+        (owner, _, own), part = path.rpartition("."), state[path].shape
+        rows.setdefault(owner, set()).update(part[:1])
+        if part != shape:
+            if not _is_part(modules.get(owner), part, shape):
+                raise ValueError(f"state[{path!r}] must have shape {shape}, or one that compress "
+                                 f"can leave of it, got {part}")
+            old = getattr(thing, name, array_module().zeros(shape, "float32"))
+            changes.append((owner, own, old[tuple(map(slice, part))]))     # values do not matter
+    for owner, *_ in changes:
+        if len(rows[owner]) > 1:
+            raise ValueError(f"state must give {owner} arrays of one length, got {rows[owner]}")
+    for owner, own, part in changes:
+        _hold(modules[owner], own, part)
+        if "channels" in vars(modules[owner]):
+            modules[owner].channels = len(part)
+    for layer in modules.values():
         if isinstance(layer, Linear | Conv2d):
             layer.n_out, n_in = layer.weight.shape[:2]
             layer.n_in = n_in * getattr(layer, "groups", 1)
@@ -119,8 +115,17 @@ def shrink(model, state):
 def _is_part(module, shape, whole):
     """Whether compression can make an array of this shape of a whole one."""
     known = isinstance(module, Linear | Conv2d | Wrapped) or _is_channelwise(module)
-    return known and len(shape) == len(whole) and shape[2:] == whole[2:] and all(
+    plain = getattr(getattr(module, "layer", module), "groups", 1) == 1
+    return known and plain and len(shape) == len(whole) and shape[2:] == whole[2:] and all(
         0 < n <= most for n, most in zip(shape, whole, strict=True))
+
+
+def _hold(module, name, array):
+    """Give a module's parameter, or buffer, another array."""
+    if isinstance(value := getattr(module, name), Parameter):
+        value.become(array)
+    else:
+        setattr(module, name, array)
 
 
 class _Link(NamedTuple):
@@ -286,11 +291,7 @@ def _keep(link, kept):
     maker, reader, columns = link.maker, link.reader, link.columns()[:, index]
     for layer in (maker, *link.between):
         for name, array in [*_vectors(layer)]:
-            value = getattr(layer, name)
-            if isinstance(value, Parameter):
-                value.become(array[index])
-            else:
-                setattr(layer, name, array[index])
+            _hold(layer, name, array[index])
         if "channels" in vars(layer):
             layer.channels = int(index.size)
     maker.weight.become(maker.weight.data[index])

@@ -180,6 +180,20 @@ class Module:
 
         A model that has values keeps its dtype and backend.  Returns the module.
         """
+        places = self._places(state)
+        for path, (_, _, shape) in places.items():
+            if state[path].shape != shape:
+                raise ValueError(f"state[{path!r}] must have shape {shape}, got "
+                                 f"{state[path].shape}")
+        for path, (thing, name, _) in places.items():
+            value, now = data_of(state[path]), getattr(thing, name, None)
+            if now is not None:
+                value = to_backend(value, backend_of(now))
+            setattr(thing, name, value.astype("float32" if now is None else now.dtype))
+        return self
+
+    def _places(self, state):
+        """{path: (owner, attribute, shape)}, if `state` has this model's paths and floats."""
         if not isinstance(state, dict) or not all(hasattr(v, "shape") for v in state.values()):
             raise TypeError(f"state must map paths to arrays, got {describe(state)}")
         places: dict[str, tuple] = {}
@@ -193,16 +207,9 @@ class Module:
             odd = sorted(places.keys() ^ state.keys())
             raise ValueError("state must have the paths of this model; these differ: "
                              f"{', '.join(odd)}")
-        for path, (thing, name, shape) in places.items():
-            if _like(state[path], getattr(thing, name, None), f"state[{path!r}]").shape != shape:
-                raise ValueError(f"state[{path!r}] must have shape {shape}, got "
-                                 f"{state[path].shape}")
         for path, (thing, name, _) in places.items():
-            value, now = data_of(state[path]), getattr(thing, name, None)
-            if now is not None:
-                value = to_backend(value, backend_of(now))
-            setattr(thing, name, value.astype("float32" if now is None else now.dtype))
-        return self
+            _like(state[path], getattr(thing, name, None), f"state[{path!r}]")
+        return places
 
     def __repr__(self):
         own = [f"{k}={v!r}" for k, v in vars(self).items() if k not in CHANGING and k[0] != "_"
