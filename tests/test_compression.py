@@ -459,6 +459,27 @@ def test_a_network_with_noise_or_without_dead_units_is_loaded_into_one_of_the_fu
     assert other.train()(x).shape == (3, 3)
 
 
+def test_a_bias_that_two_layers_share_is_folded_into_one_of_them():
+    one, two = md.Smallify(nn.Linear(4, 4)), nn.Linear(4, 4)
+    two.bias = one.bias
+    net = nn.Sequential(one=one, relu=nn.ReLU(), two=two).init(0)
+    small = md.compress(net)
+    assert type(small.one) is nn.Linear and small.one.bias is not small.two.bias
+    assert_same(small, net, md.gaussian(1, (5, 4)), 1e-6)
+
+
+def test_sums_are_exact_beyond_the_dtype_of_the_network():
+    """What a constant map is read with at its pixels: in float16, 2048 + 1 is 2048."""
+    net = nn.Sequential(one=nn.Conv2d(1, 2, 1), flatten=nn.Flatten(), out=nn.Linear(18, 1))
+    net = net.init(0).astype("float16")
+    for w in net.parameters():
+        w.data[...] = 0
+    net.one.weight.data[0], net.one.bias.data[1], net.out.weight.data[:] = 1, 0.25, 1
+    net.out.weight.data[0, 9] = 2048
+    small = md.compress(net)
+    assert small.one.n_out == 1 and small.out.bias.data.tolist() == [(2048 + 8) / 4]
+
+
 def test_shrink_keeps_backend_and_dtype(xp, backend):
     def build():
         return nn.Sequential(groups=nn.Conv2d(2, 6, 3, groups=2), one=nn.Conv2d(6, 6, 1),
@@ -491,11 +512,11 @@ def test_shrink_of_another_file_changes_nothing(tmp_path):
             (net, ValueError, "these differ: out.bias$",
              {path: a for path, a in small.items() if path != "out.bias"}),
             (net, TypeError, "must hold floats, got int64", small | {"out.bias": np.ones(3, int)}),
-            (net, ValueError, r"state must give one arrays of one length, got \[2, 3\]",
+            (net, ValueError, r"state must give one arrays of one length, got {2, 3}",
              small | {"one.bias": np.ones(2, "float32")}),
-            (net, ValueError, r"state must give norm arrays of one length, got \[1, 3\]",
+            (net, ValueError, r"state must give norm arrays of one length, got {1, 3}",
              small | {"norm.running_var": np.ones(1, "float32")}),
-            (gated, ValueError, r"give hidden1.linear arrays of one length, got \[1, 3\]",
+            (gated, ValueError, r"give hidden1.linear arrays of one length, got {1, 3}",
              gated.state_dict() | few | {"hidden1.linear.switch": np.ones(1, "float32")}),
             (net, ValueError, r"state\['groups.weight'\] must have shape \(6, 1, 3, 3\)",
              small | {"groups.weight": np.ones((4, 1, 3, 3), "float32"),

@@ -38,8 +38,8 @@ def magnitudes(w, unit):
     """How large the weights `w` (out, ...) are: |w| as rows (out, n), or their L2 norms (out,).
 
     What magnitude pruning goes by: the norm of w[i] flattened with `unit` True, each weight by
-    itself with False.  An array, also of a Tensor; norms are found without overflow, in the dtype of
-    `w`, where what is equal on paper can differ in the last bit.
+    itself with False.  An array, also of a Tensor.  Norms are found without overflow, in the dtype
+    of `w`, where what is equal on paper can differ in the last bit.
 
     >>> import numpy as np
     >>> w = np.array([[3.0, -4.0], [-1.0, 0.0]])
@@ -54,6 +54,6 @@ def magnitudes(w, unit):
     xp, largest = array_module(rows), rows.max(axis=-1)
     finite = xp.where(rows < math.inf, rows, 0)
     longest = finite.max(axis=-1)
-    scaled = finite / xp.where(longest > 0, longest, 1)[:, None]        # no entry exceeds 1
+    scaled = finite / xp.where(longest > 0, longest, 1)[:, None]    # no entry exceeds 1
     norms = longest * xp.sqrt((scaled * scaled).sum(axis=-1))
     return xp.where(largest < math.inf, norms, largest)           # inf stays inf, and nan nan
