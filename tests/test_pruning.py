@@ -287,6 +287,27 @@ def test_prune_leaves_what_was_set_last_and_not_what_computes_last():
     assert list(md.prune(Odd().init(0), 0.5, False, pattern="hidden.weight")) == ["hidden.weight"]
 
 
+@pytest.mark.parametrize("twin", [0, 1, 2])
+def test_prune_leaves_a_last_layer_whose_weights_are_those_of_another(twin):
+    net = nn.Sequential(one=nn.Linear(4, 4), two=nn.Linear(4, 4), three=nn.Linear(4, 4),
+                        out=nn.Linear(4, 4)).init(0)
+    net.out.weight = net[twin].weight
+    before = net.out.weight.data.copy()
+    names = ["one.weight", "two.weight", "three.weight"]
+    assert list(md.prune(net, 0.5, unit=False)) == names[:twin] + names[twin + 1:]
+    assert_array_equal(net.out.weight.data, before)
+
+
+def test_prune_takes_the_weights_of_dropconnect_too():
+    """It is a layer of weights, though none around another."""
+    net = nn.Sequential(one=nn.Linear(4, 6), two=md.DropConnect(6, 6, 0.5), out=nn.Linear(6, 3))
+    assert md.prune(net.init(0), 0.5, unit=False) == {"one.weight": 0.5, "two.weight": 0.5}
+    assert (host(net.two.weight.data) == 0).sum(1).tolist() == [3] * 6
+    net = nn.Sequential(one=nn.Linear(4, 6), out=md.DropConnect(6, 3, 0.5)).init(0)
+    assert list(md.prune(net, 0.5, unit=True)) == ["one.weight"]
+    assert net.out.weight.data.all()
+
+
 def test_prune_counts_zeros_of_before_as_kept_beyond_its_share():
     net = nn.Sequential(one=nn.Linear(8, 4, bias=False), out=nn.Linear(4, 2, bias=False)).init(0)
     net.one.weight.data[:, :6] = 0
@@ -304,11 +325,11 @@ def test_prune_knows_every_model_and_leaves_its_last_layer(name):
     before = values(net)
     kept = md.prune(net, 0.5, unit=True)
     modules = dict(net.named_modules())
-    assert kept and all(isinstance(modules[path.removesuffix(".weight")], nn.Linear | nn.Conv2d)
-                        for path in kept)
+    linear = nn.Linear | nn.Conv2d | nn.TokenLinear
+    assert kept and all(isinstance(modules[path.removesuffix(".weight")], linear) for path in kept)
     last = [path for path, m in modules.items() if isinstance(m, nn.Linear)][-1]
     assert f"{last}.weight" not in kept and len(kept) == len(
-        [m for m in modules.values() if isinstance(m, nn.Linear | nn.Conv2d)]) - 1
+        [m for m in modules.values() if isinstance(m, linear)]) - 1
     for path, value in values(net).items():
         rows = value.reshape(len(value), -1) if value.ndim else value.reshape(1, 1)
         if path in kept:

@@ -54,7 +54,7 @@ import contextlib
 
 from ..arguments import describe, flag, matching, option, probability
 from ..functional import magnitudes, smallest
-from ..nn import Conv2d, Linear, Module, Wrapped
+from ..nn import Conv2d, Module, Wrapped
 from ..nn import compress as compress  # what makes a pruned network smaller
 from ..xp import array_module
 
@@ -91,11 +91,12 @@ def prune(model, sparsity, unit, scope="row", pattern=None):
     those of all layers.  Units (`unit` True) are compared within their layer under the first two;
     "global" compares their L2 norms as they are, and can take all units of a layer.
 
-    Without a `pattern` the weights of all Linear and Conv2d layers but the last are pruned, and no
-    biases or norms.  The last is the one that the network was given last, as `named_parameters`
-    lists them; a network whose `forward` ends in another layer needs a pattern.  That names
-    parameters by their path, whole or from a dot on: "hidden*.weight", or "*.weight" for the last
-    layer too, or "bias" for all biases, each of them a row.
+    Without a `pattern` the weights of all layers from `n_in` to `n_out` but the last are pruned,
+    frozen ones too: those of Linear, Conv2d and DropConnect, and no biases, norms, embeddings or
+    projections of attention.  The last is the one that the network was given last, as
+    `named_modules` lists them; a network whose `forward` ends in another layer needs a pattern.
+    That names parameters by their path, whole or from a dot on: "hidden*.weight", or "*.weight" for
+    the last layer too, or "bias" for all biases, each of them a row.
 
     Layers around a layer, such as `L0`, say by themselves what may go (`score`).  What they learned
     is no size: where layers go by different measures, "global" is a ValueError, as is nan, and
@@ -154,14 +155,20 @@ def pruned(model, sparsity, unit, scope="row", pattern=None):
 
 
 def _layers(model):
-    """{id of a weight: the layer it belongs to}, for every Linear and Conv2d."""
+    """{id of a weight: the layer it belongs to}; at the end the weight of the last layer."""
     if not isinstance(model, Module):
         raise TypeError(f"model must be a Module, got {describe(model)}")
     found: dict[int, Module] = {}
     for _, module in model.named_modules():       # noise on weights comes before its layer
-        if isinstance(module, Linear | Conv2d | Wrapped):
-            found.setdefault(id(module.weight), module)
+        if isinstance(module, Conv2d | Wrapped) or _is_linear(module):
+            found[id(module.weight)] = found.pop(id(module.weight), module)
     return found
+
+
+def _is_linear(module):
+    """Whether it has the weights (n_out, n_in) of a linear map."""
+    sizes = [getattr(module, name, None) for name in ("n_out", "n_in")]
+    return None not in sizes and getattr(getattr(module, "weight", None), "shape", 0) == (*sizes,)
 
 
 def _chosen(model, layers, pattern):
@@ -169,11 +176,11 @@ def _chosen(model, layers, pattern):
     there = dict(model.named_parameters())
     if pattern is not None:
         return {path: there[path] for path in matching(pattern, there, what="parameter")}
-    paths = [path for path, w in there.items() if id(w) in layers]
-    if len(paths) < 2:
+    if len(layers) < 2:
         raise ValueError("model must have a Linear or Conv2d before its last one, which is left; "
                          "name what to prune by a pattern, such as '*.weight'")
-    return {path: there[path] for path in paths[:-1]}
+    *chosen, _ = layers
+    return {path: w for path, w in there.items() if id(w) in chosen}
 
 
 def _scores(path, w, layer, unit):
