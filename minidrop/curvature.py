@@ -18,6 +18,7 @@ few gradients.
 
 from .arguments import describe
 from .tape import Tensor, data_of, grad
+from .xp import array_module
 
 
 def hessian_product(loss, params, direction):
@@ -47,7 +48,8 @@ def hessian_product(loss, params, direction):
     if shapes != due:
         raise ValueError(f"direction must hold arrays of the shapes {due} of params, got {shapes}")
     gradients = grad(loss, list(params), create_graph=True)
-    along = sum((g * data_of(v)).sum() for g, v in zip(gradients, direction, strict=True))
+    along = sum((g * data_of(v).astype(g.dtype)).sum()
+                for g, v in zip(gradients, direction, strict=True))
     if not along.requires_grad:                   # E is linear in these parameters
-        return [0 * w.data for w in params]
+        return [array_module(w.data).zeros_like(w.data) for w in params]
     return grad(along, list(params))                                       # Eq. (curvature.2)

@@ -23,11 +23,11 @@ Differs
 import copy
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, examples, iterable, probability
+from .arguments import count, describe, examples, floating, iterable, probability
 from .curvature import hessian_product
 from .functional import cross_entropy
 from .nn import Module
-from .tape import grad
+from .tape import data_of, grad
 from .train import evaluate
 from .weights.pruning import prune, pruned
 from .xp import array_module
@@ -175,11 +175,14 @@ def _removed(net, removed):
         raise TypeError("removed must map paths of parameters to arrays, got "
                         f"{describe(removed)}")
     for path, part in removed.items():
-        shape = there[path].shape if path in there else None
-        if getattr(part, "shape", None) != shape or shape is None:
+        if path not in there:
+            raise ValueError(f"removed must map paths of parameters, got {path!r}; there are "
+                             f"{', '.join(there)}")
+        if floating(part, f"removed[{path!r}]").shape != there[path].shape:
             raise ValueError(f"removed[{path!r}] must be an array of the shape of that parameter, "
-                             f"{shape}, got {describe(part)}")
-    return [there[path] for path in removed], [part.astype("float64") for part in removed.values()]
+                             f"{there[path].shape}, got {describe(part)}")
+    parts = [data_of(part).astype("float64") for part in removed.values()]
+    return [there[path] for path in removed], parts
 
 
 def _inner(a, b):

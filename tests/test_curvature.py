@@ -91,6 +91,16 @@ def test_float32_stays_float32():
     assert {part.dtype.name for part in found} == {"float32"}
 
 
+def test_a_product_has_the_dtype_of_its_parameters(xp):
+    x = md.Tensor(xp.asarray(np.array([1, 2], "float32")), requires_grad=True)
+    for v in (np.array([1.0, 0.5]), np.array([2, 1]), np.array([1, 0.5], "float16")):
+        (found,) = md.hessian_product((x * x).sum(), [x], [xp.asarray(v)])
+        assert found.dtype == "float32" and host(found).tolist() == (2 * v).tolist()
+    w = md.Tensor(xp.asarray([np.inf, np.nan, -1.0]), requires_grad=True)
+    (found,) = md.hessian_product((3 * w).sum(), [w], [xp.ones(3)])
+    assert repr(host(found).tolist()) == "[0.0, 0.0, 0.0]"
+
+
 def test_a_mistake_is_named():
     x = md.Tensor(np.ones(2), requires_grad=True)
     y = md.Tensor(np.ones(2), requires_grad=True)

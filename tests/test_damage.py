@@ -189,13 +189,18 @@ def test_mini_batches_and_frozen_or_unread_parameters_change_nothing(xp, backend
     assert not net.one.weight.requires_grad
     nothing = md.removal_damage(net, data, {"one.bias": xp.zeros(8)})
     assert nothing == (0, 0, 0)
+    bias = net.two.bias
+    assert md.removal_damage(net, data, {"two.bias": bias}) == md.removal_damage(
+        net, data, {"two.bias": bias.data})
 
 
 def test_a_mistake_is_named():
     net, data = network(), pair(np)
     for removed, kind, sentence in (
             ({}, TypeError, "removed must map paths"), (np.ones(3), TypeError, "removed must map"),
-            ({"one": np.ones(3)}, ValueError, r"removed\['one'\] must be an array"),
+            ({"one": np.ones(3)}, ValueError, "got 'one'; there are one.weight, one.bias, "),
+            ({"one.bias": [1.0] * 8}, TypeError, r"removed\['one.bias'\] must be a NumPy"),
+            ({"one.bias": np.ones(8, int)}, TypeError, r"removed\['one.bias'\] must hold floats"),
             ({"one.bias": np.ones(3)}, ValueError, r"of that parameter, \(8,\), got")):
         with pytest.raises(kind, match=sentence):
             md.removal_damage(net, data, removed)
