@@ -16,7 +16,7 @@ class Cost(NamedTuple):
     2
     """
 
-    parameters: int             # numbers that are trained
+    parameters: int             # numbers of the parameters, of frozen ones too
     nonzero: int                # those of them that are not 0
     bytes: int                  # of parameters and buffers, as they lie in memory
     seconds: float              # of one forward pass, the fastest one

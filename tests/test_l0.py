@@ -176,6 +176,13 @@ def test_l0_9_the_slope_of_a_gate(xp, stretch):
     gradcheck(lambda t: md.hard_concrete(xp.asarray(u), t, *stretch), xp.asarray(places), order=2)
 
 
+@pytest.mark.parametrize("gamma, zeta, end", [(-1, 3, 1), (-2, 2, 0)])
+def test_l0_9_a_gate_exactly_at_an_end_has_no_slope(xp, gamma, zeta, end):
+    log_alpha = md.Tensor(xp.zeros(1), requires_grad=True)        # s is 1 / 2
+    z = md.hard_concrete(xp.asarray([0.5]), log_alpha, 1.0, gamma, zeta)
+    assert z.data.tolist() == [end] and md.grad(z.sum(), log_alpha).tolist() == [0]
+
+
 def test_l0_10_the_slope_of_the_penalty(xp):
     places = xp.asarray(np.array(PLACES))
     log_alpha = md.Tensor(places, requires_grad=True)
@@ -438,6 +445,8 @@ def test_l0_refuses_what_does_not_fit(xp):
             (ValueError, "gates must be one of", lambda: md.L0(nn.Linear(1, 1), "unit")),
             (ValueError, "for a convolution in groups",
              lambda: md.L0(nn.Conv2d(2, 2, 1, groups=2), "input")),
+            (ValueError, "strength must be finite and at least 0", lambda: md.l0_penalty(-1, 9)),
+            (ValueError, "examples must be a whole number", lambda: md.l0_penalty(1, 0)),
             (ValueError, "net must have an L0 layer", lambda: md.expected_l0(nn.Linear(1, 1))),
             (TypeError, "net must be a Module", lambda: md.l0_penalty(1, 1)(None, 0)),
             (TypeError, "unit must be True or False", lambda: l0().score(1)),

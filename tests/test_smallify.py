@@ -256,6 +256,21 @@ def test_smallify_8_the_dead_stay_dead(xp, backend):
     assert not host(layer(x).data)[:, dead[-1]].any()
 
 
+def test_smallify_8_a_frozen_switch_is_left_alone():
+    """Also in the middle of a change of sign, of which it would die in the next step."""
+    layer = md.Smallify(nn.Linear(3, 2), decay=0.9).init(0)
+    layer.switch.data[0] = -1
+    md.smallify_step(layer)
+    layer.switch.requires_grad, before = False, (layer.mean.copy(), layer.variance.copy())
+    for _ in range(3):
+        md.smallify_step(layer)
+    assert layer.alive.all() and layer.switch.data[0] == -1
+    assert_array_equal((layer.mean, layer.variance), before)
+    layer.switch.requires_grad = True
+    md.smallify_step(layer)
+    assert layer.alive.tolist() == [0, 1]
+
+
 def test_smallify_7_runs_after_a_step_and_in_no_forward_pass(xp, backend):
     net = nn.Sequential(md.Smallify(nn.Linear(3, 4), decay=0.9), nn.ReLU(),
                         md.Smallify(nn.Linear(4, 2), decay=0.9)).init(0).to(backend)
@@ -552,7 +567,7 @@ class Holder(md.Module):
     """What holds one thing more than it uses."""
 
     def __init__(self, thing):
-        self.things = [thing]
+        self.things = [{"thing": thing}]
 
     def forward(self, x):
         return x

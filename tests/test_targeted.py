@@ -630,6 +630,8 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
             (ValueError, "w must have shape", lambda: md.targeted_dropout(w[0], chosen[0])),
             (ValueError, "mask must have one entry for each row of w, shape",
              lambda: md.targeted_dropout(w, chosen[0])),
+            (ValueError, "mask must have one entry for each row of w, shape",
+             lambda: md.targeted_dropout(w, chosen[0, :1])),
             (ValueError, "mask has shape", lambda: md.targeted_dropout(w, chosen[:, :2])),
             (TypeError, "mask must be", lambda: md.targeted_dropout(w, w)),
             (TypeError, "mask must be", lambda: md.targeted_dropout(w, None)),

@@ -138,8 +138,11 @@ class Smallify(Wrapped):
         return weight * self.switches().reshape(-1, *[1] * (len(weight.shape) - 1))
 
     def step(self):
-        """Look at the signs once more, and kill the switches that waver too much."""
+        """Look at the signs once more, and kill the switches that waver too much; no frozen ones.
+        """
         xp, w = array_module(self.alive), self.switch
+        if not w.requires_grad:
+            return
         self.mean, self.variance = sign_variance(xp.sign(w.data), self.mean, self.variance,
                                                  self.decay)
         self.alive = self.alive * (self.variance <= self.threshold)
