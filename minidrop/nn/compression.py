@@ -88,10 +88,9 @@ def shrink(model, state):
     """
     if not isinstance(model, Module):
         raise TypeError(f"model must be a Module, got {describe(model)}")
-    modules, changes, rows = dict(model.named_modules()), [], {}
+    modules, changes = dict(model.named_modules()), []
     for path, (thing, name, shape) in model._places(state).items():
         (owner, _, own), part = path.rpartition("."), state[path].shape
-        rows.setdefault(owner, set()).update(part[:1])
         if part != shape:
             if not _is_part(modules.get(owner), part, shape):
                 raise ValueError(f"state[{path!r}] must have shape {shape}, or one that compress "
@@ -99,8 +98,10 @@ def shrink(model, state):
             old = getattr(thing, name, array_module().zeros(shape, "float32"))
             changes.append((owner, own, old[tuple(map(slice, part))]))     # values do not matter
     for owner, *_ in changes:
-        if len(rows[owner]) > 1:
-            raise ValueError(f"state must give {owner} arrays of one length, got {rows[owner]}")
+        lengths = {n for path, array in state.items() if path.rpartition(".")[0] == owner
+                   for n in array.shape[:1]}
+        if len(lengths) > 1:
+            raise ValueError(f"state must give {owner} arrays of one length, got {lengths}")
     for owner, own, part in changes:
         _hold(modules[owner], own, part)
         if "channels" in vars(modules[owner]):
