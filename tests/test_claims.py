@@ -80,6 +80,16 @@ def test_an_interrupted_claim_goes_on_where_it_was(tmp_path):
     assert not [*tmp_path.glob(".*")]             # no part of a file is left
 
 
+def test_a_result_that_json_cannot_hold_is_an_error_and_the_file_stays(tmp_path):
+    whole = toy([])
+    claim = toy([], run=lambda arm, seed, *rest: {"score": math.nan} if seed else whole.run(
+        arm, seed, *rest))
+    with pytest.raises(ValueError, match="nan"):
+        ledger.run(claim, "quick", folder=tmp_path, progress=False)
+    record = ledger.read(tmp_path / "toy-quick.json")
+    assert [(r["arm"], r["seed"]) for r in record["runs"]] == [("a", 0), ("b", 0)]
+
+
 def test_only_seeds_that_every_arm_has_are_judged(tmp_path):
     record = {"runs": [{"arm": arm, "seed": seed, "result": (arm, seed)}
                        for arm, seed in (("a", 0), ("a", 1), ("b", 1))]}
@@ -270,10 +280,11 @@ def test_targeted_trains_on_train_ramps_as_told_and_is_judged_on_test(monkeypatc
     seen, splits = {}, data.digits()
     settings = CLAIMS["targeted"].scales["quick"] | {"epochs": 4}
     monkeypatch.setattr(targeted, "fit", lambda net, optimizer, given, epochs, **rest: seen.update(
-        rest, train=given))
+        rest, train=given, epochs=epochs))
     monkeypatch.setattr(targeted, "pruning_curve", lambda net, given, *rest, **more: seen.update(
         test=given) or pruning_curve(net, given, *rest, **more))
-    targeted.run("ramping", 0, settings, False)
+    targeted.run("ramping", 5, settings, False)
+    assert (seen["seed"], seen["epochs"], seen["batch_size"]) == (5, 4, settings["batch_size"])
     for part in ("train", "test"):
         for given, there in zip(seen[part], getattr(splits, part), strict=True):
             assert_array_equal(given, there)
