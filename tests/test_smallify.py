@@ -515,6 +515,24 @@ def test_remove_dead_leaves_alone_what_it_cannot_see_through(build, error, words
     assert [w.shape for w in net.parameters()] == shapes
 
 
+def test_remove_dead_takes_no_optimizer_of_another_network():
+    def build():
+        return models.wrap(models.mlp(4, 6, 3), "hidden*", md.Smallify).init(0)
+
+    net, other, steps = build(), build(), Adam()
+    net.hidden1.linear.alive[:2] = 0
+    md.cross_entropy(other(np.ones((2, 4), "float32")), np.array([0, 1])).backward()
+    steps.step(other)
+    shapes = [array.shape for arrays in steps.state.values() for array in arrays]
+    for optimizer, error, words in ((steps, ValueError, "optimizer must be the one that trains"),
+                                    ("adam", TypeError, "optimizer must be an Optimizer or None")):
+        with pytest.raises(error, match=words):
+            models.remove_dead(net, optimizer)
+    assert net.hidden1.linear.layer.n_out == 6
+    assert [array.shape for arrays in steps.state.values() for array in arrays] == shapes
+    assert models.remove_dead(net, Adam()) == {"hidden1.linear": 2}
+
+
 # --- dtypes and bad input -------------------------------------------------------------------------
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -17,6 +17,7 @@ from ..nn import (
     Sequential,
     Tanh,
 )
+from ..optim import Optimizer
 from ..units.dropout import Dropout
 from ..units.gaussian import GaussianDropout
 from ..units.spatial import SpatialDropout
@@ -46,6 +47,10 @@ def remove_dead(net, optimizer=None):
     """
     if not _is_series(net):
         raise TypeError(f"net must be a Sequential, got {describe(net)}")
+    if not isinstance(optimizer, Optimizer | None):
+        raise TypeError(f"optimizer must be an Optimizer or None, got {describe(optimizer)}")
+    if optimizer is not None and not optimizer.belongs_to(net):
+        raise ValueError("optimizer must be the one that trains net, got one of another network")
     leaves = list(_leaves("", net))
     uses = Counter(id(w) for _, leaf in leaves for w in leaf.parameters())
     pairs = {path: (layer, _reader(path, layer, leaves[i + 1:], uses))

@@ -51,7 +51,7 @@ class Optimizer:
         """
         if self._model is None:
             self._model, self._births = weakref.ref(model), model._births
-        elif self._model() is not model or self._births != model._births:
+        elif not self.belongs_to(model):
             raise ValueError("this optimizer holds the state of another model, or of this one "
                              "before its last init; make a new optimizer")
         number(self.lr, "lr")                     # a schedule or a user may have set it
@@ -74,6 +74,10 @@ class Optimizer:
             self._apply(path, parameter)
         for module in skipped:
             module.skipped = False
+
+    def belongs_to(self, model):
+        """Whether its state is of this model, as it was initialised last, or of none yet."""
+        return self._model is None or (self._model() is model and self._births == model._births)
 
     def _apply(self, path, parameter):
         w, g, parameter.grad = parameter.data, parameter.grad, None
