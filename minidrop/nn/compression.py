@@ -98,8 +98,7 @@ def shrink(model, state):
             old = getattr(thing, name, array_module().zeros(shape, "float32"))
             changes.append((owner, own, old[tuple(map(slice, part))]))     # values do not matter
     for owner, *_ in changes:
-        lengths = {n for path, array in state.items() if path.rpartition(".")[0] == owner
-                   for n in array.shape[:1]}
+        lengths = {n for p, v in state.items() if p.rpartition(".")[0] == owner for n in v.shape[:1]}
         if len(lengths) > 1:
             raise ValueError(f"state must give {owner} arrays of one length, got {lengths}")
     for owner, own, part in changes:
