@@ -98,9 +98,9 @@ def shrink(model, state):
             old = getattr(thing, name, array_module().zeros(shape, "float32"))
             changes.append((owner, own, old[tuple(map(slice, part))]))     # values do not matter
     for owner, *_ in changes:
-        lengths = {n for p, v in state.items() if p.rpartition(".")[0] == owner for n in v.shape[:1]}
-        if len(lengths) > 1:
-            raise ValueError(f"state must give {owner} arrays of one length, got {lengths}")
+        rows = {n for p, v in state.items() if p.rpartition(".")[0] == owner for n in v.shape[:1]}
+        if len(rows) > 1:
+            raise ValueError(f"state must give {owner} arrays of one length, got {rows}")
     for owner, own, part in changes:
         _hold(modules[owner], own, part)
         if "channels" in vars(modules[owner]):
