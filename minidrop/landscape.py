@@ -138,7 +138,9 @@ def barrier(shares, values):
         raise ValueError(f"values must be as many as shares, {len(shares)}, got {len(values)}")
     for i, (share, value) in enumerate(zip(shares, values, strict=True)):
         share = number(share, f"shares[{i}]", least=-math.inf)
-        at[share] = number(value, f"values[{i}]", least=-math.inf)
+        value = number(value, f"values[{i}]", least=-math.inf)
+        if at.setdefault(share, value) != value:
+            raise ValueError(f"shares must not repeat with another value, got {share:g} twice")
     if not {0.0, 1.0} <= at.keys():
         raise ValueError(f"shares must hold the ends 0 and 1, got {sorted(at)}")
     return max(value - share * at[1.0] - (1 - share) * at[0.0]                # Eq. (landscape.2)

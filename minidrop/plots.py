@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .arguments import option
+
 FOLDER = Path("minidrop-figures")
 STYLE: dict = {
     "figure.dpi": 110, "figure.constrained_layout.use": True, "font.size": 10,
@@ -59,13 +61,16 @@ def draw_surface(axis, surface, path=None, marked=None, values="loss", levels=12
 
     `path`, a line, and `marked`, numbered discs, are each a pair of x and y, such as the `Shadow`
     of weights on the plane.  `values` is "loss" or "error"; from one of its `levels` to the next is
-    always the same ratio.
+    always the same ratio, and what is below a thousandth of the highest looks like that.  An
+    infinite loss looks like the highest finite one; nan stays white.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
-    z = np.asarray(getattr(surface, values))
-    least = max(float(np.nanmin(z)), 1e-3 * float(np.nanmax(z)), 1e-12)
-    z, steps = np.maximum(z, least), np.geomspace(least, np.nanmax(z) * (1 + 1e-9), levels + 1)
+    z = np.asarray(getattr(surface, option(values, "values", ("loss", "error"))))
+    finite = z[np.isfinite(z)]
+    most = max(float(finite.max(initial=0.0)), 1e-12)
+    least = max(float(finite.min(initial=most)), 1e-3 * most)
+    z, steps = np.clip(z, least, most), np.geomspace(least, most * (1 + 1e-9), levels + 1)
     shades = LinearSegmentedColormap.from_list("pale", ["white", PALE, LIGHT, "#5d7c96"])
     axis.contourf(surface.x, surface.y, z, steps, colors=shades(np.linspace(0, 1, levels)))
     lines = axis.contour(surface.x, surface.y, z, steps[1:-1:2], colors=DARK, linewidths=0.5)

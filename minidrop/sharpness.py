@@ -97,7 +97,8 @@ def largest_curvature(net, data, loss=cross_entropy, batch_size=256, tolerance=1
     must be a mean over examples.  A copy of the network computes, in evaluation and in float64.
     `rng`, a `Stream` or an int seed, draws the first direction.  Gives a `Curvature`, whose
     residual is at most `tolerance` times the size of its value; ValueError where so many
-    `iterations` do not get there.  The eigenvalue has its sign: below 0 at a maximum of the loss.
+    `iterations` do not get there, and for a network that draws in evaluation, as DropConnect with
+    its inference "gaussian" does.  The eigenvalue has its sign: below 0 at a maximum of the loss.
 
     Source: Yao 2018.
 
@@ -201,10 +202,24 @@ def _prepared(net, data, loss):
         raise TypeError("loss must be a function, called as loss(outputs, y), got None")
     x, y = examples(data)
     other = copy.deepcopy(net).astype("float64").eval()
+    for path, module in other.named_modules():
+        if getattr(module, "rng", None) is not None:
+            module.rng = _Silent(path)
     params = [w for w in other.parameters() if w.requires_grad]
     if not params:
         raise ValueError("net has no parameter that needs a gradient")
     return other, params, (x.astype("float64"), y)
+
+
+class _Silent:
+    """A stream that nothing may be drawn from: two losses would differ by noise."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def draw(self, transform, *args):
+        raise ValueError(f"net must draw nothing in evaluation, and {self.path!r} does; give the "
+                         "layer inference='mean'")
 
 
 def _gaussian(rng, params):

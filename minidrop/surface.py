@@ -110,13 +110,19 @@ class Plane:
         return other
 
     def grid(self, points=(), n=21, margin=0.2):
-        """(xs, ys): n numbers each, a square around the corners and the `points`, rows (x, y).
+        """(xs, ys): n numbers each, a square around the corners and the `points`.
 
-        `margin` is what is added on every side, as a share of the longer extent of the points.
+        `points` are rows (x, y), or the `Shadow` of several weights.  `margin` is what is added on
+        every side, as a share of the longer extent of the points.
         """
         n, margin = count(n, "n", least=2), number(margin, "margin")
         xp = array_module()
-        there = xp.concatenate([self.corners, xp.asarray(points, "float64").reshape(-1, 2)])
+        if isinstance(points, Shadow):
+            points = xp.stack([points.x, points.y], -1)
+        points = xp.asarray(points, "float64")
+        if points.size and (points.ndim != 2 or points.shape[1] != 2):
+            raise ValueError(f"points must be rows (x, y), got shape {points.shape}")
+        there = xp.concatenate([self.corners, points.reshape(-1, 2)])
         low, high = there.min(0), there.max(0)
         middle, half = (low + high) / 2, float((high - low).max()) * (0.5 + margin)
         return tuple(xp.linspace(m - half, m + half, n) for m in middle.tolist())
@@ -141,7 +147,8 @@ def loss_surface(net, plane, data, grid, loss=cross_entropy, statistics=None, ba
 
     if not isinstance(plane, Plane):
         raise TypeError(f"plane must be a Plane, got {describe(plane)}")
-    if len(iterable(grid, "grid", "two lists (xs, ys)")) != 2:
+    grid = [*iterable(grid, "grid", "two lists (xs, ys)")]
+    if len(grid) != 2:
         raise ValueError(f"grid must be two lists (xs, ys), got {len(grid)}")
     xs, ys = ([number(value, "grid", -math.inf) for value in iterable(part, "grid", "two lists")]
               for part in grid)
@@ -226,6 +233,8 @@ class WeightPath:
 def _vector(net, name, like=None):
     """The flat float64 vector of a network, or of what is a vector already."""
     given = flat(net.parameters()) if isinstance(net, Module) else data_of(floating(net, name))
+    if not bool(array_module(given).isfinite(given).all()):
+        raise ValueError(f"{name} must hold finite numbers")
     if given.ndim != 1 or like is not None and given.shape != like.shape:
         due = "a flat vector (d,)" if like is None else f"as long as a, {like.size}"
         raise ValueError(f"{name} must be a network or {due}, got {describe(given)}")

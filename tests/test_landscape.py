@@ -151,6 +151,7 @@ def test_landscape_2_is_above_the_line_and_not_above_the_mean():
 def test_landscape_2_takes_any_order_and_the_part_between_the_ends():
     assert md.barrier([1, 0.5, -1, 0, 2], [1.0, 3.0, 99.0, 2.0, 99.0]) == 1.5
     assert md.barrier(np.array([0.0, 1.0]), np.array([5.0, 7.0])) == 0
+    assert md.barrier([0, 0.5, 0.5, 1], [1, 2, 2, 1]) == 1         # two curves, one point of both
 
 
 def test_independent_networks_have_a_barrier_and_neighbours_on_a_path_have_none():
@@ -179,6 +180,8 @@ def test_a_mistake_is_named():
              "statistics must be a NumPy or CuPy array"),
             (lambda: md.barrier([0, 0.5], [1, 1]), ValueError, "shares must hold the ends 0 and 1"),
             (lambda: md.barrier([0, 1], [1]), ValueError, "values must be as many as shares, 2"),
+            (lambda: md.barrier([0, 0.5, 0.5, 1], [1, 9, 2, 1]), ValueError,
+             "shares must not repeat with another value, got 0.5 twice"),
             (lambda: md.barrier([0, 1], [1, math.nan]), ValueError, r"values\[1\] must be finite")):
         with pytest.raises(kind, match=sentence):
             call()

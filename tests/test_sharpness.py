@@ -124,6 +124,18 @@ def test_sharpness_1_sees_no_noise_and_leaves_the_network_alone(xp, backend):
     assert md.random_sharpness(net, pair(xp), 0.1, 2, 0).rise.mean != random.rise.mean
 
 
+def test_a_network_that_draws_in_evaluation_is_refused_and_its_stream_stays():
+    net = nn.Sequential(md.DropConnect(6, 3, 0.5)).init(0)
+    state = net.dropconnect1.rng.state
+    for measure in (lambda: md.largest_curvature(net, pair(np)),
+                    lambda: md.random_sharpness(net, pair(np), 0.1, 2, 0)):
+        with pytest.raises(ValueError, match="net must draw nothing in evaluation, and 'dropconn"):
+            measure()
+    assert net.dropconnect1.rng.state == state
+    net.dropconnect1.inference = "mean"
+    assert md.random_sharpness(net, pair(np), 0.0, 2, 0).rises.tolist() == [0, 0]
+
+
 def test_frozen_parameters_do_not_count():
     net, data = classifier(), pair(np)
     for w in net.parameters()[:-2]:

@@ -95,6 +95,8 @@ def test_the_grid_is_a_square_around_all_points():
     assert xs.tolist() == [-1, 0.5, 2, 3.5, 5] and ys.tolist() == [-2, -0.5, 1, 2.5, 4]
     xs, ys = plane.grid([(0, 10)], n=3, margin=0)
     assert xs.tolist() == [-3, 2, 7] and ys.tolist() == [0, 5, 10]
+    shadow = plane.project(np.array([[0.0, 10], [1, 3]]))
+    assert [part.tolist() for part in plane.grid(shadow, n=3, margin=0)] == [[-3, 2, 7], [0, 5, 10]]
 
 
 # --- the surface ----------------------------------------------------------------------------------
@@ -152,9 +154,23 @@ def test_a_surface_is_drawn_with_path_and_marks(values):
     plt.close(figure)
 
 
+@pytest.mark.parametrize("z, least", [
+    (np.zeros((4, 5)), 1), (np.full((4, 5), 0.3), 1), (np.full((4, 5), np.nan), 0),
+    (np.where(np.eye(4, 5) > 0, np.inf, 0.2 + np.arange(5)), 2),
+    (np.where(np.eye(4, 5) > 0, np.nan, 0.2 + np.arange(5)), 2), (0.1 * np.eye(4, 5), 2)])
+@pytest.mark.filterwarnings("error")
+def test_a_surface_that_is_flat_or_not_finite_is_drawn_too(z, least):
+    figure, axis = plots.subplots()
+    surface = md.LossSurface(np.linspace(-1, 1, 5), np.linspace(0, 1, 4), z, z)
+    plots.draw_surface(axis, surface)
+    figure.canvas.draw()
+    assert sum(path.vertices.size > 0 for path in axis.collections[0].get_paths()) >= least
+    with pytest.raises(ValueError, match="values must be one of 'loss', 'error'"):
+        plots.draw_surface(axis, surface, values="accuracy")
+    plt.close(figure)
+
+
 # --- the path of training -------------------------------------------------------------------------
-
-
 
 def test_a_path_keeps_the_weights_of_its_steps(xp, backend):
     net, data, seen = network(0, backend), pair(xp), {}
@@ -228,6 +244,14 @@ def test_a_mistake_is_named():
             (lambda: plane.network(other, 0, 0), ValueError, "net must be a Module with"),
             (lambda: plane.network(nets[0], 0, np.nan), ValueError, "y must be finite"),
             (lambda: plane.grid(n=1), ValueError, "n must be a whole number of at least 2"),
+            (lambda: plane.grid(np.zeros((2, 3))), ValueError, r"points must be rows \(x, y\)"),
+            (lambda: plane.grid([1.0, 2.0]), ValueError, r"points must be rows \(x, y\)"),
+            (lambda: md.Plane(np.zeros(3), np.array([1, np.inf, 0]), np.ones(3)), ValueError,
+             "b must hold finite numbers"),
+            (lambda: plane.project(np.full(plane.origin.size, np.nan)), ValueError,
+             "weights must hold finite numbers"),
+            (lambda: md.loss_surface(nets[0], plane, data, iter([[0.0]]), progress=False),
+             ValueError, "grid must be two lists"),
             (lambda: md.loss_surface(nets[0], plane, data, ([], [0.0]), progress=False),
              ValueError, "grid must hold at least one"),
             (lambda: md.WeightPath(nets[0], [5]).weights, ValueError, "steps were not reached yet"),
