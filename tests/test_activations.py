@@ -153,6 +153,16 @@ def test_sigmoid_and_tanh_saturate_without_overflow(name, due, xp):
     assert np.abs(slopes(f, x)).max() < 1e-20
 
 
+@pytest.mark.parametrize("dtype, tails", [("float32", 80), ("float64", 700)])
+def test_sigmoid_keeps_its_digits_in_both_tails(dtype, tails, xp):
+    """Where P is 1e-9, as of a gate that is hardly ever open, and for the slope at either side."""
+    x = np.linspace(-tails, tails, 41)
+    due, eps = 1 / (1 + np.exp(-x)), np.finfo(dtype).eps
+    given = xp.asarray(x, dtype=dtype)
+    np.testing.assert_allclose(host(md.sigmoid(given)), due, rtol=4 * eps)
+    np.testing.assert_allclose(slopes(md.sigmoid, given), due * due[::-1], rtol=8 * eps)
+
+
 # --- passes --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("shape", [(2 * LEAST + 7,), (3, LEAST + 1), (LEAST + 3, 5), (1, 3, LEAST)])

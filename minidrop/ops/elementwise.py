@@ -107,11 +107,13 @@ tanh.vjps(lambda g, y, x: g * (1 - y * y))
 
 @primitive
 def sigmoid(x):
-    """1 / (1 + e^-x), written so that it never overflows."""
-    return 0.5 * (1 + array_module(x).tanh(0.5 * x))
+    """1 / (1 + e^-x), written so that it never overflows and keeps its digits near 0."""
+    xp = array_module(x)
+    small = xp.exp(-abs(x))
+    return xp.where(x >= 0, 1, small) / (1 + small)
 
 
-sigmoid.vjps(lambda g, y, x: g * y * (1 - y))
+sigmoid.vjps(lambda g, y, x: g * y * sigmoid(-x))
 
 
 @primitive
