@@ -402,6 +402,13 @@ def test_variational_12_cuts_in_evaluation_alone(xp, backend):
     assert_allclose(math.exp(3) / (1 + math.exp(3)), 0.9526, atol=5e-5)
     layer.threshold = 50.0
     assert_allclose(host(layer(x).data), [[15]])
+    layer.threshold = float(layer.log_alpha().data[0, 1])         # log alpha at it is kept
+    assert host(layer.pruned()).tolist() == [[False, False, True, True]]
+
+
+def test_the_score_of_a_unit_with_one_weight_is_that_of_the_weight(xp, backend):
+    layer = layer_of(xp, backend, np.array([[0.0], [1e-5], [-1.0]]), [[-30.0], [-2.0], [1.0]])
+    assert_allclose(host(layer.score(unit=True)), host(layer.score(unit=False))[:, 0], rtol=1e-12)
 
 
 def test_the_score_is_minus_log_alpha_and_of_a_unit_that_of_its_row(xp, backend):
