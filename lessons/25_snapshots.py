@@ -51,8 +51,8 @@ assert z.mean(0).argmax() == 0 and h.mean(0).argmax() == md.majority_vote(h)[0] 
 # *independent* networks, 100 steps each. All, with a rate for each, is chosen on validation digits.
 
 # %%
-M, T, seeds, digits = 5, quick(500, 50), range(quick(6, 2)), md.data.digits()
-ends = md.snapshot_steps(T, M)
+M, T, seeds, shares = 5, quick(500, 50), range(quick(6, 2)), np.linspace(0, 1, quick(11, 3))
+digits, ends = md.data.digits(), md.snapshot_steps(T, M)
 x, y = (part[:300].copy() for part in digits.train)
 y[:60] = y[:60][md.permutation(0, 60)]
 RATES = {"snapshots": md.cyclic_cosine(range(1, T + 1), T, M, lr0=0.2),
@@ -98,7 +98,7 @@ assert smoke() or md.mean_interval(last[1] - five[1]).low > 0     # five of no c
 
 # %%
 def neighbours(five):
-    probs, nets, shares = five.probabilities(digits.test[0]), five.members, np.linspace(0, 1, 11)
+    probs, nets = five.probabilities(digits.test[0]), five.members
     way = [md.interpolation_curve(nets[i + 1], nets[i], (x, y), shares) for i in range(M - 1)]
     assert np.allclose(np.exp(five(digits.test[0]).data), probs.mean(0), atol=1e-6)
     return (np.diag(md.correlation(probs), 1), 100 * np.diag(md.disagreement(probs), 1),
