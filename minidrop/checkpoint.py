@@ -67,7 +67,13 @@ def load(net, path, compressed=False):
              if name.startswith("model/")}
     if flag(compressed, "compressed"):
         shrink(_network(net), state)
-    return _network(net).load_state_dict(state)
+    try:
+        return _network(net).load_state_dict(state)
+    except ValueError as error:
+        if compressed or not dict(net.named_parameters()).keys() <= state.keys():
+            raise
+        raise ValueError(f"{error}; a network that compress made smaller needs "
+                         "compressed=True") from None
 
 
 def _network(net):
