@@ -134,8 +134,11 @@ def _contents(techniques, models):
 
 
 def _show_technique(out, technique):
-    """Print a technique: what it is, every equation, and where it differs."""
+    """Print a technique: what it is, every equation, where it differs, and what to call."""
+    import minidrop
+
     from . import terminal
+    from .catalog import functions
 
     terminal.print_markdown(out, f"**{technique.summary}**")
     for label, body in technique.sections.items():
@@ -149,6 +152,9 @@ def _show_technique(out, technique):
         if label in technique.sections:
             out.print()
             terminal.print_markdown(out, f"**{label}**\n\n{technique.sections[label]}")
+    names = [f"md.{name}" for name in functions(technique) if name in dir(minidrop)]
+    if names:
+        click.echo(f"\nin Python, after import minidrop as md: {', '.join(names)}")
     click.echo(f"\none equation alone: minidrop show {technique.equations[-1].tag}")
 
 

@@ -103,8 +103,10 @@ def test_show_of_a_function_shows_the_technique_whose_file_defines_it(function, 
 
 
 def test_show_names_the_command_for_one_equation():
-    last = run("show", "dropout")[1].splitlines()[-1]
+    *_, names, _, last = run("show", "dropout")[1].splitlines()
     assert last.startswith("one equation alone: minidrop show dropout.")
+    assert names == ("in Python, after import minidrop as md: md.dropout_mask, md.dropout, "
+                     "md.dropout_original, md.dropout_original_expect, md.Dropout")
     code, text = run(*last.partition("minidrop ")[2].split())
     assert code == 0 and f"({last.split()[-1]})" in text
 
