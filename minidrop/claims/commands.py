@@ -99,7 +99,7 @@ def _judge(claim, scale, results, path):
     record, settings = ledger.read(path), claim.scales[scale]
     word, headline, lines = claim.judge(results, settings)
     click.echo(f"results   {path}: {len(record['runs'])} runs, "
-               f"{ledger.minutes(record):.1f} minutes")
+               f"{ledger.minutes(record):.1f} minutes on the machine that ran them")
     for line in lines:
         click.echo(f"  {line}")
     seeds = len(next(iter(results.values())))
