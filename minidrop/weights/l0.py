@@ -4,10 +4,10 @@ Paper    Louizos, Welling, Kingma, "Learning sparse neural networks through L0 r
          ICLR 2018, arXiv:1712.01312: "Louizos 2018".
 Where    Weights: a gate for each group of them, a unit's, an input's or each weight alone, and one
          draw of all gates for a batch.
-Symbols  $\log \alpha$ where a gate stands (trained), $\beta$ temperature, $(\gamma, \zeta)$ the
-         interval that [0, 1] is stretched to, $u$ noise, $z$ gate, $\hat z$ gate without noise,
-         $\theta$ weights, $|g|$ their number in group $g$, $\sigma$ the logistic function,
-         $\lambda$ strength, $N$ examples.
+Symbols  $\log \alpha$ how far open a gate stands (trained), $\beta$ temperature (2/3 by default),
+         $(\gamma, \zeta)$ the interval that [0, 1] is stretched to (-0.1 and 1.1), $u$ noise, $z$
+         gate, $\hat z$ gate without noise, $\theta$ weights, $|g|$ their number in group $g$,
+         $\sigma$ the logistic function, $\lambda$ strength, $N$ examples.
 
 Louizos 2018, in words: a concrete variable, on (0, 1)
 $$ s = \sigma\big( (\log u - \log(1 - u) + \log \alpha) / \beta \big), \qquad
@@ -181,8 +181,10 @@ class L0(OnWeights):
     `gates` is "output" (one for each unit or output map), "input" (for each input or input map) or
     "weight".  `log_alpha` starts near `start`.  The uniform noise of the last batch stays in
     `.noise`.  Train it with `fit(net, ..., penalty=l0_penalty(1.0, examples=len(x)))`: without the
-    penalty an open gate costs nothing, and nothing goes.  A strength of 1 is what the authors' code
-    for LeNet-5 on MNIST starts from; the lesson on rivals has 0.5 and 1 for digits.
+    penalty an open gate costs nothing, and nothing goes.  `compress` writes the gates into the
+    weights: count what is left behind it, as in `cost(compress(net), x)`.  A strength of 1 is what
+    the authors' code for LeNet-5 on MNIST starts from; the lesson on rivals has 0.5 and 1 for
+    digits.
 
     >>> from minidrop import models
     >>> net = models.wrap(models.mlp(64, 32, 10), "hidden*", L0).init(seed=0)

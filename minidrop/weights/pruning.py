@@ -7,7 +7,7 @@ Papers   Han, Pool, Tran, Dally, "Learning both weights and connections for effi
 Where    Weights of a trained network, (out, in); a filter counts as a row of n_in kh kw weights.
 Symbols  $W$ weights, $w_o$ row $o$ of them, the incoming weights of unit $o$, $s$ sparsity, the
          share that is removed, $n$ how many weights of a row (or units of a layer) there are, $k$
-         how many of them are kept, $m$ mask (1 keeps).
+         how many of them are kept, argmax-k the places of the k largest, $m$ mask (1 keeps).
 
 Gomez 2019, in words: weight pruning keeps, for each unit, the largest weights
 $$ m_{oi} = [\, i \in \mathrm{argmax}\text{-}k_{\, 1 \le i \le n} \; |W_{oi}| \,]

@@ -10,7 +10,8 @@ Symbols  $\theta$ mean of a weight (`weight` in the code), $\sigma^2$ its varian
          $\ell = \log \sigma^2$ (`log_sigma2` in the code),
          $\alpha = \sigma^2 / \theta^2$ its noise, $A$ input (`x`), $b$ pre-activation, $\gamma$ and
          $\delta$ mean and variance of $b$, $\varepsilon$ standard normal noise, $N$ examples, $M$
-         of them in a batch, $r_t$ weight of the divergence in step $t$,
+         of them in a batch, squares and roots of matrices by entries, KL the divergence of a
+         weight's distribution from the prior, its price, $r_t$ weight of KL in step $t$,
          $c_0 = -(\gamma_E + \log 2) / 2 = -0.635$, with Euler's constant $\gamma_E$.
 
 Molchanov 2017, in words: a weight is a mean and noise beside it; theta and log sigma^2 are trained
