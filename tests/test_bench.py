@@ -392,7 +392,8 @@ def test_pruning_records_have_the_promised_keys_and_a_table(quick):
     assert {len(line) for line in lines[:4]} == {len(head)} and lines[4] == ""
     assert [line.split()[-2] for line in lines[:4]] == [
         f"{100 * r['numbers_ratio']:.1f}%" for r in records]
-    assert [line.split()[0] for line in lines[5:]] == ["BLAS", "threads", "versions"]
+    assert [line.split()[0] for line in lines[5:]] == [
+        "BLAS", "threads", "versions", "numbers", "ms"]
 
 
 def test_pruning_is_not_timed_where_the_small_network_computes_something_else(monkeypatch, quick):
