@@ -135,8 +135,6 @@ def _contents(techniques, models):
 
 def _show_technique(out, technique):
     """Print a technique: what it is, every equation, where it differs, and what to call."""
-    import minidrop
-
     from . import terminal
     from .catalog import functions
 
@@ -152,7 +150,7 @@ def _show_technique(out, technique):
         if label in technique.sections:
             out.print()
             terminal.print_markdown(out, f"**{label}**\n\n{technique.sections[label]}")
-    names = [f"md.{name}" for name in functions(technique) if name in dir(minidrop)]
+    names = [f"md.{name}" for name in functions(technique) if name in dir(sys.modules[__package__])]
     if names:
         click.echo(f"\nin Python, after import minidrop as md: {', '.join(names)}")
     click.echo(f"\none equation alone: minidrop show {technique.equations[-1].tag}")
