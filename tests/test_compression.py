@@ -496,6 +496,31 @@ def test_shrink_keeps_backend_and_dtype(xp, backend):
     assert outputs(net, images(xp, 2, 2, 5, 5)).shape == (2, 4, 3, 3)
 
 
+@pytest.mark.parametrize("around", [
+    md.Smallify, md.L0, lambda layer: md.L0(layer, gates="weight"), md.Variational,
+    lambda layer: md.TargetedDropout(layer, 0.5, 0.5, unit=True)])
+def test_shrink_reaches_what_is_around_a_layer(around):
+    def build(width):
+        return models.wrap(models.mlp(6, width, 3), "hidden*", around)
+
+    net, small, x = build(8), build(5).init(0), md.gaussian(1, (4, 6))
+    nn.shrink(net, small.state_dict()).load_state_dict(small.state_dict())
+    assert_array_equal(outputs(net, x), outputs(small, x))
+    assert net.init(3).train()(x).shape == (4, 3)
+
+
+def test_a_layer_with_a_call_of_its_own_keeps_its_units():
+    class Doubled(nn.Linear):
+        def __call__(self, x):
+            return 2 * super().__call__(x)
+
+    net = nn.Sequential(one=Doubled(3, 4), two=nn.Linear(4, 2)).init(0)
+    net.one.weight.data[:2] = 0
+    small = md.compress(net)
+    assert small.one.n_out == 4
+    assert_same(small, net, md.gaussian(1, (5, 3)), 1e-6)
+
+
 def test_shrink_of_another_file_changes_nothing(tmp_path):
     """Paths, kinds of numbers and the sizes within a layer are looked at before anything changes.
     """

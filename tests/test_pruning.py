@@ -308,6 +308,15 @@ def test_prune_takes_the_weights_of_dropconnect_too():
     assert net.out.weight.data.all()
 
 
+@pytest.mark.parametrize("pattern", ["*.bias", "norm.*", "*"])
+def test_pruned_gives_back_biases_and_norms_too(pattern):
+    net = network()
+    before = values(net)
+    with md.pruned(net, 0.5, unit=False, pattern=pattern):
+        assert any((value != before[path]).any() for path, value in values(net).items())
+    assert all((value == before[path]).all() for path, value in values(net).items())
+
+
 def test_prune_counts_zeros_of_before_as_kept_beyond_its_share():
     net = nn.Sequential(one=nn.Linear(8, 4, bias=False), out=nn.Linear(4, 2, bias=False)).init(0)
     net.one.weight.data[:, :6] = 0

@@ -200,12 +200,16 @@ class L0(OnWeights):
                              "'input'")
         self.start = number(start, "start", least=-math.inf)
         self.beta, self.gamma, self.zeta = _stretch(beta, gamma, zeta)
-        out, n_in, *size = self.weight.shape
-        ones = (1,) * len(size)
-        self.spread = {"output": (out, 1, *ones), "input": (1, n_in, *ones),
-                       "weight": self.weight.shape}[gates]
         shape = self.spread if gates == "weight" else (math.prod(self.spread),)
         self.log_alpha = Parameter(shape, partial(_near, self.start), decay=False)
+
+    @property
+    def spread(self):
+        """Where gates meet the weights: (out, 1, ...), (1, in, ...) or the shape of the weights."""
+        out, n_in, *size = self.weight.shape
+        ones = (1,) * len(size)
+        return {"output": (out, 1, *ones), "input": (1, n_in, *ones),
+                "weight": self.weight.shape}[self.gates]
 
     def noise_shape(self, weight):
         """One number for each gate."""
