@@ -79,13 +79,13 @@ def draw(results, settings):
     places = range(len(settings["shares"]))
     for arm, runs in results.items():
         colour, line = STYLES[arm]
-        mean, half = zip(*intervals(column(results, arm)), strict=True)
+        mean, half = zip(*intervals(100 * column(results, arm)), strict=True)
         axis.errorbar(places, mean, half if len(runs) > 1 else None, color=colour, linestyle=line,
                       label=arm, capsize=2)
-    axis.axhline(settings["high"], color=LIGHT, linewidth=1, label=f"{settings['high']:.0%}")
-    axis.set(xlabel="share of the weights that is pruned (not to scale)", ylim=(0, 1.02),
+    axis.axhline(100 * settings["high"], color=LIGHT, linewidth=1, label=f"{settings['high']:.0%}")
+    axis.set(xlabel="share of the weights that is pruned (not to scale)", ylim=(0, 102),
              xticks=[*places], xticklabels=[f"{share:g}" for share in settings["shares"]],
-             title=f"test accuracy on {settings['data']}, without fine-tuning:\n"
+             title=f"test accuracy (%) on {settings['data']}, without fine-tuning:\n"
                    + _bars(len(next(iter(results.values())))))
     axis.legend(loc="lower left")
     return figure
