@@ -429,6 +429,8 @@ def test_a_compressed_network_is_loaded_into_one_of_the_full_size(tmp_path, name
     if sizes(small) != sizes(whole):
         with pytest.raises(ValueError, match="must have shape .* needs compressed=True"):
             md.load(whole, tmp_path / "small")
+    with pytest.raises(ValueError, match="these differ: [^;]*$"):       # no matter of sizes
+        md.load(models.mlp(6, 9, 8, 7, 3), tmp_path / "small")
     other, x = md.load(whole, tmp_path / "small", compressed=True), images(
         np, 3, *MODELS[name][1], dtype="float32")
     assert other is whole and sizes(other) == sizes(small) and repr(other) == repr(small)
