@@ -30,8 +30,8 @@ for a in (-2.0, 0.0, 2.0):
 # $$ P(z \ne 0) = \sigma\big( \log \alpha - \beta \log(-\gamma / \zeta) \big) \tag{l0.4} $$
 #
 # **Sparse variational dropout** learns each weight's mean $\theta$ and variance $\sigma^2$ (here no
-# function). It pays less the larger $\log \sigma^2 - \log \theta^2$ is; above 3 noise is 95 % of the
-# mean square: cut. For inputs $A$ it draws outputs $b$, anew for each example, of the mean and
+# function). It pays less the larger $\log \sigma^2 - \log \theta^2$ is; above 3 noise is 95 % of
+# the mean square: cut. For inputs $A$ it draws outputs $b$, anew for each example, of the mean and
 # variance that noisy weights would give them ($\varepsilon$ standard normal, squares by entries):
 # $$ b = A \, \theta + \sqrt{A^2 \, \sigma^2} \; \varepsilon \tag{variational.4} $$
 #
