@@ -1,5 +1,6 @@
 """The measuring machinery, with contenders that sleep; beside PyTorch with --reference."""
 
+import math
 import re
 import time
 from functools import partial
@@ -396,7 +397,14 @@ def test_pruning_records_have_the_promised_keys_and_a_table(quick):
         "BLAS", "threads", "versions", "numbers", "ms"]
 
 
-def test_pruning_is_not_timed_where_the_small_network_computes_something_else(monkeypatch, quick):
-    monkeypatch.setattr(bench_pruning, "compress", lambda net: models.mlp(8, 64, 64, 3).init(1))
+@pytest.mark.parametrize("shift", [0.0, 3e-4, math.nan])
+def test_pruning_is_not_timed_where_the_small_network_computes_something_else(shift, monkeypatch,
+                                                                              quick):
+    def other(net):
+        small = nn.compress(net) if shift else models.mlp(8, 64, 64, 3).init(1)
+        small.out.bias.data[0] += shift
+        return small
+
+    monkeypatch.setattr(bench_pruning, "compress", other)
     with pytest.raises(ValueError, match="must give the outputs of the pruned one"):
         bench_pruning.run(blocks=1, networks=SMALL, progress=False)
