@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 PACKAGE = Path(__file__).parent
 PLACES = ("inputs", "units", "weights", "paths", "norms", "penalties", "averages", "schedules")
-SECTIONS = ("Paper", "Papers", "Where", "Symbols", "Without noise", "Memory", "Differs")
+SECTIONS = ("Paper", "Papers", "Source", "Where", "Symbols", "Without noise", "Memory", "Differs")
 
 _FORMULA = re.compile(r"([^\n]*)\n\$\$(.*?)\\tag\{([\w.]+)\}\s*\$\$", re.S)
 _TAG = re.compile(r"^\$\$.*?\\tag\{([\w.]+)\}", re.M | re.S)
@@ -66,6 +66,7 @@ class Technique(NamedTuple):
     summary: str
     sections: dict
     equations: tuple
+    remarks: tuple
 
 
 def techniques(package=PACKAGE, tests=None):
@@ -143,7 +144,8 @@ def _technique(path, cited, shown):
                             key=lambda test: "by_hand" not in test.name))     # the plainest first
         equations.append(Equation(tag, place, title, latex.strip(), lines, tied))
     summary = text.partition("\n")[0].strip()
-    return Technique(path.stem, path, summary, sections(text), tuple(equations))
+    return Technique(path.stem, path, summary, sections(text), tuple(equations),
+                     remarks(text))
 
 
 def docstring(path):
@@ -162,6 +164,15 @@ def sections(text):
     parts = re.split(rf"^({labels})(?:\s{{2,}}|\n)", text, flags=re.M)
     bodies = [re.split(r"\n(?=[^\n]*\n\$\$)", body)[0] for body in parts[2::2]]
     return {label: _flowing(body) for label, body in zip(parts[1::2], bodies, strict=True)}
+
+
+def remarks(text):
+    """The paragraphs of a technique's docstring that explain its equations and have no label."""
+    labelled = re.compile(rf"({'|'.join(SECTIONS)})(\s{{2,}}|\n)")
+    inside = " ".join(sections(text).values())    # a section may have several paragraphs
+    free = [part for part in re.split(r"\n\s*\n", text)[1:]
+            if "$$" not in part and not labelled.match(part)]
+    return tuple(flowing for flowing in map(_flowing, free) if flowing not in inside)
 
 
 def _flowing(body):

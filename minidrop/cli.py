@@ -134,7 +134,7 @@ def _contents(techniques, models):
 
 
 def _show_technique(out, technique):
-    """Print a technique: what it is, every equation, where it differs, and what to call."""
+    """Print a technique: what it is, equations, remarks, where it differs, and what to call."""
     from . import terminal
     from .catalog import functions
 
@@ -146,6 +146,9 @@ def _show_technique(out, technique):
     for equation in technique.equations:
         out.print()
         _show_equation(out, equation)
+    for remark in technique.remarks:
+        out.print()
+        terminal.print_markdown(out, remark)
     for label in ("Without noise", "Differs"):
         if label in technique.sections:
             out.print()

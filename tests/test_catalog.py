@@ -26,6 +26,25 @@ def test_sections_flow_and_differences_stay_apart():
     assert all(line.startswith(("- From", "- The two")) for line in differences)
 
 
+def test_remarks_are_the_paragraphs_without_a_label():
+    text = ("A: b.\n\nPaper   P\n        more\n\nOne\n$$ x \\tag{a.1} $$\n\nFree and\nfree.\n\n"
+            "Two\n$$ y \\tag{a.2} $$\n\nLast.\n\nWithout noise  c\n\nWithin.\n\n"
+            "Differs\n- d [test_e]\n")
+    assert catalog.remarks(text) == ("Free and free.", "Last.")
+    assert catalog.sections(text)["Without noise"] == "c Within."
+
+
+def test_no_paragraph_of_a_docstring_is_lost():
+    squeezed = lambda words: re.sub(r"\s+", "", "".join(words))
+    for technique in catalog.techniques():
+        equations = [e.place + ":" * bool(e.place) + e.title + e.latex + e.tag
+                     for e in technique.equations]
+        told = [technique.summary, *technique.sections, *technique.sections.values(), *equations,
+                *technique.remarks]
+        text = re.sub(r"\$\$|\\tag\{|\}(?=\s*\$\$)", "", catalog.docstring(technique.path))
+        assert len(squeezed(told)) == len(squeezed(text)), technique.name
+
+
 def test_every_module_that_states_equations_is_found():
     stating = {path.stem for path in PACKAGE.rglob("*.py")
                if "\n$$ " in catalog.docstring(path) and "\\tag" in catalog.docstring(path)}

@@ -95,6 +95,12 @@ def test_show_puts_every_equation_beside_its_line():
             assert f"tests/test_dropout.py:{test.number}  test_{test.name}" in text
 
 
+def test_show_prints_the_remarks_on_the_equations_behind_them():
+    text = " ".join(run("show", "landscape")[1].split())
+    (remark,) = catalog.technique("landscape").remarks
+    assert text.index("(landscape.3)") < text.index(" ".join(remark.split())) < text.index("Differs")
+
+
 @pytest.mark.parametrize("function, name", [
     ("Dropout", "dropout"), ("cosine", "schedules")])
 def test_show_of_a_function_shows_the_technique_whose_file_defines_it(function, name):
