@@ -37,6 +37,7 @@ def lesson(name, code):
 
     A lesson explains, checks and trains; its figures are saved to ./minidrop-figures/.
     The last line names its file, to be read, changed and run.  MINIDROP_SMOKE=1 makes it brief.
+    What it found is asserted; an exercise may find something else: `python -O` leaves out asserts.
     """
     from . import lesson as lessons
 

@@ -29,11 +29,11 @@ Fort 2019, in words: disagreement, the share of examples for which two members p
 $$ d_{ij} = \frac1N \sum_n [c_{in} \ne c_{jn}]                              \tag{diversity.4} $$
 From the loss of the mean: the ensemble's is that of the members on average, less their diversity
 $$ L(\bar p) = \frac1M \sum_i L(p_i) - D                                    \tag{diversity.5} $$
-Abe 2024, in words (Jensen's gap), derived here: under cross-entropy a relative entropy
+Abe 2024, in words (Jensen's gap), derived here: under cross-entropy D is a relative entropy
 $$ D = \frac1N \sum_n \mathrm{KL} (u || r_n)
      = -\frac{1}{M N} \sum_{in} \ln (M r_{in}), \qquad
    r_{in} = \frac{p_{iny_n}}{\sum_j p_{jny_n}}                              \tag{diversity.6} $$
-Krogh & Vedelsby 1995, in words (the ambiguity): under squared error the members' variance
+Krogh & Vedelsby 1995, in words (the ambiguity): under squared error D is the members' variance
 $$ D = \frac{1}{M N} \sum_{ink} (p_{ink} - \bar p_{nk})^2                   \tag{diversity.7} $$
 By definition: what a member adds is the rise of the ensemble's loss, or error, without it
 $$ \Delta_i = L \Big( \frac{1}{M - 1} \sum_{j \ne i} p_j \Big) - L(\bar p)  \tag{diversity.8} $$

@@ -14,7 +14,7 @@ $$ \theta(\lambda) = \lambda \theta_a + (1 - \lambda) \theta_b             \tag{
 Entezari 2022, in words: barrier, how far the way rises above the straight line between its ends
 $$ B = \max_{0 \le \lambda \le 1} J(\theta(\lambda)) - \lambda J(\theta_a)
        - (1 - \lambda) J(\theta_b)                                         \tag{landscape.2} $$
-From (landscape.1): of a quadratic loss, which has no barrier where it curves upwards
+From (landscape.1): how far a quadratic loss is above the line; no barrier where it curves upwards
 $$ J(\theta(\lambda)) - \lambda J(\theta_a) - (1 - \lambda) J(\theta_b)
    = -\tfrac12 \lambda (1 - \lambda) \, d^\top H d                         \tag{landscape.3} $$
 

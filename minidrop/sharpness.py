@@ -10,11 +10,12 @@ Where    The d parameters of a network that are trained, around their values of 
          batch norm uses its running statistics.
 Symbols  $J$ mean loss over the data, $H$ the matrix of its second derivatives, $\lambda_k$ its
          eigenvalues, $v$ a direction of length 1, $s$ shift, $\mu$ Rayleigh's quotient, $\delta$ a
-         step, $r$ radius, $g$ Gaussian, $\theta_i$ the weights of one filter, or of one unit.
+         step, $r$ radius, $g$ Gaussian, $\theta_i$ the weights of one filter, or of one unit,
+         $W_1$, $W_2$ and $b_1$ weights and biases of two layers.
 
 By definition: the largest curvature, along any direction
 $$ \lambda_{\max} = \max_{\lVert v \rVert = 1} v^\top H v                  \tag{sharpness.1} $$
-Yao 2018, in words (s = 0): power iteration
+Yao 2018, in words (s = 0): power iteration, where a shift keeps the largest in front
 $$ v \leftarrow \frac{H v + s v}{\lVert H v + s v \rVert}, \qquad
    \mu = v^\top H v \le \lambda_{\max}                                     \tag{sharpness.2} $$
 From (sharpness.2), as H is symmetric: what remains bounds the distance to an eigenvalue
@@ -34,7 +35,8 @@ Of a step and its opposite the slopes cancel, so that (sharpness.4) varies less 
 direction; its mean is that of single steps.
 
 (sharpness.7) changes (sharpness.1) and (sharpness.4), though the function stays: sharpness of that
-kind compares a network with itself over time, not two networks.  (sharpness.6) does not see it.
+kind compares a network with itself over time, not two networks.  With the steps of (sharpness.6)
+the rise R is the same before and after.
 
 Power iteration finds the eigenvalue that is largest in size.  Where that is below 0, s is its size,
 and the iteration starts again: no shifted eigenvalue is then below 0, and the largest wins.  Two of
@@ -43,8 +45,9 @@ one size and opposite signs never part: much remains after half the iterations, 
 Differs
 - From Li 2018: here the radius is a share of each filter's length and not an axis of a plot.
   [test_sharpness_6_is_as_long_as_the_filters]
-- Of (sharpness.7) for single units, each with an alpha of its own, filter normalisation is not
-  free.  [test_sharpness_7_of_single_units_is_seen_by_filter_normalisation]
+- Units with an alpha each in (sharpness.7), in place of one for the layer, leave the function, too,
+  as it is, but not the rise under (sharpness.6).
+  [test_sharpness_7_of_single_units_is_seen_by_filter_normalisation]
 """
 
 import copy

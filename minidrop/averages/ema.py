@@ -6,14 +6,14 @@ Papers   Polyak, Juditsky, "Acceleration of stochastic approximation by averagin
          2018, arXiv:1712.01312: their official code has the correction, "the code of Louizos 2018".
 Where    Over time: the weights of one network along its training.
 Symbols  $w_t$ weights at the moment t, from 1, $\bar w_t$ their average, $\hat w_t$ the same
-         without the bias of its start, $\mu$ memory, in $[0, 1)$.
+         without the pull of its start towards 0, $\mu$ memory, in $[0, 1)$.
 
 In words: a step of the average
 $$ \bar w_t = \mu \, \bar w_{t-1} + (1 - \mu) \, w_t                              \tag{ema.1} $$
-From (ema.1), where the average starts at 0: what is in it
+From (ema.1), where the average starts at 0: what the weights weigh in it, and together
 $$ \bar w_t = (1 - \mu) \sum_{i=1}^t \mu^{t-i} w_i, \qquad
    (1 - \mu) \sum_{i=1}^t \mu^{t-i} = 1 - \mu^t                                   \tag{ema.2} $$
-The code of Louizos 2018: what is missing is made up for
+The code of Louizos 2018: divided by that sum, all weigh 1 together
 $$ \hat w_t = \bar w_t / (1 - \mu^t)                                              \tag{ema.3} $$
 PyTorch's `AveragedModel`: an average that starts at the first weights needs no correction
 $$ \bar w_1 = w_1, \quad \text{so} \quad

@@ -15,7 +15,7 @@ $$ \alpha(i) = \lvert 1 - 2 u_i \rvert \, \alpha_1
    + (1 - \lvert 1 - 2 u_i \rvert) \, \alpha_2                                     \tag{fge.2} $$
 Official code: networks are collected when so many steps have been taken
 $$ \tfrac12 c, \; \tfrac32 c, \; \tfrac52 c, \; \dots \; \le T                    \tag{fge.3} $$
-Official code: their ensemble has the mean of their softmax outputs, but for a factor
+Official code, which leaves out the factor: the mean of their softmax outputs
 $$ h = \frac{1}{M} \sum_{m=1}^M h_m                                               \tag{fge.4} $$
 
 The step that follows a collection is the one with the smallest rate, u = 1/2: the last step before

@@ -7,8 +7,9 @@ Where    Over time, and in evaluation: the learning rate $\alpha$ of each mini-b
          `fit(..., schedules={"lr": cyclic_cosine(range(1, T + 1), T, M, 0.1)})`; the networks after
          the steps of `snapshot_steps(T, M)`; and the mean of what the last m of them say.
 Symbols  $t$ iteration (a mini-batch), from 1 to $T$, $M$ cycles, $f$ a falling function,
-         $c = \lceil T / M \rceil$ iterations of a cycle, $\alpha_0$ first rate, $m$ members,
-         $i$ a member, $h_i$ its softmax output, (N, K), $k$ a class, $y$ the label.
+         $c = \lceil T / M \rceil$ iterations of a cycle, $\alpha_0$ first rate, $s_j$ the
+         step after which snapshot $j$ is taken, $m$ members, $i$ a member, $h_i$ its softmax
+         output, (N, K), $k$ a class, $y$ the label.
 
 Huang 2017, equation (1): the rate falls, and starts again
 $$ \alpha(t) = f(\mathrm{mod}(t - 1, \lceil T / M \rceil))                     \tag{snapshot.1} $$
@@ -25,7 +26,7 @@ $$ h(x) = \frac{1}{m} \sum_{i=0}^{m-1} h_{M-i}(x)                              \
 From (snapshot.5): its logarithm, without overflow or a logarithm of 0
 $$ \ln h = a + \ln \frac{1}{m} \sum_i e^{\ln h_i - a}, \qquad
    a = \max_i \ln h_i                                                          \tag{snapshot.6} $$
-From (snapshot.5), since $-\ln$ is convex: the mean loses at most what its members lose on average
+From (snapshot.5), since $-\ln$ is convex: the loss is at most the mean of the members' losses
 $$ -\ln h_y \le \frac{1}{m} \sum_i -\ln h_{i,y}                                \tag{snapshot.7} $$
 Common practice, in words: the class that most members name
 $$ \mathrm{argmax}_k \, \lvert \{ i : \mathrm{argmax}_j \, h_{i,j} = k \} \rvert \tag{snapshot.8} $$

@@ -7,21 +7,23 @@ Where    Over time: the weights of one network at several moments of its trainin
 Symbols  $w$ weights of the moment, $w_1, \dots, w_n$ those that were averaged, $n$ how many,
          $w_{\mathrm{SWA}}$ their mean, $f$ a function of the weights such as an output of the
          network, $t$ a step, from 0, $s$ the number of steps before the first average, $\eta_t$ the
-         learning rate, $\eta$ at the start and $\eta_{\mathrm{SWA}}$ at the end.
+         learning rate, $\eta$ at the start and $\eta_{\mathrm{SWA}}$ at the end, $r$ the part of
+         its fall that is over.
 
 Izmailov 2018, in words: the mean takes the weights of one more moment in
 $$ w_{\mathrm{SWA}} \leftarrow \frac{w_{\mathrm{SWA}} \, n + w}{n + 1}            \tag{swa.1} $$
 From (swa.1): every moment weighs the same
 $$ w_{\mathrm{SWA}} = \frac{1}{n} \sum_{i=1}^n w_i                                \tag{swa.2} $$
-From (swa.2) and Taylor's formula, in which the first order sums to zero: it is like an ensemble
+From (swa.2) and Taylor's formula, whose first order is zero: like an ensemble of weights close by
 $$ f(w_{\mathrm{SWA}}) = \frac{1}{n} \sum_{i=1}^n f(w_i)
    + O \Big( \max_i \lVert w_i - w_{\mathrm{SWA}} \rVert^2 \Big)                  \tag{swa.3} $$
-Official code: the rate is constant, falls in a straight line, and is constant again
+Official code: the rate is constant up to 0.5 s, falls in a straight line, is constant from 0.9 s
 $$ \eta_t = (1 - r) \, \eta + r \, \eta_{\mathrm{SWA}}, \qquad
    r = \min \Big( 1, \; \max \Big( 0, \; \frac{t / s - 0.5}{0.4} \Big) \Big)      \tag{swa.4} $$
 
 For a linear model f is linear in w and the rest in (swa.3) is zero: the mean of the weights and the
-mean of the outputs are the same.
+mean of the outputs are the same.  Where the weights lie far apart, as those of two runs do, (swa.3)
+promises nothing.
 
 Without noise  The mean is a network like any other, and its evaluation costs what that of one does.
 Its batch norms need statistics of their own: `batch_norm_statistics`.
