@@ -55,7 +55,8 @@ def test_snapshots_are_kept_and_compared_with_their_ensembles(schedule, tmp_path
     options = (*QUICK, "--cycles", "3", "--snapshots", str(tmp_path / "a"), "--checkpoint",
                str(tmp_path / "run"), "--test", *(["--schedule", schedule] if schedule else []))
     code, text = run(*options)
-    assert code == 0 and (schedule or "cosine in 3 cycles") in text
+    assert code == 0 and (
+        schedule or "cosine in cycles of 7 steps, 3 in all, the last of 6, seed 0\n") in text
     net, digits = models.mlp(64, 256, 10).init(0), data.digits(image=True)
     rates = md.cyclic_cosine(range(1, 21), 20, 3, 0.05)
     if schedule:                                  # the paper's snapshots without cycles
@@ -72,7 +73,8 @@ def test_snapshots_are_kept_and_compared_with_their_ensembles(schedule, tmp_path
         assert f"{name}: loss {score.loss:.4f}, accuracy {100 * score.accuracy:.2f} %" in text
     code, again = run(*options)                   # there is nothing left to do
     assert code == 0 and re.findall(SNAPSHOTS, again, re.M) == rows
-    code, text = run(*QUICK, "--cycles", "3", "--snapshots", str(tmp_path / "a"))
+    code, text = run(*QUICK, "--cycles", "2", "--snapshots", str(tmp_path / "a"))
+    assert "cosine in cycles of 10 steps, 2 in all, seed 0\n" in text
     assert code == 1 and "must hold no snapshots of another run" in text
 
 

@@ -217,7 +217,9 @@ def _rate(schedule, cycles, snapshots, lr, steps):
         raise click.UsageError("--cycles beside a --schedule is for --snapshots FOLDER")
     taken = snapshot_steps(steps, cycles) if cycles else []
     if cycles and not schedule:
-        return (f"cosine in {len(taken)} cycles",
+        short = steps - (len(taken) - 1) * taken[0]
+        last = f", the last of {short}" if short < taken[0] else ""
+        return (f"cosine in cycles of {taken[0]} steps, {len(taken)} in all{last}",
                 cyclic_cosine(range(1, steps + 1), steps, cycles, lr), taken)
     schedule = schedule or "cosine"
     return schedule, SCHEDULES[schedule](lr, steps), taken
