@@ -77,6 +77,12 @@ def test_batch_statistics_1_the_spread_between_batches_does_not_count(xp, backen
     assert float(mixed.running_var[0]) == 5000.0
 
 
+def test_batch_statistics_1_many_batches_lose_no_digits(xp, backend):
+    norm, x = md.BatchNorm(1).init(0).to(backend), xp.full((600, 1), 0.1, "float32")
+    mean = md.batch_norm_statistics(norm, x, batch_size=2).running_mean
+    assert mean.dtype == "float32" and float(mean[0]) == float(x[0, 0])
+
+
 def test_batch_statistics_1_noise_is_off_or_on_by_name(xp, backend):
     x = images(xp, 16)
     net = convolutional(p=0.5).init(0).to(backend)

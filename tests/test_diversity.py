@@ -207,6 +207,18 @@ def test_diversity_8_of_a_tiny_probability_loses_no_digits():
         math.log(0.5) + 30 * math.log(10), rel=1e-14)
 
 
+def test_float16_and_float32_are_measured_in_float64(xp):
+    probs, y = draw(3, 40, 5, 4)
+    for dtype, digits in (("float16", 1e-2), ("float32", 1e-6)):
+        given = xp.asarray(probs.astype(dtype))
+        exact = given.astype("float64")
+        for f in (md.correlation, lambda p: md.ambiguity(p, xp.asarray(y)).members,
+                  lambda p: md.leave_one_out(p, xp.asarray(y)).loss):
+            assert f(given).dtype == "float64"
+            assert_array_equal(host(f(given)), host(f(exact)))
+            assert_allclose(host(f(given)), host(f(xp.asarray(probs))), atol=digits)
+
+
 def test_memory_order_does_not_matter():
     probs, y = draw(3, 4, 5, 2)
     for other in (np.asfortranarray(probs), probs[:, ::-1][:, ::-1]):
@@ -226,6 +238,9 @@ def test_a_mistake_is_named():
             (lambda: md.error_overlap(probs, y[:3]), ValueError, r"y must be whole numbers of sh"),
             (lambda: md.error_overlap(probs, y * 1.0), ValueError, r"y must be whole numbers of"),
             (lambda: md.ambiguity(probs, y + 5), ValueError, r"y must lie in 0\.\.4, got"),
+            (lambda: md.error_overlap(probs, 0 * y - 1), ValueError, r"y must lie in 0..4, got -1"),
+            (lambda: md.error_overlap(probs, y, per="both"), ValueError,
+             "per must be one of 'member', 'union'"),
             (lambda: md.ambiguity(certain, np.array([0, 1])), ValueError,
              "probs must be above 0 at the label"),
             (lambda: md.leave_one_out(probs[:1], y), ValueError, "at least two members, got one")):

@@ -94,6 +94,17 @@ def test_a_curve_is_what_a_loop_finds(xp, backend, statistics):
     assert abs(other.loss - curve.loss).min() > 1e-3           # at the ends too
 
 
+def test_a_curve_looks_at_so_many_examples_at_once():
+    seen = []
+
+    def loss(z, y):
+        seen.append(len(y))
+        return md.cross_entropy(z, y)
+
+    md.interpolation_curve(network(1), network(2), pair(np), [0.5], loss=loss, batch_size=12)
+    assert seen == [12, 12, 6]
+
+
 def test_a_curve_takes_another_loss_and_targets_that_are_no_labels():
     curve = md.interpolation_curve(weight(3.0), weight(0.0), ONE, [0, 0.5, 1], loss=md.mse_loss)
     assert curve.loss.tolist() == [1, 0.25, 4]

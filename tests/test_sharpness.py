@@ -147,6 +147,15 @@ def test_frozen_parameters_do_not_count():
     assert found.value == pytest.approx(values[-1], rel=1e-8)
 
 
+def test_what_is_not_given_is_a_thousandth_two_hundred_and_zero():
+    h, _ = known([3, 1])
+    found, due = md.largest_curvature(*case(h)), md.largest_curvature(*case(h), rng=0)
+    assert found.residual <= 3e-3 and found.iterations > 2
+    assert_array_equal(found.direction, due.direction)
+    with pytest.raises(ValueError, match="iterations must be more than 200, or tolerance larger"):
+        md.largest_curvature(*case(known([1, 0.9999])[0]), tolerance=0)
+
+
 def test_what_did_not_converge_is_an_error_in_one_sentence():
     h, _ = known([1, 0.999, 0.998])
     with pytest.raises(ValueError, match=r"iterations must be more than 5, or tolerance larger th"):

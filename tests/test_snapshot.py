@@ -357,6 +357,12 @@ def test_dtype_and_kind_are_kept(xp, dtype):
     assert says(xp, logits(9).astype(dtype))(xp.ones((4, 1), dtype)).dtype == dtype
 
 
+def test_probabilities_in_float16_are_taken(xp):
+    probs = xp.asarray(np.asarray(md.softmax(logits(9, n=99, k=7))).astype("float16"))
+    assert float(abs(probs.astype("float64").sum(-1) - 1).max()) > 1e-5
+    assert md.average_probabilities(probs).dtype == "float16"
+
+
 def test_every_memory_order_gives_the_same_numbers(xp):
     probs = np.asarray(md.softmax(logits(10)))
     mean, votes = md.average_probabilities(probs), md.majority_vote(probs)
@@ -468,6 +474,9 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
              lambda: md.average_probabilities(xp.asarray(LOGITS))),
             (ValueError, "rows that sum to 1", lambda: md.majority_vote(3 * probs)),
             (ValueError, "rows that sum to 1", lambda: md.majority_vote(probs * math.nan)),
+            (ValueError, "rows that sum to 1", lambda: md.majority_vote(probs * 1.01)),
+            (ValueError, "at least 0", lambda: md.majority_vote(xp.asarray([[[1.5, -0.5]]]))),
+            (ValueError, "and not be empty", lambda: md.average_probabilities(probs[:0])),
             (ValueError, r"probs must have shape \(m, N, K\), members on axis 0",
              lambda: md.average_probabilities(probs[0])),
             (TypeError, "members must be a list of networks, got one Sequential; .* give .net.",

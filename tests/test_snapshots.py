@@ -130,6 +130,25 @@ def test_the_same_recorder_for_a_second_run_is_refused_too(tmp_path):
     assert [*contents(tmp_path)] == NAMES and repr(recorder).startswith("Snapshots(3 of 3, in ")
 
 
+def test_a_folder_stays_where_it_was_when_the_recorder_was_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorder = md.Snapshots("a", [1])
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    recorder(0, network().init(0), None)
+    assert [*contents(tmp_path / "a")] == NAMES[:1]
+
+
+def test_a_list_that_can_be_called_is_one_recorder():
+    class Losses(list):
+        def __call__(self, step, net, loss):
+            self.append(float(loss))
+
+    losses = Losses()
+    history = md.fit(network().init(0), SGD(0.1), data(), 2, recorder=losses, progress=False)
+    assert losses == history.loss.tolist()
+
+
 def test_steps_after_the_end_are_refused_before_the_first_step(tmp_path):
     with pytest.raises(ValueError, match="steps must be at most the 20 of the run, got 21"):
         run(tmp_path / "a", steps=[7, 21])

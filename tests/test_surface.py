@@ -95,6 +95,8 @@ def test_the_grid_is_a_square_around_all_points():
     assert xs.tolist() == [-1, 0.5, 2, 3.5, 5] and ys.tolist() == [-2, -0.5, 1, 2.5, 4]
     xs, ys = plane.grid([(0, 10)], n=3, margin=0)
     assert xs.tolist() == [-3, 2, 7] and ys.tolist() == [0, 5, 10]
+    xs, ys = plane.grid()
+    assert len(xs) == len(ys) == 21 and xs[0] == pytest.approx(-0.8)            # 0.2 of 4
     shadow = plane.project(np.array([[0.0, 10], [1, 3]]))
     assert [part.tolist() for part in plane.grid(shadow, n=3, margin=0)] == [[-3, 2, 7], [0, 5, 10]]
 
@@ -146,7 +148,11 @@ def test_a_surface_is_drawn_with_path_and_marks(values):
     surface = md.LossSurface(x, y, z, z / 4)
     figure, axis = plots.subplots()
     path = md.Shadow(np.array([-1.0, 0.0, 0.5]), np.array([1.0, 0.0, 0.5]), None)
-    plots.draw_surface(axis, surface, path, marked=([0.0, 0.5], [0.0, 0.5]), values=values)
+    options = {} if values == "loss" else {"values": values}
+    plots.draw_surface(axis, surface, path, marked=([0.0, 0.5], [0.0, 0.5]), **options)
+    levels = axis.collections[0].levels
+    most = 2 if values == "loss" else 0.5
+    assert_allclose(levels, most * np.geomspace(1e-3, 1, 13), rtol=1e-6)
     drawn = [line.get_xydata().tolist() for line in axis.lines]
     assert drawn == [[[-1, 1], [0, 0], [0.5, 0.5]], [[0, 0]], [[0.5, 0.5]]]
     assert {"1", "2"} <= {text.get_text() for text in axis.texts}
@@ -211,6 +217,14 @@ def test_a_path_leaves_training_alone_and_goes_on_from_a_checkpoint(tmp_path, mo
     assert_array_equal(runs[0][0], runs[1][0])
     assert runs[2][1].step.tolist() == [0, 2, 4, 6]
     assert_array_equal(runs[2][1].weights, runs[1][1].weights)
+
+
+def test_a_path_has_the_dtype_of_the_network(xp, backend):
+    net = network(0, backend)
+    path = md.WeightPath(net, [0])
+    path.load_state_dict({name: host(value).astype("float64" if name == "weights" else "int64")
+                          for name, value in path.state_dict().items()})
+    assert path.weights.dtype == "float32" and type(path.weights) is xp.ndarray
 
 
 def test_a_second_run_replaces_the_path_of_the_first():
