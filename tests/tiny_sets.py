@@ -29,7 +29,8 @@ def records(images, *labels):
 def tar_gz(files, **changes):
     """A .tar.gz of {path: bytes}; `changes` are set on every member's header."""
     target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w:gz") as archive:
+    with (gzip.GzipFile(fileobj=target, mode="w", mtime=0) as packed,
+          tarfile.open(fileobj=packed, mode="w") as archive):
         for path, data in files.items():
             member = tarfile.TarInfo(path)
             member.size = len(data)
