@@ -112,6 +112,10 @@ def judge(results, settings):
         return Interval(*mean_interval(column(results, "snapshot", name)[:, -1]
                                        - column(results, other, name)[:, m - 1]))
 
+    nothing = {arm: f"{row.sum()} of {row.size}" for arm in results
+               if (row := column(results, arm, "members") < NOTHING).any()}
+    lines += [f"{share} networks of {arm} learned nothing at this rate: no comparison"
+              for arm, share in nothing.items()]
     cycles = settings["cycles"]
     own, rivals = gain("snapshot", 1), {
         "the last of them": ("snapshot", 1), "one network (the last of nocycle)": ("nocycle", 1),
@@ -120,12 +124,10 @@ def judge(results, settings):
         f"independent, all {cycles}, at {cycles} times the cost": ("independent", cycles)}
     lines.append(f"{f'all {cycles} snapshots, less':46}{'accuracy, %':>14}{'loss':>18}")
     lines += [f"  {name:44}{_percent(gain(*other)):>14}{str(gain(*other, 'loss')):>18}"
-              for name, other in rivals.items()]
+              for name, other in rivals.items() if other[0] not in nothing]
     lines += [f"accuracy of each network of {arm}, oldest first: "
               + ", ".join(_percent(one) for one in intervals(column(results, arm, "members")))
               for arm in ("snapshot", "nocycle")]
-    lines += [f"{count} of {row.size} networks of {arm} learned nothing" for arm in results
-              if (count := ((row := column(results, arm, "members")) < NOTHING).sum())]
     word = ("held" if own.low > 0 else "refuted" if own.high < 0 else "not seen at this scale")
     errors = {arm: 100 * (1 - column(results, arm)).mean(0) for arm in results}
     return Verdict(word, f"error {errors['snapshot'][0]:.2f} % of the last snapshot, "
@@ -138,7 +140,7 @@ def judge(results, settings):
 
 def draw(results, settings):
     """Test error of the last m networks against m, and of each network."""
-    figure, axes = subplots(1, 2, size=(9.0, 3.8))
+    figure, axes = subplots(1, 2, size=(9.0, 4.0))
     seeds, places = len(results["snapshot"]), range(1, settings["cycles"] + 1)
     dropout = 100 * (1 - column(results, "dropout")).mean()
     for axis, name in zip(axes, ("accuracy", "members"), strict=True):
@@ -148,15 +150,15 @@ def draw(results, settings):
                           [100 * one.mean for one in found],
                           [100 * one.half for one in found] if seeds > 1 else None, color=colour,
                           linestyle=line, marker=marker, markersize=5, capsize=2, label=arm)
-        limits = axis.get_ylim()
+        top = 125 * max((1 - column(results, arm, name)).mean(0).max() for arm in STYLES)
         axis.axhline(dropout, color=LIGHT, linestyle=":", label="dropout, one network"
-                     + (f": {dropout:.0f} %" if dropout > limits[1] else ""))
-        axis.set(xticks=places, ylim=(max(0, min(limits[0], 0.9 * dropout)), limits[1]))
+                     + (f": {dropout:.0f} %" if dropout > top else ""))
+        axis.set(xticks=places, ylim=(0, top))    # wide intervals leave the picture
     over = f"mean and 95 % interval over {seeds} seeds" if seeds > 1 else "one seed"
     axes[0].set(xlabel="m, of the last m networks", ylabel=f"test error on {settings['data']}, %",
                 title=f"together; {over}")
     axes[1].set(xlabel="network, oldest first", title="alone")
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
