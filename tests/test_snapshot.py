@@ -260,6 +260,10 @@ def test_snapshot_8_ties_go_to_the_larger_mean(xp):
     assert int(md.majority_vote(xp.asarray(most))[0]) == 0        # though the mean says 1
     assert int(md.average_probabilities(most).argmax(-1)[0]) == 1
     assert_array_equal(host(md.majority_vote(md.Tensor(xp.asarray(probs)))), [1])
+    even = np.array([[[0.0, 0.5, 0.5]], [[0.0, 0.5, 0.5]]])       # and the first where all is equal
+    assert int(md.majority_vote(xp.asarray(even))[0]) == 1
+    both = np.array([[[0.25, 0.0, 0.75]], [[0.25, 0.75, 0.0]]])
+    assert int(md.majority_vote(xp.asarray(both))[0]) == 1
 
 
 # --- the ensemble as a module ---------------------------------------------------------------------

@@ -135,6 +135,18 @@ def test_a_surface_of_a_quadratic_is_that_quadratic():
     assert np.isnan(found.error).all()
 
 
+def test_a_surface_looks_at_so_many_examples_at_once():
+    nets, seen = [network(seed) for seed in range(3)], []
+
+    def loss(z, y):
+        seen.append(len(y))
+        return md.cross_entropy(z, y)
+
+    md.loss_surface(nets[0], md.Plane(*nets), pair(np), ([0.0], [0.0]), loss=loss, batch_size=12,
+                    progress=False)
+    assert seen == [12, 12, 6]
+
+
 def test_a_surface_shows_its_progress(capsys):
     nets = [network(seed) for seed in range(3)]
     md.loss_surface(nets[0], md.Plane(*nets), pair(np), ([0.0], [0.0, 1.0]))

@@ -152,7 +152,8 @@ def majority_vote(probs):
     """The class that most members name: probabilities (m, N, K), to class indices (N,).
 
     Each member names its most probable class; between classes of equally many votes the larger mean
-    probability decides.  ValueError as for `average_probabilities`.
+    probability decides, and where that is equal too, the first.  So it does within a member.
+    ValueError as for `average_probabilities`.
 
     >>> import numpy as np
     >>> majority_vote(np.array([[[0.9, 0.1]], [[0.4, 0.6]], [[0.4, 0.6]]]))
