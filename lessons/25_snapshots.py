@@ -45,10 +45,10 @@ assert z.mean(0).argmax() == 0 and h.mean(0).argmax() == md.majority_vote(h)[0] 
 # %% [markdown]
 # ## Five networks in 500 steps
 #
-# A network of 2 x 32 units learns 300 digits, 60 of which have labels that were dealt out anew. Of
-# 500 steps, *snapshots* makes five cycles. *No cycles*: the rate falls tenfold after a half and
-# after three quarters; of the networks after the same steps, the last is the usual one. And five
-# *independent* networks, 100 steps each. All, with a rate for each, is chosen on validation digits.
+# A network of 2 x 32 units learns 300 digits; 60 of them have shuffled labels. *Snapshots* end
+# five cycles of 100 steps. With *no cycles* the rate falls tenfold after half of the 500 steps, and
+# after three quarters; networks are kept after the same steps, and the last is the usual one.
+# *Independent* are five networks of 100 steps each. Settings were chosen on validation digits.
 
 # %%
 M, T, seeds, shares = 5, quick(500, 50), range(quick(6, 2)), np.linspace(0, 1, quick(11, 3))
@@ -94,7 +94,8 @@ assert smoke() or md.mean_interval(last[1] - five[1]).low > 0     # five of no c
 # ## What makes a snapshot useful?
 #
 # It adds most if it is good and differs. Of neighbours, $i$ and $i + 1$: correlation of outputs,
-# test digits read in two ways, and the barrier, how far the training loss rises on a straight line.
+# disagreement, the share of test digits classed differently, and barrier, how far the training loss
+# rises on a straight line. The figure's plane holds 1, 3, 5, and shadows of the path and others.
 
 # %%
 def neighbours(five):
@@ -107,8 +108,8 @@ def neighbours(five):
 
 pairs = np.array([[neighbours(five) for five in fives[recipe]] for recipe in runs])
 for recipe, rows in zip(runs, pairs.mean(1), strict=True):
-    for name, row in zip(("correlation", "% read in two ways", "barrier"), rows, strict=True):
-        print(f"   {recipe:9}  {name:18}", *(f"{value:7.3f}" for value in row))
+    for name, row in zip(("correlation", "disagreement (%)", "barrier"), rows, strict=True):
+        print(f"   {recipe:9}  {name:16}", *(f"{value:7.3f}" for value in row))
 more, (_, apart, barriers) = md.mean_interval((pairs[0] - pairs[1])[:, 1, 2:]), pairs[0].mean(0)
 assert smoke() or (more.low > 0).all() and 7 < apart[3] < 10 and pairs[1, :, 1, 2:].mean() < 4
 assert smoke() or found[1, :, :2, 0].mean() > 20 > 16 > found[0, :, :, 0].mean(0).max()
@@ -128,16 +129,16 @@ axes[0].set(title="learning rate", xlabel="step")
 axes[1].set(title="test error (%), mean of the seeds", xlabel="step", ylim=(8, 40))
 axes[1].legend()
 draw_surface(axes[2], surface, plane.project(path.weights), plane.project(marked))
-axes[2].set_title("training loss, plane of three snapshots")
+axes[2].set_title("training loss around 1, 3 and 5")
 path = save_figure(figure, "snapshots")
 
 # %% [markdown]
 # So: yes. Together they are better than the last of them, by 3 points, and training costs no more.
 # A restart throws the network back; what settles is about as good again, and the last two snapshots
-# read one digit in twelve in two ways. They need no barrier for it: only the first have one. Once
-# the rate has fallen for good, networks are nearly the same; those before are bad, but all five are
-# better than one. Whether cycles are the best use of 500 steps is not seen in six seeds: the gains
-# over one network without them, over its five and over five short trainings may all be 0.
+# disagree on one digit in twelve. They need no barrier for it: only the first have one. Without
+# cycles, once the rate has fallen, networks are nearly the same; those before are bad, but all five
+# are better than the last. Whether cycles are the best use of 500 steps is not seen in six seeds:
+# the gain over one network without them, over its five or over five short trainings may be 0.
 #
 # ## Exercises
 #
@@ -146,5 +147,4 @@ path = save_figure(figure, "snapshots")
 #
 # ## References
 #
-# - Huang, Li, Pleiss, Liu, Hopcroft, Weinberger (2017), Snapshot ensembles: train 1, get M for
-#   free, ICLR, arXiv:1704.00109.
+# - Huang et al. (2017), Snapshot ensembles: train 1, get M for free, ICLR, arXiv:1704.00109.

@@ -26,9 +26,9 @@ for unit in range(6):
 # $$ \bar p = \sum_m P(m) \, p_m \tag{mc.2} $$
 # $$ \tilde p = \frac{1}{Z} \prod_m p_m^{P(m)} = \mathrm{softmax} \Big( \sum_m P(m) \, z_m \Big) $$
 #
-# Evaluation runs none of them, but gives every layer its mean input (dropout.3). Logits are linear
-# in the last mask, so with one layer of dropout that is $\tilde p$. But an earlier mask passes a
-# ReLU, and $\mathbb{E} \max(0, a) \ge \max(0, \mathbb{E} \, a)$. What is gained is a diversity:
+# Evaluation runs none, but gives each layer its mean input (dropout.3). Logits are linear in the
+# last mask, so with one layer of dropout that is $\tilde p$. An earlier one passes a ReLU:
+# $\mathbb{E} \max(0, a) \ge \max(0, \mathbb{E} \, a)$. What is gained in cross-entropy $L$ is $D$:
 #
 # $$ L(\bar p) = \sum_m P(m) \, L(p_m) - D, \qquad D \ge 0 \tag{diversity.5} $$
 #
@@ -68,13 +68,14 @@ assert np.allclose(mean, md.mc_predict(net, x, passes=256).mean, atol=1e-6)
 # ## Five networks against one
 #
 # Networks of 7 + 7 and of 256 + 256 units learn a quarter of the training digits: five without
-# dropout, five with a rate of 0.2. Of one of these 100 masks are drawn. There are four quarters, so
-# that the 95 % intervals (Student's t) count the digits, too. Settings were tried out on validation
-# digits; all losses, in nats, are those of the 300 test digits:
+# dropout, five with a rate of 0.2. Of one of these 100 masks are drawn for each digit. Four such
+# sets give 95 % intervals (Student's t). Settings were tried out on validation digits; losses, in
+# nats, and the correlation of two members' probabilities are those of the 300 test digits:
 
 # %%
 digits, rate, epochs, five = md.data.digits(), 0.2, quick(20, 1), range(quick(5, 2))
 x, y = (part[:quick(300, 30)] for part in digits.test)
+loss = lambda p: -np.log(p[..., range(len(y)), y]).mean(-1)
 
 
 def train(units, p, k, seed):
@@ -90,12 +91,8 @@ def say(nets, mode=md.nn.Module.eval):
     return np.array([md.softmax(mode(net)(x).data) for net in nets])     # (members, N, K)
 
 
-def loss(p):
-    return -np.log(p[..., range(len(y)), y]).mean(-1)
-
-
-ROWS = (("without dropout", "s:", MIDDLE), ("with dropout", "o--", LIGHT),
-        ("masks of one", "-", DARK))
+ROWS = (("5 without dropout", "s:", MIDDLE), ("5 with dropout", "o--", LIGHT),
+        ("100 masks of one", "-", DARK))
 (figure, axes), ones, gaps = subplots(1, 2, size=(9.0, 3.6)), {}, {}
 for axis, units in zip(axes, (7, 256), strict=True):
     runs, ones[units], table = [], [], []
@@ -106,17 +103,19 @@ for axis, units in zip(axes, (7, 256), strict=True):
     print(f"   {units} + {units} units".ljust(22), "own loss   of the mean   gain D   correlation")
     for (name, line, colour), *sets in zip(ROWS, *runs, strict=True):
         own, m = loss(np.array(sets)), np.arange(1, len(sets[0]) + 1)    # own: (runs, members)
-        orders = [np.roll(sets, k * len(m) // 5, axis=1) for k in range(5)]
+        orders = [np.roll(sets, k * len(m) // 5, axis=1) for k in range(5)]    # who comes first
         curve = np.mean([loss(np.cumsum(p, 1) / m[:, None, None]) for p in orders], 0)
         alike = [md.correlation(p)[np.triu_indices(len(p), 1)].mean() for p in sets]
         table.append([own.mean(1), curve[:, -1], own.mean(1) - curve[:, -1], alike])
         print(f"   {name:18}", "   ".join(f"{value:9.3f}" for value in np.mean(table[-1], 1)))
         axis.plot(m, curve.mean(0), line, color=colour, label=name)
     gaps[units] = [md.mean_interval(plain - table[1][0]) for plain in table[0][:2]]
-    print("   less one with dropout: one without {}, the mean of five {}".format(*gaps[units]))
-    axis.set(title=f"test loss (nats), {units} + {units} units", xscale="log", xlabel="members")
+    print("   loss above that of one with dropout: one without {}, five {}".format(*gaps[units]))
+    axis.set(title=f"test loss (nats), {units} + {units} units", xscale="log",
+             xticks=(1, 5, 20, 100), xticklabels=["1", "5", "20", "100"], xlabel="members")
     assert smoke() or np.mean(table[2][3]) < np.mean(table[0][3])        # masks are less alike
-assert smoke() or gaps[7][1].high < 0 and abs(gaps[256][1].mean) < 0.03
+assert smoke() or gaps[7][1].high < 0 and abs(gaps[256][1].mean) < 0.02
+assert smoke() or np.mean(table[2][0] - table[0][0]) < 0.04       # a mask, and a network: 256 units
 
 # %%
 three = [loss(np.array([*every_mask(net, x, (rate, rate)), *say([net])])) for net in ones[7]]
@@ -130,21 +129,22 @@ axes[1].legend()
 path = save_figure(figure, "implicit")
 
 # %% [markdown]
-# So: the wide network with dropout has in one run the loss of five without, to within 0.02, for a
-# fifth of their cost. It can spare a fifth of its units: each of its networks is nearly as good as
-# one trained by itself and, though they share weights, they are less alike. The narrow one cannot,
-# and no mean mends that. Its evaluation is close to the geometric mean, which loses less than the
-# arithmetic one. Use dropout where a wide network must do; an ensemble pays for narrow ones.
+# So: here the wide network with dropout has in one run the loss of five without, to within 0.02. It
+# can spare a fifth of its units: each of its networks is nearly as good as one trained by itself
+# and, though they share weights, they are less alike. The narrow one cannot, and no mean mends
+# that. Its evaluation is close to the geometric mean, whose loss is less than the arithmetic one's.
+# The wide one's gain depends on the setting: with all 1,197 digits, 128 + 128 units and a rate of
+# 0.5, one without dropout has a loss of 0.066 and one with it 0.137 (validation, five seeds).
 #
 # ## Exercises
 #
 # 1. At a rate of 0.5 the networks in the wide one are poor. What do their mean and evaluation give?
-# 2. One run that restarts makes five networks, too: `md.cyclic_cosine` and `md.snapshot_steps`.
-#    Compare them after 100 and 500 steps. Are they more alike than the masks?
+# 2. One run that restarts makes five networks, too (lesson `snapshots`). Compare those of 100 and
+#    of 500 steps, without dropout. Are they more alike than the masks?
 #
 # ## References
 #
-# - Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014), Dropout: a simple way to
-#   prevent neural networks from overfitting, JMLR 15, 1929-1958.
+# - Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting,
+#   JMLR 15, 1929-1958.
 # - Warde-Farley, Goodfellow, Courville, Bengio (2013), An empirical analysis of dropout in
 #   piecewise linear networks, arXiv:1312.6197: all masks of small networks, and their means.

@@ -3,8 +3,7 @@
 #
 # A minimum is flat if the loss hardly rises when the weights move a little, and sharp if it rises
 # steeply. Here is a landscape with both: one ReLU and two weights, $w_2 \max(0, w_1 x)$, that shall
-# give 1 for $x = 1$. `#` marks where the loss $(w_1 w_2 - 1)^2$ is below 0.05, for $w_1$ from 0.25
-# on the left to 4, and $w_2$ from 0.25 at the bottom to 4:
+# give 1 for $x = 1$. `#` is a loss $(w_1 w_2 - 1)^2 < 0.05$; $w_1$ goes right, $w_2$ up, 0.25 to 4:
 
 # %%
 import copy
@@ -24,7 +23,7 @@ for w2 in np.linspace(4, 0.25, 11):
 # ## The equations
 #
 # $H$ holds the second derivatives of the loss $J$. Sharpness is the largest curvature along any
-# direction of length 1; repeated products with $H$ find it (with a shift $s$ that is mostly 0):
+# direction of length 1; repeated products with $H$ find it ($s > 0$ helps against curvatures < 0):
 #
 # $$ \lambda_{\max} = \max_{\lVert v \rVert = 1} v^\top H v \tag{sharpness.1} $$
 # $$ v \leftarrow (H v + s v) / \lVert H v + s v \rVert \tag{sharpness.2} $$
@@ -59,8 +58,8 @@ for w1, w2 in ((2, 0.75), (1, 1), (4, 0.25)):     # on the slope; on the floor, 
 # ## Along the cycle
 #
 # A cyclic rate comes to rest at the end of each cycle, where a snapshot is taken. Is that a flatter
-# place? We train five pairs of networks on digits, in three cycles or in one long one, and look six
-# times: after a quarter of each of the three, and at its end. The loss is that of the training set.
+# place? Five pairs of networks learn digits, in three cycles or in one long one. We look after a
+# quarter of each of the three, and at its end, at all training digits. Factors, 95 % intervals:
 
 # %%
 data = tuple(part[:quick(1197, 64)] for part in md.data.digits().train)
@@ -88,7 +87,7 @@ logs = {n: np.log([seen for *_, seen in runs[n]]) for n in runs}         # (5 se
 within = md.mean_interval((logs[3][:, 1::2] - logs[3][:, ::2]).mean(1))  # from quarters to ends
 end = md.mean_interval(logs[3][:, -1] - logs[1][:, -1])
 print("   factor                    training loss       rise                curvature")
-for name, factor in (("within three cycles", within), ("three by one, at the end", end)):
+for name, factor in (("ends by quarters", within), ("three by one, at the end", end)):
     print(f"   {name:25}", *(f"{m:.2f} [{low:.2f}, {high:.2f}]  "
                              for m, low, high in np.exp([factor.mean, factor.low, factor.high]).T))
 likeness = np.corrcoef(*np.concatenate([*logs[3], *logs[1]])[:, ::2].T)[0, 1]
@@ -100,7 +99,8 @@ assert smoke() or within.high.max() < 0 and abs(end.mean).max() < 0.2 and likene
 # ends about as flat. And in these runs the curvature goes with the loss, as cross-entropy flattens
 # out where a network gets sure. To see that alone (x in the figure), scale one snapshot by hand:
 # by (sharpness.7), where its function stays, or by a factor on its logits, where it names the same
-# classes, more or less sure of them. At last it descends from there, with all digits in each step:
+# classes, more or less surely. At last it descends from there, all digits in a step, rate $\eta$.
+# On $\lambda w^2 / 2$ a step leads to $(1 - \eta \lambda) w$, and upwards if $\eta > 2 / \lambda$:
 
 # %%
 (net, path, _), table = runs[3][0], []
@@ -123,14 +123,14 @@ plane = md.Plane(*path.weights[np.searchsorted(path.step, looks[1::2])])
 surface = md.loss_surface(net, plane, data, plane.grid(n=quick(15, 3), margin=0.7), progress=False)
 figure, axes = subplots(1, 3, size=(11.0, 3.7), width_ratios=(1.1, 1.2, 1))
 draw_surface(axes[0], surface, plane.project(path.weights), plane.corners.T)
-axes[0].set(title="loss, shadow of the path, snapshots")
+axes[0].set(title="training loss, shadow of the path")
 axes[1].fill_between(range(T), 5 * rates[3], color=PALE)
 axes[2].plot(*table[2:, ::2].T, "x-", color="black", linewidth=0.8)
 for n, colour, line in ((3, DARK, "o-"), (1, MIDDLE, "o--")):
     axes[1].errorbar(looks, *md.mean_interval(np.exp(logs[n][..., 2])), fmt=line, color=colour)
     axes[2].plot(*np.exp(logs[n][..., ::2]).reshape(-1, 2).T, "o", color=colour, markersize=3)
-axes[1].set(title="curvature: 3 cycles, 1 (- -); pale: 5 x rate", xlabel="step", ylim=(0, 4))
-axes[2].set(title="the same; x: one network", xlabel="training loss", xscale="log", ylim=(0, 4))
+axes[1].set(title="curvature: 3 cycles, 1 (dashed)", xlabel="step (pale: 5 x rate)", ylim=(0, 4))
+axes[2].set(title="curvature (x: logits scaled)", xlabel="training loss", xscale="log", ylim=(0, 4))
 path = save_figure(figure, "landscape")
 
 # %% [markdown]
