@@ -64,6 +64,10 @@ def test_snapshots_are_kept_and_compared_with_their_ensembles(schedule, tmp_path
     md.fit(net, md.optim.SGD(0.05, 0.9, True, 1e-4), digits, 2, batch_size=128, progress=False,
            schedules={"lr": rates}, recorder=md.Snapshots(tmp_path / "b", [7, 14, 20]))
     nets = md.load_snapshots(models.mlp(64, 256, 10), tmp_path / "b")
+    (how,) = [line for line in text.splitlines() if line.startswith("in Python: ")]
+    found = {"md": md}
+    exec(how.removeprefix("in Python: ").replace("; ", "; found = "), found)
+    assert len(found["found"].members) == len(nets.members)
     rows = [(str(k + 1), str(step), *(
         f"{100 * md.evaluate(one, digits.validation).accuracy:.2f}"
         for one in (nets.members[k], nets.last(3 - k)))) for k, step in enumerate([7, 14, 20])]

@@ -205,7 +205,7 @@ CLAIM = Claim(
              "for all arms and was tuned for none. snapshot, snapshot-2 and snapshot-10: a cyclic "
              "cosine in 5, 2 and 10 cycles; nocycle: networks of the same steps of a run whose "
              "rate falls tenfold after 50 % and 75 %, the last of which is the single network; "
-             "dropout: the same with dropout; singlecycle: a network drawn anew for each cycle; "
+             "dropout: that one with dropout; singlecycle: a network drawn anew for each cycle; "
              "independent: five networks, each of as many epochs as the others all together.",
     measure="test accuracy of the averaged probabilities of the last m networks, mean and 95 % "
             "interval over the seeds; differences are of paired seeds. Beside it, and not part of "

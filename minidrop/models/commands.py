@@ -122,6 +122,9 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
         found = {"test": net}
         if snapshots:
             found["test, ensemble"] = _compare(load_snapshots(net, snapshots), taken, splits)
+            made = f"md.models.build({model!r}, {x.shape[1:]}, {int(y.max()) + 1})"
+            made += ", its places filled" if filled else ""
+            click.echo(f"in Python: net = {made}; md.load_snapshots(net, {snapshots!r})")
         for name, one in found.items() if test else ():
             score = evaluate(one, splits.test)
             click.echo(f"{name}: loss {score.loss:.4f}, accuracy {100 * score.accuracy:.2f} %")
