@@ -404,6 +404,7 @@ run(path=sys.argv[1], recorder=lambda step, *_: step == 7 and resource.setrlimit
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
 def test_a_limit_of_the_system_on_file_sizes_is_told_in_one_sentence(tmp_path):
     done = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path / "run"], capture_output=True,

@@ -19,6 +19,7 @@ TINY = CLAIM.scales["quick"] | {"images": 130, "epochs": 10, "hidden": [8], "see
 STEPS = 10 * 3                                    # 130 images are three mini-batches
 
 
+@pytest.mark.slow
 def test_a_tiny_scale_runs_and_is_judged_and_drawn():
     results = {arm: [CLAIM.run(arm, seed, TINY, False) for seed in (0, 1)] for arm in CLAIM.arms}
     assert results["snapshot"][0] == CLAIM.run("snapshot", 0, TINY, False)       # bit for bit

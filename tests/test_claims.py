@@ -259,6 +259,7 @@ def test_every_claim_says_what_it_is(name):
     assert all(settings["seeds"] >= 2 for settings in claim.scales.values())
 
 
+@pytest.mark.slow
 def test_the_quick_scale_of_targeted_runs_and_is_judged():
     claim = CLAIMS["targeted"]
     settings = claim.scales["quick"] | {"epochs": 2}

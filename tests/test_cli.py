@@ -183,6 +183,7 @@ def test_bench_of_one_technique_is_a_table_of_its_own(monkeypatch, tmp_path, nam
     assert "2 rows" in run("bench", name, "--blocks", "2")[1]
 
 
+@pytest.mark.slow
 def test_a_failing_lesson_fails_the_command_and_names_its_own_line(monkeypatch, tmp_path):
     (tmp_path / "06_dropout.py").write_text("# %% [markdown]\n# # T\n# %%\nx = 1\nassert x == 2\n")
     monkeypatch.setattr(lesson, "folder", lambda: tmp_path)
@@ -227,6 +228,7 @@ def test_an_interrupted_lesson_says_how_to_go_on(monkeypatch):
     assert code == 1 and "start again with: minidrop lesson dropout" in text
 
 
+@pytest.mark.slow
 def test_python_dash_m_is_the_command_line():
     process = subprocess.run([sys.executable, "-m", "minidrop", "--version"], capture_output=True,
                              text=True, timeout=60)

@@ -166,6 +166,7 @@ def test_damage_2_has_a_sign():
     assert found.actual == -0.125 and found.second_order == -0.125
 
 
+@pytest.mark.slow
 def test_targeted_dropout_leaves_less_damage_and_the_second_order_shows_it():
     data, found = md.data.digits(), []
     for targeted in (False, True):

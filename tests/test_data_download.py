@@ -114,6 +114,7 @@ def test_what_comes_wrong_is_refused_in_one_sentence_and_leaves_nothing(tiny, si
     assert len(images.mnist().train[1]) == 8
 
 
+@pytest.mark.slow
 def test_a_download_that_is_killed_leaves_nothing_that_is_trusted(tiny, site, tmp_path):
     site.manner, site.files = "slow", {tiny.table.pieces[0].archive.path: bytes(1 << 20)}
     archive = images.MNIST.pieces[0].archive

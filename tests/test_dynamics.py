@@ -197,6 +197,7 @@ def test_dynamics_8_nearly_holds_in_many_dimensions():
 
 # --- one vector at a time -------------------------------------------------------------------------
 
+@pytest.mark.slow
 def test_50_gradients_of_2_million_weights_take_the_memory_of_a_few():
     n, d = 50, 2_000_000
     noise = np.random.default_rng(0).standard_normal(n + d, dtype="float32")

@@ -222,6 +222,7 @@ def test_an_error_within_leaves_the_modes_alone(xp, backend, gather):
 
 # --- a network of two million weights -------------------------------------------------------------
 
+@pytest.mark.slow
 def test_50_gradients_of_a_network_of_2_million_weights_take_the_memory_of_a_few():
     net = nn.Sequential(nn.Linear(1000, 1000), nn.ReLU(), md.Dropout(0.5), nn.Linear(1000, 1000),
                         nn.ReLU(), nn.Linear(1000, 2)).init(0)

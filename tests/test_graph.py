@@ -279,6 +279,7 @@ class Skips(Module):
         return self.g(self.f(x)) + x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet", "resnet8"])
 def test_a_figure_is_written_and_its_path_printed(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

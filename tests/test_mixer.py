@@ -228,6 +228,7 @@ def test_dtypes_and_memory_orders(dtype, order, xp, backend):
                                rtol=1e-5 if dtype == "float32" else 1e-13)
 
 
+@pytest.mark.slow
 def test_it_learns_digits_with_dropout_in_every_place():
     net = models.mixer(size=8, channels=1, patch=2, width=24, depth=1)
     models.place(net, "drop*", md.Dropout(0.05)).init(0)

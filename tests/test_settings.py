@@ -278,6 +278,7 @@ def test_a_convolution_is_told_by_its_stride(tmp_path):
         run(2)
 
 
+@pytest.mark.slow
 def test_another_process_tells_the_same():
     code = ("from minidrop.settings import text; from tests.test_settings import OTHERS, Of\n"
             "print([text(v, {}) for pair in OTHERS.values() for v in pair])\n"

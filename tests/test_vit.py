@@ -301,6 +301,7 @@ def test_dtypes_and_memory_orders(dtype, order, xp, backend):
 
 # --- training ------------------------------------------------------------------------------------
 
+@pytest.mark.slow
 def test_it_learns_digits_with_dropout_in_every_place():
     net = models.vit(size=8, channels=1, patch=2, width=24, depth=1)
     models.place(net, "drop*", md.Dropout(0.02)).init(0)
