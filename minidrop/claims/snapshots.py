@@ -225,5 +225,5 @@ CLAIM = Claim(
         "standard": {"data": "mnist", "images": 5000, "net": "lenet", "epochs": 20,
                      "batch_size": 64, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "p": 0.5,
                      "cycles": 5, "seeds": 3}},
-    takes={"quick": "half a minute", "standard": "20 minutes"},
+    takes={"quick": "half a minute of one core", "standard": "45 minutes of one core"},
     run=run, judge=judge, draw=draw)
