@@ -14,7 +14,7 @@ from minidrop.units.alpha import SATURATION
 from minidrop.xp import host
 from tests.samplers import assert_fresh, assert_independent, assert_rate, assert_shared
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 RATES = (0.0, 0.05, 0.5, 0.9)
 MOMENTS = [(0.0, 1.0), (0.7, 0.3), (-2.0, 4.0), (SATURATION, 1.0)]

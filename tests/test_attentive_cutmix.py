@@ -13,7 +13,7 @@ from minidrop.check import Forbid, Record, Replay, gradcheck
 from minidrop.xp import host
 from tests.batches import assert_resumes, by_loops
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 X = np.random.default_rng(0).normal(size=(3, 2, 4, 6))
 Y = np.array([[1.0, 0, 0], [0, 1, 0], [0.2, 0.3, 0.5]])

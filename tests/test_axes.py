@@ -108,6 +108,7 @@ def test_a_norm_over_other_axes_would_be_found(monkeypatch):
     assert SCRIPT["tables"]() not in PAGE
 
 
+@pytest.mark.slow
 def test_the_figure_shows_the_sets():
     figure = SCRIPT["draw"]()
     for axis in figure.axes[1:]:

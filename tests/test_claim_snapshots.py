@@ -105,6 +105,7 @@ def test_networks_drawn_anew_have_seeds_of_their_own(monkeypatch, arm, epochs):
     assert_allclose((found["loss"][-1], found["accuracy"][-1]), whole, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_all_arms_train_alike_on_the_first_images(monkeypatch):
     x, y = data.digits().train
     for arm in CLAIM.arms:

@@ -188,6 +188,7 @@ def command(*args):
     return result.exit_code, result.output
 
 
+@pytest.mark.slow
 def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(CLAIMS, "toy", toy([]))
@@ -362,6 +363,7 @@ def test_published_results_belong_to_the_claim_as_it_is(path):
     assert claim.judge(results, claim.scales[scale]).word in WORDS
 
 
+@pytest.mark.slow
 def test_published_results_are_shown_where_there_are_none_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, text = command("show", "targeted")

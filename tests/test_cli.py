@@ -95,6 +95,7 @@ def test_show_puts_every_equation_beside_its_line():
             assert f"tests/test_dropout.py:{test.number}  test_{test.name}" in text
 
 
+@pytest.mark.slow
 def test_show_prints_the_remarks_on_the_equations_behind_them():
     text = " ".join(run("show", "landscape")[1].split())
     (remark,) = catalog.technique("landscape").remarks
@@ -102,6 +103,7 @@ def test_show_prints_the_remarks_on_the_equations_behind_them():
     assert at == sorted(at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function, name", [
     ("Dropout", "dropout"), ("cosine", "schedules")])
 def test_show_of_a_function_shows_the_technique_whose_file_defines_it(function, name):
@@ -109,6 +111,7 @@ def test_show_of_a_function_shows_the_technique_whose_file_defines_it(function, 
     assert catalog.technique(name).summary.partition(":")[0] in run("show", name)[1]
 
 
+@pytest.mark.slow
 def test_show_names_the_command_for_one_equation():
     *_, names, _, last = run("show", "dropout")[1].splitlines()
     assert last.startswith("one equation alone: minidrop show dropout.")
@@ -143,6 +146,7 @@ def test_show_of_a_tag_shows_that_equation_alone(tag, code_line):
     assert re.findall(r"\((\w+\.\d)\)$", text, re.M) == [tag]
 
 
+@pytest.mark.slow
 def test_equations_lists_every_tag_once():
     code, text = run("equations")
     tags = [equation.tag for t in catalog.techniques() for equation in t.equations]
@@ -198,6 +202,7 @@ def test_a_failing_lesson_fails_the_command_and_names_its_own_line(monkeypatch, 
     assert "06_dropout.py\", line 5" in process.stderr and "AssertionError" in process.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command, answer", [
     (("show", "droppath"), "did you mean 'stochastic_depth'?"),
     (("show", "MC-dropout"), "did you mean 'mc'?"),

@@ -69,6 +69,7 @@ MODELS = {"mlp": (lambda: models.mlp(6, 9, 8, 3), (6,)),
 NOISE = {"drop": md.Dropout(0.5, scaling="paper"), "dropblock": md.DropBlock(0.1, 3)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, dtype, tolerance", [
     *((name, "float64", 1e-12) for name in MODELS),
     *((name, "float32", 2e-5) for name in ("mlp", "vgg_small", "resnet8b"))])

@@ -16,7 +16,7 @@ from minidrop.xp import host
 from tests.batches import assert_resumes, by_loops
 from tests.samplers import assert_rate
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 X = np.random.default_rng(0).normal(size=(3, 2, 4, 5))
 Y = np.array([[1.0, 0, 0], [0, 1, 0], [0.2, 0.3, 0.5]])

@@ -15,7 +15,7 @@ from minidrop.xp import host
 from tests.batches import assert_resumes
 from tests.samplers import assert_fresh, assert_independent, assert_rate, assert_shared
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 X = np.arange(1.0, 2 * 3 * 4 * 5 + 1).reshape(2, 3, 4, 5)                  # (N, C, H, W)
 CENTERS = np.array([[0, 4], [2, 1]])

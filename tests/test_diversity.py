@@ -13,7 +13,7 @@ import minidrop as md
 from minidrop.diversity import LOSSES
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 SIZES = {"m": st.integers(2, 5), "n": st.integers(1, 7), "k": st.integers(2, 4),
          "seed": st.integers(0, 99)}
 

@@ -15,7 +15,7 @@ from minidrop.check import Forbid, Record, Replay, exact_moments, gradcheck
 from minidrop.xp import host
 from tests.samplers import assert_fresh, assert_independent, assert_rate, assert_shared
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Height, width, block
 SIZES = [(5, 5, 3), (4, 4, 2), (3, 5, 2), (5, 3, 3), (3, 3, 1), (3, 4, 3), (1, 3, 1)]

@@ -11,7 +11,7 @@ from minidrop import nn
 from minidrop.xp import host
 from tests.test_swa import ORDERS, averaged, weights
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

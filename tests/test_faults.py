@@ -14,6 +14,7 @@ def killer_of(mutant):
     return getattr(mutant.killer, "func", mutant.killer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.number}-{killer_of(m).__name__}")
 def test_a_fault_looks_right_and_is_killed(mutant, monkeypatch):
     mutant.killer()                               # passes

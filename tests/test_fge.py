@@ -11,7 +11,7 @@ from minidrop import nn
 from minidrop.optim import SGD
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 
 
 def official(epoch, cycle, part, alpha1, alpha2):

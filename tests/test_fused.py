@@ -18,7 +18,7 @@ from minidrop.ops.shape import transpose
 from minidrop.tape import Primitive
 from minidrop.xp import LEAST, host, par
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

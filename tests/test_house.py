@@ -125,6 +125,7 @@ def test_imports_point_down_and_array_modules_stay_where_they_belong():
     assert problems(PACKAGE) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, line, sentence", [
     ("tape.py", "from .nn import Module", "imports nn/__init__.py"),
     ("noise.py", "from .tape import grad", "noise.py (floor 2) imports tape.py (floor 2)"),
@@ -154,6 +155,7 @@ ORDERS = ("import minidrop, minidrop.units.dropout", "import minidrop.units.drop
           "from minidrop.units.dropout import dropout; import minidrop")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_technique_is_a_module_in_its_folder_and_a_function_at_the_top(order):
     code = (f"{order}\nimport inspect\n"

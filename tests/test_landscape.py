@@ -12,7 +12,7 @@ import minidrop as md
 from minidrop import nn
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
 
 def network(seed, backend="numpy"):

@@ -16,7 +16,7 @@ from minidrop.xp import host
 from tests.batches import assert_resumes
 from tests.samplers import FALSE_ALARM, assert_fresh, assert_independent
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 ALPHAS = (0.1, 0.4, 1.0, 8.0)
 N, CLASSES = 5, 3

@@ -179,6 +179,7 @@ def test_stochastic_depth_with_a_rate_for_each_block_changes_no_weight():
         np.testing.assert_array_equal(w.data, w2.data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["paper", "linspace", "efficientnet"])
 def test_drop_paths_gives_every_block_its_rate_and_changes_no_weight(rule):
     plain, net = models.resnet20(), models.drop_paths(models.resnet20(), 0.5, rule=rule)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import minidrop as md
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 
 
 def test_ramps_1_is_one_minus_the_ramp_of_the_paper():

@@ -225,6 +225,7 @@ def all_of(net, optimizer):
     return found | {f"{path} grad": w.grad for path, w in net.named_parameters()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [lambda: SGD(lr=0.05, momentum=0.9), Adam])
 @pytest.mark.parametrize("build", NETWORKS.values(), ids=NETWORKS)
 def test_the_run_with_it_ends_in_the_bits_of_the_run_without(xp, backend, build, optimizer):

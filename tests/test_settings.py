@@ -303,6 +303,7 @@ def test_primitives_and_layers_that_hold_them_can_be_pickled():
     np.testing.assert_array_equal(twin(x).data, layer(x).data)
 
 
+@pytest.mark.slow
 def test_another_process_reads_the_pickle_of_a_primitive():
     code = ("import pickle, sys; f = pickle.load(sys.stdin.buffer); import minidrop\n"
             "assert f is minidrop.relu and f(-1.0 * minidrop.Tensor([1.0])).data[0] == 0")

@@ -417,6 +417,7 @@ def test_a_list_of_one_and_one_beside_a_plain_function_keep_the_file_of_one(tmp_
 
 # --- the paper's baselines ------------------------------------------------------------------------
 
+@pytest.mark.slow
 def test_the_five_baselines_with_the_ordinary_interface(tmp_path):
     points, total, cycles, lr = md.data.blobs(), 60, 3, 0.1
 

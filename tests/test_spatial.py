@@ -13,7 +13,7 @@ from minidrop.check import Forbid, Record, exact_moments, gradcheck
 from minidrop.xp import host
 from tests.samplers import assert_fresh, assert_independent, assert_rate, assert_shared
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 SHAPES = [(2, 3, 5), (2, 3, 4, 5), (2, 3, 2, 3, 4), (1, 1, 1), (0, 3, 2, 2), (2, 3, 0, 2)]
 MAPS = np.arange(1.0, 9.0).reshape(1, 2, 2, 2)    # two maps of four places

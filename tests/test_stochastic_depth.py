@@ -16,7 +16,7 @@ from minidrop.check import Forbid, Record, Replay, all_masks, exact_moments, gra
 from minidrop.xp import host
 from tests.samplers import assert_fresh, assert_independent, assert_rate
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 RULES, SCALINGS = ("paper", "linspace", "efficientnet"), ("paper", "inverted", "none")
 SKIP, BRANCH = np.array([[1.0, -2.0], [0.5, 3.0]]), np.array([[10.0, 20.0], [-30.0, 40.0]])

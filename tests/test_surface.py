@@ -12,7 +12,7 @@ from minidrop import nn, plots, train
 from minidrop.gradients import unflat
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
 
 def network(seed, backend="numpy"):

@@ -10,7 +10,7 @@ import minidrop as md
 from minidrop import nn
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 ORDERS = {"C": lambda a: a, "F": lambda a: a.T.copy().T, "strided": lambda a: a[:, ::2],
           "reversed": lambda a: a[::-1]}

@@ -12,7 +12,7 @@ from minidrop import Tensor, nn
 from minidrop.ops import blocked, window
 from minidrop.xp import host
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None,
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
