@@ -105,12 +105,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     ((5,), True)
     """
     _check_module(net)
-    if loss is None:
-        raise TypeError("loss must be a function, called as loss(outputs, y), got None")
-    for function, name, *given in (
-            (loss, "loss", "outputs", "y"), (batch, "batch", "rng", "x", "y"),
-            (penalty, "penalty", "net", "step"), (project, "project", "net")):
-        takes(function, name, *given)
+    _check_functions(loss, batch, penalty, project)
     recorders = _recorders(recorder)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
@@ -139,14 +134,33 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
                     record(step, net, losses[-1])
                 bar.update()
                 saved.after_step(epoch, losses, scores)
-            mean = sum(map(float, losses[-steps:])) / steps
-            if not math.isfinite(mean):
-                raise ValueError(f"the loss is {mean} after epoch {epoch + 1}; lower the learning "
-                                 f"rate (lr is {optimizer.lr:g}) or look at the data")
+            mean = _finite_mean(losses[-steps:], epoch + 1, optimizer.lr)
             if validation:
                 scores.append(evaluate(net, validation, loss))
             saved.save(epoch + 1, losses, scores)
             bar.set_postfix_str(_postfix(mean, scores), refresh=False)
+    return _history(losses, scores)
+
+
+def _check_functions(loss, batch, penalty, project):
+    if loss is None:
+        raise TypeError("loss must be a function, called as loss(outputs, y), got None")
+    for function, name, *given in (
+            (loss, "loss", "outputs", "y"), (batch, "batch", "rng", "x", "y"),
+            (penalty, "penalty", "net", "step"), (project, "project", "net")):
+        takes(function, name, *given)
+
+
+def _finite_mean(losses, epochs, lr):
+    """The mean loss of an epoch; ValueError where it is not finite."""
+    mean = sum(map(float, losses)) / len(losses)
+    if not math.isfinite(mean):
+        raise ValueError(f"the loss is {mean} after epoch {epochs}; lower the learning rate (lr is "
+                         f"{lr:g}) or look at the data")
+    return mean
+
+
+def _history(losses, scores):
     xp = array_module()
     validated = xp.array(scores, dtype="float64").reshape(len(scores), len(Score._fields))
     return History(xp.array([float(v) for v in losses]), *validated.T)
