@@ -1,0 +1,206 @@
+"""What all adapters share: who is called with what, and how a layer is made, and put into a mode.
+
+An implementation is one of three things.  A function is called with the arrays, the parameters, a
+mode and a source of noise, as far as it takes them.  A maker (a class, or a function that takes no
+array) is called with the parameters and gives a layer.  A layer has been made already, so that its
+parameters are fixed.  An adapter of a framework fills in the few calls that differ.
+"""
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+
+from ..box import Trouble, Unseen
+from ..roles import bind
+
+LAYOUTS = ("NCHW", "NHWC")
+
+
+class Adapter:
+    """An implementation in some framework, called with NumPy arrays.
+
+    `arrays` and `parameters` are the roles that the technique has; `rate` is "drop", "keep" or None
+    (told from the name of the argument), `layout` that of maps, `bind` and `extra` are arguments
+    whose role or value is given outright.
+    """
+
+    framework = "numpy"
+    dtypes: tuple[str, ...] = ("float32", "float64")          # what has to stay what it is
+
+    def __init__(self, impl, arrays, parameters, rate=None, layout="NCHW", bind=(), extra=()):
+        self.impl, self.arrays, self.parameters = impl, arrays, parameters
+        self.rate, self.layout, self.renamed, self.extra = rate, layout, dict(bind), dict(extra)
+        self.kind = self._kind()
+        self.sources: dict[str, Any] = {}
+        self.restart(0)
+
+    # --- what a framework fills in ---
+
+    def array(self, a, gradient):
+        """The array as the framework has it, a copy; `gradient` says that one will be asked for."""
+        return a.copy()
+
+    def host(self, tensor):
+        """A NumPy array; Trouble for what is no array of the framework."""
+        if not isinstance(tensor, np.ndarray | np.generic):
+            raise Trouble(f"a {type(tensor).__name__}", "a NumPy array")
+        return np.array(tensor)
+
+    def reseed(self, seed):
+        """Begin the framework's global noise anew."""
+
+    def starve(self):
+        """Make every random number 0 until `restart`; False where that cannot be done."""
+        return False
+
+    def source(self, role, seed):
+        """What is handed over as the noise `role` (a role of SOURCES), in its first state."""
+        made: dict[str, Any] = {"rng": np.random.default_rng,
+                                "random_state": np.random.RandomState, "seed": int, "key": int}
+        return made[role](seed)
+
+    def advance(self, role, source):
+        """(what the next call is given, what is kept for the one after it)."""
+        return (source, source + 1) if isinstance(source, int) else (source, source)
+
+    def entry(self, layer):
+        """What is called to run a layer."""
+        return layer
+
+    def signature(self, layer):
+        """The function whose signature says what `entry(layer)` takes."""
+        return self.entry(layer)
+
+    def made(self, layer):
+        """A layer that has just been made, ready to be called."""
+        return layer
+
+    def set_mode(self, layer, training):
+        """Put a layer into a mode; False where it has none."""
+        if callable(getattr(layer, "train", None)) and callable(getattr(layer, "eval", None)):
+            (layer.train if training else layer.eval)()
+        elif isinstance(getattr(layer, "training", None), bool):
+            layer.training = training
+        else:
+            return False
+        return True
+
+    def pull(self, layer, tensors, outputs):
+        """A function from cotangents to gradients for this call, or None."""
+        return None
+
+    def run(self, call, layer, tensors, gradient):
+        """(outputs, pull) of call(*tensors)."""
+        outputs = call(*tensors)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return outputs, self.pull(layer, tensors, outputs)
+
+    # --- what is the same for all ---
+
+    def has_evaluation(self):
+        """Is there a mode without noise?"""
+        if self.kind == "function":
+            return bool(self.binding(self.impl, ()).roles() & {"training", "evaluation"})
+        return True
+
+    def restart(self, seed):
+        """Begin every source of noise anew; layers are made anew."""
+        self.seed, self.sources, self.layers = seed, {}, {}
+        self.reseed(seed)
+
+    def call(self, arrays, parameters, training, gradient):
+        """(outputs, inputs after the call, pull) of one call, all in NumPy arrays."""
+        tensors = [self.array(self._inward(a), gradient) for a in arrays]
+        if self.kind == "function":
+            layer, target = None, self.impl
+            binding = self.binding(target, ())
+            given = self._given(binding, parameters)
+        else:
+            layer = self._layer(parameters)
+            target = self.entry(layer)
+            binding = self.binding(self.signature(layer), ("self",))
+            given = {}
+        given |= self._mode(layer, binding, training) | self._noise(binding)
+
+        def run(*tensors):
+            named = dict(zip(self.arrays, tensors, strict=False))
+            args, kwargs = binding.called(named | given, self.arrays)
+            return target(*args, **kwargs, **(self.extra if layer is None else {}))
+
+        outputs, pull = self.run(run, layer, tensors, gradient)
+        hosted = [self._outward(self.host(y)) for y in outputs]
+        after = [self._outward(self.host(tensor)) for tensor in tensors]
+        return hosted, after, pull and (lambda g: [
+            self._outward(self.host(one)) for one in pull([self._inward(one) for one in g])])
+
+    def binding(self, function, skip):
+        """The Binding of what is called to run it."""
+        wanted = (*self.arrays, *(() if self.kind != "function" else self.parameters))
+        renamed = {name: role for name, role in self.renamed.items()
+                   if name in inspect.signature(function).parameters}
+        return bind(function, wanted, renamed, (*skip, *self.extra))
+
+    def _layer(self, parameters):
+        if self.kind == "layer":
+            return self.impl
+        key = tuple(sorted(parameters.items()))
+        if key not in self.layers:
+            maker = bind(self.impl, self.parameters, {
+                name: role for name, role in self.renamed.items()
+                if name in inspect.signature(self.impl).parameters}, (*self.extra,))
+            given = self._given(maker, parameters) | self._noise(maker)
+            args, kwargs = maker.called(given)
+            self.layers[key] = self.made(self.impl(*args, **kwargs, **self.extra))
+        return self.layers[key]
+
+    def _given(self, binding, parameters):
+        """The parameters by role; a rate as a keep probability where that is what is taken."""
+        given = dict(parameters)
+        if "p" in given and ("keep" in binding.roles() or self.rate == "keep"):
+            role = "keep" if "keep" in binding.roles() else "p"
+            given[role] = 1 - given.pop("p")
+        if missing := [role for role in given if role not in binding.roles()]:
+            raise Unseen(f"it takes no {', '.join(missing)}")
+        return given
+
+    def _mode(self, layer, binding, training):
+        roles = binding.roles()
+        if "training" in roles:
+            return {"training": training}
+        if "evaluation" in roles:
+            return {"evaluation": not training}
+        if not (layer is not None and self.set_mode(layer, training)) and not training:
+            raise Unseen("it has no evaluation mode")
+        return {}
+
+    def _noise(self, binding):
+        given = {}
+        for role in binding.roles() & {"rng", "random_state", "key", "seed"}:
+            if role not in self.sources:
+                self.sources[role] = self.source(role, self.seed)
+            given[role], self.sources[role] = self.advance(role, self.sources[role])
+        return given
+
+    def _kind(self):
+        if isinstance(self.impl, type):
+            return "maker"
+        if not isinstance(self.impl, functools.partial) and not inspect.isroutine(self.impl):
+            return "layer"
+        wanted = (*self.arrays, *self.parameters)
+        roles = bind(self.impl, wanted, self.renamed, (*self.extra,)).roles()
+        return "function" if self.arrays[0] in roles else "maker"
+
+    def _inward(self, a):
+        return np.moveaxis(a, 1, -1) if self.layout == "NHWC" and a.ndim > 2 else a
+
+    def _outward(self, a):
+        return np.moveaxis(a, -1, 1) if self.layout == "NHWC" and a.ndim > 2 else a
+
+    def describe(self):
+        """What the implementation was taken for, in a line."""
+        kinds = {"function": "a function", "maker": "a maker of layers", "layer": "a layer"}
+        keep = ", its rate keeps" if self.rate == "keep" else ""
+        layout = ", channels last" if self.layout == "NHWC" else ""
+        return f"{self.framework}: {kinds[self.kind]}{keep}{layout}"

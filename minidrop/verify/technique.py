@@ -1,0 +1,98 @@
+"""What a technique is to a verifier: how it is called, its checks, forms and known variants."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .report import FAILS, HOLDS, Finding
+
+
+class Technique(NamedTuple):
+    """What there is to hold an implementation against.
+
+    `options` are its forms: {"scaling": ("inverted", "paper")}, the first is what is meant unless
+    another is asked for.  `variants` name deviations that are known, each as a change of options.
+    """
+
+    name: str                                     # as `minidrop equations` has it
+    arrays: tuple[str, ...]                       # roles of the arrays that go in
+    parameters: tuple[str, ...]                   # roles of the numbers
+    checks: tuple[Callable, ...]
+    options: Mapping[str, tuple] = {}
+    variants: Mapping[str, Mapping[str, Any]] = {}
+    unseen: Mapping[str, str] = {}                # tag: why no outsider can see it
+
+    def form(self, given):
+        """The options as given, and the first of each that is not; ValueError for others."""
+        for name, value in given.items():
+            if name not in self.options:
+                raise ValueError(f"{self.name} has no option {name!r}; there are "
+                                 f"{', '.join(self.options) or 'none'}")
+            if value not in self.options[name]:
+                raise ValueError(f"{name} must be one of "
+                                 f"{', '.join(map(str, self.options[name]))}, got {value!r}")
+        return {name: values[0] for name, values in self.options.items()} | dict(given)
+
+
+class Outcome(NamedTuple):
+    """What a check returns."""
+
+    word: str
+    input: str
+    found: str = ""
+    due: str = ""
+
+
+def held(tried):
+    """Everything that was tried is as due."""
+    return Outcome(HOLDS, tried)
+
+
+def fails(input, found, due):
+    """`input` shows that `found` stands where `due` should."""
+    return Outcome(FAILS, input, found, due)
+
+
+def states(*tags):
+    """A check of the equations `tags`: what it returns becomes a Finding with its name and claim.
+
+    Its claim is the first line of its docstring.  `tags` may be one function of the options, which
+    gives the tags of the form that is held against.
+    """
+    def decorate(check):
+        def finding(outcome, options):
+            which = tags[0](options) if tags and callable(tags[0]) else tags
+            name, claim = check.__name__.strip("_").replace("_", " "), check.__doc__.splitlines()[0]
+            return Finding(name, tuple(which), claim.strip().rstrip("."), *outcome)
+
+        check.finding = finding
+        return check
+
+    return decorate
+
+
+def shown(array, most=8):
+    """An array as a reader wants it: up to `most` numbers, else its shape.
+
+    >>> shown(np.array([[1.0, 0.25]]))
+    '[[1, 0.25]]'
+    """
+    array = np.asarray(array)
+    if array.size > most:
+        return f"{array.dtype} of shape {array.shape}"
+    text = np.array2string(array, separator=", ", formatter={"float": "{:.6g}".format,
+                                                              "bool": "{:d}".format})
+    return " ".join(text.split())
+
+
+def call(*arrays, **parameters):
+    """How an input is named in a finding: "x = [[1, 2]], p = 0.5".
+
+    >>> call(np.array([1.0, 2.0]), p=0.5)
+    'x = [1, 2], p = 0.5'
+    """
+    named = [f"{name} = {shown(array)}" for name, array in zip("xyzuvw", arrays, strict=False)]
+    named += [f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
+              for name, value in parameters.items()]
+    return ", ".join(named)

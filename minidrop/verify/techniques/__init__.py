@@ -1,0 +1,15 @@
+"""The techniques that implementations can be held against: one file each."""
+
+import difflib
+import importlib
+
+NAMES = ("dropout",)
+
+
+def technique_named(name):
+    """The Technique called `name`; ValueError where there is none, with the nearest that is."""
+    if name not in NAMES:
+        near = difflib.get_close_matches(str(name), NAMES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NAMES)}"
+        raise ValueError(f"technique {name!r} cannot be verified; {hint}")
+    return importlib.import_module(f".{name}", __package__).TECHNIQUE
