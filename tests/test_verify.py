@@ -45,3 +45,24 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(impl, broken, variant):
     assert report.broken == broken and report.variant == variant, report
     with pytest.raises(AssertionError, match="dropout.1"):
         conforms(impl, "dropout")
+
+
+def test_every_equation_of_a_technique_is_checked_or_cannot_be_seen_and_the_reason_is_given():
+    """A test that grows with the folder: each Technique names all equations of its docstring."""
+    import itertools
+
+    from minidrop import catalog
+    from minidrop.verify.techniques import NAMES, technique_named
+
+    for name in NAMES:
+        technique = technique_named(name)
+        stated = {equation.tag for equation in catalog.technique(name).equations}
+        forms = [dict(zip(technique.options, values, strict=True))
+                 for values in itertools.product(*technique.options.values())]
+        outcome = ("holds", "")
+        checked = {tag for form in forms for one in technique.checks
+                   for tag in one.finding(outcome, form).tags}
+        assert checked | set(technique.unseen) == stated, name
+        assert not checked & set(technique.unseen), name
+        for change in technique.variants.values():
+            technique.form({key: value for key, value in change.items() if key != "rate"})

@@ -2,8 +2,9 @@
 
 import difflib
 import importlib
+import pkgutil
 
-NAMES = ("dropout",)
+NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
 def technique_named(name):
