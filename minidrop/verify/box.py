@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .chance import Chance
-from .technique import call
+from .technique import call, shown
 
 
 class Trouble(Exception):
@@ -86,9 +86,28 @@ class Box:
         """One call in evaluation mode; Unseen where the implementation has none."""
         return self._call(arrays, parameters, False, gradient, like)
 
+    @property
+    def takes_noise(self):
+        """Is the noise an argument, as in f(x, mask, p)?  `apply` is then the way to call it."""
+        return self._guard(lambda: self.adapter.takes_noise)
+
+    def takes(self, role):
+        """Has it an argument for this role, "p" or "mask"?"""
+        return self._guard(lambda: role in self.adapter.roles())
+
+    def apply(self, *arrays, noise, training=True, gradient=False, like=0, **parameters):
+        """One call that is handed its noise: a boolean mask in which True keeps, or numbers.
+
+        A function that cannot work with booleans gets 0 and 1 in the type of the input.  Parameters
+        that it does not take are left out, as f(x, noise) has them in its noise; `takes` tells.
+        """
+        given = {name: value for name, value in parameters.items()
+                 if self.takes(name) or name == "p" and self.takes("keep")}
+        return self._call(arrays, given, training, gradient, like, noise)
+
     def has_evaluation(self):
         """Is there an evaluation mode?"""
-        return self.adapter.has_evaluation()
+        return not self.takes_noise and self.adapter.has_evaluation()
 
     @contextlib.contextmanager
     def starved(self):
@@ -100,13 +119,17 @@ class Box:
         finally:
             self.restart(self.adapter.seed)
 
-    def _call(self, arrays, parameters, training, gradient, like):
+    def _call(self, arrays, parameters, training, gradient, like, noise=None):
         self.last = call(*arrays, **parameters) + ("" if training else ", in evaluation")
+        if noise is not None:
+            self.last += f", noise = {shown(noise)}"
+        elif self.takes_noise:
+            raise Unseen("the mask is given to it, so nothing is drawn")
         for name, value in parameters.items():
             if name in self.fixed and self.fixed[name] != value:
                 raise Unseen(f"the layer was made with {name} = {self.fixed[name]}")
         outputs, inputs, pull = self._guard(
-            lambda: self.adapter.call(arrays, parameters, training, gradient))
+            lambda: self.adapter.call(arrays, parameters, training, gradient, noise))
         answer = Answer([_numbers(one) for one in outputs], inputs, pull and self._pulled(pull))
         if like is not None and answer.y.shape != arrays[like].shape:
             raise Trouble(f"an array of the shape {answer.y.shape}", f"{arrays[like].shape}")

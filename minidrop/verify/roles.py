@@ -59,8 +59,10 @@ class Binding(NamedTuple):
         return args, kwargs
 
 
-def bind(function, wanted, renamed=None, skip=()):
+def bind(function, wanted, renamed=None, skip=(), also=()):
     """The Binding of `function`, whose arguments may play the roles `wanted`, a mode or a source.
+
+    `also` are further roles, which only a name (or `renamed`) gives to an argument.
 
     `renamed` says outright which role an argument plays, {"drop": "p"}.  An argument without a
     default whose name says nothing takes the first role of `wanted` that is left; ValueError where
@@ -69,7 +71,7 @@ def bind(function, wanted, renamed=None, skip=()):
     renamed, strangers = dict(renamed or {}), []
     arguments: dict[str, str] = {}
     signature = inspect.signature(function)
-    allowed = (*wanted, *MODES, *SOURCES, *(("keep",) if "p" in wanted else ()))
+    allowed = (*wanted, *also, *MODES, *SOURCES, *(("keep",) if "p" in wanted else ()))
     for name, parameter in signature.parameters.items():
         if name in skip or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue

@@ -16,6 +16,7 @@ from ..box import Trouble, Unseen
 from ..roles import bind
 
 LAYOUTS = ("NCHW", "NHWC")
+EXAMPLE = {"p": 0.5, "block": 3, "length": 2, "alpha": 1.0}     # to make a layer and look at it
 
 
 class Adapter:
@@ -34,6 +35,7 @@ class Adapter:
         self.rate, self.layout, self.renamed, self.extra = rate, layout, dict(bind), dict(extra)
         self.kind = self._kind()
         self.sources: dict[str, Any] = {}
+        self.mask_of_numbers = False              # else booleans, which are tried first
         self.restart(0)
 
     # --- what a framework fills in ---
@@ -110,8 +112,50 @@ class Adapter:
         self.seed, self.sources, self.layers = seed, {}, {}
         self.reseed(seed)
 
-    def call(self, arrays, parameters, training, gradient):
-        """(outputs, inputs after the call, pull) of one call, all in NumPy arrays."""
+    def roles(self):
+        """The roles that its arguments play, those of its maker among them."""
+        made = self._maker().roles() if self.kind == "maker" else set()
+        return made | (self.called.roles() if self.called else set())
+
+    @functools.cached_property
+    def called(self):
+        """The Binding of what is called to run it; None where no layer can be made to look at."""
+        if self.kind == "function":
+            return self.binding(self.impl, ())
+        try:
+            example = {role: value for role, value in EXAMPLE.items() if role in self.parameters}
+            return self.binding(self.signature(self._layer(example)), ("self",))
+        except Exception:                         # whatever it is, it comes again when it is run
+            return None
+
+    @property
+    def takes_noise(self):
+        """Is there an argument for the noise that has to be given?"""
+        return "mask" not in self.arrays and self.called is not None and any(
+            role == "mask" and name in self.called.required
+            for name, role in self.called.arguments.items())
+
+    def call(self, arrays, parameters, training, gradient, noise=None):
+        """(outputs, inputs after the call, pull) of one call, all in NumPy arrays.
+
+        `noise` is for an argument; booleans that do not work are handed over as 0 and 1.
+        """
+        if noise is None or noise.dtype != bool:
+            return self._call(arrays, parameters, training, gradient, noise)
+        numbers = noise.astype(arrays[0].dtype)
+        if self.mask_of_numbers:
+            return self._call(arrays, parameters, training, gradient, numbers)
+        try:
+            return self._call(arrays, parameters, training, gradient, noise)
+        except (TypeError, RuntimeError) as refused:
+            try:
+                answer = self._call(arrays, parameters, training, gradient, numbers)
+            except Exception:
+                raise refused from None
+        self.mask_of_numbers = True
+        return answer
+
+    def _call(self, arrays, parameters, training, gradient, noise):
         tensors = [self.array(self._inward(a), gradient) for a in arrays]
         if self.kind == "function":
             layer, target = None, self.impl
@@ -123,6 +167,11 @@ class Adapter:
             binding = self.binding(self.signature(layer), ("self",))
             given = {}
         given |= self._mode(layer, binding, training) | self._noise(binding)
+        if noise is not None:
+            if "mask" not in binding.roles():
+                raise Unseen("it takes no mask, and draws its own")
+            given["mask"] = self.array(
+                self._inward(noise) if noise.ndim == arrays[0].ndim else noise, False)
 
         def run(*tensors):
             named = dict(zip(self.arrays, tensors, strict=False))
@@ -140,20 +189,23 @@ class Adapter:
         wanted = (*self.arrays, *(() if self.kind != "function" else self.parameters))
         renamed = {name: role for name, role in self.renamed.items()
                    if name in inspect.signature(function).parameters}
-        return bind(function, wanted, renamed, (*skip, *self.extra))
+        return bind(function, wanted, renamed, (*skip, *self.extra), ("mask",))
 
     def _layer(self, parameters):
         if self.kind == "layer":
             return self.impl
         key = tuple(sorted(parameters.items()))
         if key not in self.layers:
-            maker = bind(self.impl, self.parameters, {
-                name: role for name, role in self.renamed.items()
-                if name in inspect.signature(self.impl).parameters}, (*self.extra,))
+            maker = self._maker()
             given = self._given(maker, parameters) | self._noise(maker)
             args, kwargs = maker.called(given)
             self.layers[key] = self.made(self.impl(*args, **kwargs, **self.extra))
         return self.layers[key]
+
+    def _maker(self):
+        return bind(self.impl, self.parameters, {
+            name: role for name, role in self.renamed.items()
+            if name in inspect.signature(self.impl).parameters}, (*self.extra,))
 
     def _given(self, binding, parameters):
         """The parameters by role; a rate as a keep probability where that is what is taken."""
@@ -189,7 +241,7 @@ class Adapter:
         if not isinstance(self.impl, functools.partial) and not inspect.isroutine(self.impl):
             return "layer"
         wanted = (*self.arrays, *self.parameters)
-        roles = bind(self.impl, wanted, self.renamed, (*self.extra,)).roles()
+        roles = bind(self.impl, wanted, self.renamed, (*self.extra,), ("mask",)).roles()
         return "function" if self.arrays[0] in roles else "maker"
 
     def _inward(self, a):
@@ -201,6 +253,7 @@ class Adapter:
     def describe(self):
         """What the implementation was taken for, in a line."""
         kinds = {"function": "a function", "maker": "a maker of layers", "layer": "a layer"}
+        noise = " that is given its noise" if self.takes_noise else ""
         keep = ", its rate keeps" if self.rate == "keep" else ""
         layout = ", channels last" if self.layout == "NHWC" else ""
-        return f"{self.framework}: {kinds[self.kind]}{keep}{layout}"
+        return f"{self.framework}: {kinds[self.kind]}{noise}{keep}{layout}"
