@@ -12,6 +12,7 @@ from .claims.commands import claims
 from .data.commands import data
 from .models.commands import train
 from .suggest import Suggesting, unknown
+from .verify.commands import vectors
 
 
 @click.group(cls=Suggesting, context_settings={"help_option_names": ["-h", "--help"]})
@@ -246,6 +247,7 @@ def bench(workloads, blocks, target):
 main.add_command(claims)
 main.add_command(data)
 main.add_command(train)
+main.add_command(vectors)
 
 
 @main.command()

@@ -49,6 +49,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_samplers.py": "tests the checks of samplers themselves",
     "test_strict.py": "tests the stand-in itself",
     "test_ties.py": "reads source text",
+    "test_vectors.py": "files, read back with NumPy",
     "test_verify.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
     "verify/test_adapters.py": "holds implementations on the host",
