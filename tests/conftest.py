@@ -70,6 +70,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_transformers.py": "PyTorch here is the CPU's",
     "parity/test_units.py": "PyTorch here is the CPU's",
     "parity/test_window.py": "PyTorch here is the CPU's",
+    "verify/test_gallery.py": "implementations that others would write, in NumPy",
 }
 _ran = Counter()
 
