@@ -63,10 +63,10 @@ def states(*tags):
     def decorate(check):
         def finding(outcome, options):
             which = tags[0](options) if tags and callable(tags[0]) else tags
-            name, claim = check.__name__.strip("_").replace("_", " "), check.__doc__.splitlines()[0]
-            return Finding(name, tuple(which), claim.strip().rstrip("."), *outcome)
+            claim = check.__doc__.splitlines()[0].strip().rstrip(".")
+            return Finding(check.called, tuple(which), claim, *outcome)
 
-        check.finding = finding
+        check.called, check.finding = check.__name__.strip("_").replace("_", " "), finding
         return check
 
     return decorate
