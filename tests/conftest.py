@@ -50,6 +50,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_strict.py": "tests the stand-in itself",
     "test_ties.py": "reads source text",
     "test_vectors.py": "files, read back with NumPy",
+    "verify/test_report.py": "reads text",
     "test_verify.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
     "verify/test_adapters.py": "holds implementations on the host",

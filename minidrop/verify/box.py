@@ -47,17 +47,19 @@ class Kept(io.RawIOBase):
         self.size, self.head = 0, b""
 
     def writable(self):
+        """It is."""
         return True
 
     def write(self, data):
+        """Keep the beginning of what is kept so far; the number of bytes in `data`."""
         data = bytes(data)
-        self.size, self.head = self.size + len(data), (self.head + data)[:200]
+        self.size, self.head = self.size + len(data), (self.head + data)[:60]
         return len(data)
 
     @property
     def text(self):
         """The beginning, in quotes, and how much there is; "" where nothing came."""
-        more = f" and so on, {self.size} bytes" if self.size > len(self.head) else ""
+        more = f" ... ({self.size} bytes)" if self.size > len(self.head) else ""
         return repr(self.head.decode(errors="replace")) + more if self.size else ""
 
 
@@ -179,19 +181,20 @@ class Box:
         return lambda g: [_numbers(one) for one in self._guard(lambda: pull(g))]
 
     def _guard(self, action):
-        """What `action` returns; what it raises is Trouble, what it prints and warns of is kept."""
-        with self._kept(), warnings.catch_warnings(record=True) as warned, np.errstate(all="ignore"):
+        """What `action` returns; what it raises is Trouble, prints and warnings are kept."""
+        with self._kept(), np.errstate(all="ignore"), \
+                warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
                 return action()
             except (Trouble, Unseen, Stop):
                 raise
             except BaseException as error:        # KeyboardInterrupt too: see Interrupted
-                raise Trouble(f"{type(error).__name__}: {first_line(error)}",
+                raise Trouble(told(error),
                               refusal=isinstance(error, ValueError)) from error
             finally:
                 for one in warned:
-                    text = f"{one.category.__name__}: {first_line(one.message)}"
+                    text = told(one.message)
                     if text in self.warned or len(self.warned) < 5:
                         self.warned[text] = self.warned.get(text, 0) + 1
 
@@ -222,7 +225,8 @@ def _numbers(value: Any):
     return array
 
 
-def first_line(error):
-    """The first line of an error's message, at most 120 characters."""
-    lines = str(error).strip().splitlines() or ["no message"]
-    return lines[0] if len(lines[0]) <= 120 else lines[0][:117] + "..."
+def told(error):
+    """The kind of an error and the first line of its message, at most 120 characters."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    text = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return text if len(text) <= 120 else text[:117] + "..."

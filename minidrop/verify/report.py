@@ -87,7 +87,7 @@ class Report:
         beside = [finding.check for finding in self.failures if not finding.tags]
         if "answer" in beside:
             return "gives no answer"
-        which = [f"({tag})" for tag in self.broken] + beside
+        which = [*self.broken, *beside]
         known = f"; a known variant: {self.variant}" if self.variant else ""
         return f"fails {', '.join(which)}{known}"
 
@@ -119,15 +119,15 @@ class Report:
 
     def __str__(self):
         """Equation by equation, as a reader sees it in a terminal."""
-        return "\n".join(line.plain.rstrip() for line in text.whole(self))
+        return text.plain(text.Lines(self).whole())
 
     def __rich_console__(self, console, options):
-        yield from text.whole(self)
+        yield from text.Lines(self, options.max_width).whole()
 
     @property
     def brief(self):
         """What fails, and what it is instead, as text."""
-        return "\n".join(line.plain.rstrip() for line in text.brief(self))
+        return text.plain(text.Lines(self).brief())
 
     def write(self, path):
         """Write `json()` to the file `path`."""

@@ -95,7 +95,7 @@ def finding_of(box, one, seconds=SECONDS):
         box.late += 1
         outcome = late(box.last, max(box.since, begun), seconds)
     if os.getcwd() != folder:
-        box.moved = box.moved or (box.last, os.getcwd())
+        box.moved = (box.last, os.getcwd())
         os.chdir(folder)
     finding = one.finding(outcome, box.options)
     if finding.word == FAILS:
@@ -127,7 +127,7 @@ def manners_of(box):
         return Finding(name, (), claim, *((FAILS, input, found, due) if found else
                                           (HOLDS, "in all calls", "", "")))
 
-    place, folder = box.moved or ("", "")
+    place, folder = box.moved
     text = box.printed["stdout"].text
     return [finding("prints", "Nothing is printed to stdout", box.printed_at, text, "nothing"),
             finding("folder", "The working directory stays what it is", place, folder,

@@ -1,126 +1,151 @@
 """How a report reads: equation by equation, in lines of at most 100 columns, with colours."""
 
+import math
 import textwrap
 
 from rich.text import Text
 
 from .. import catalog, terminal
 
-WIDTH, MARGIN = 100, 17
+WIDTH, MARGIN, LABEL = 100, 17, 7
 STYLES = {"holds": "green", "fails": "bold red", "cannot be seen": "dim", "of another form": "dim"}
 MARKS = {"holds": "✓", "fails": "✗", "cannot be seen": "–"}
 
 
-def whole(report):
-    """All lines of a report, as rich's Text."""
-    yield from _head(report)
-    yield Text()
-    shown: dict = {}
-    for tag, word, findings in report.equations():
-        yield _equation(report, tag, word)
-        if not findings:
-            yield from _wrapped(report.unseen.get(tag, "belongs to another form: see --form"),
-                                "dim", MARGIN)
+class Lines:
+    """The lines of one report, as rich's Text, for a terminal of some width."""
+
+    def __init__(self, report, width=WIDTH):
+        self.report, self.width = report, max(60, min(width, WIDTH))
+        self.seen: dict = {}                      # finding: the equation at which it was shown
+        self.column = min(54, 2 + max([len(one.claim) for one in report.findings], default=0))
+
+    def whole(self):
+        """Everything."""
+        yield from self._head()
+        if answer := [one for one in self.report.manners if one.check == "answer"]:
+            yield Text()
+            yield from self._findings(answer)
+        yield Text()
+        for tag, word, findings in self.report.equations():
+            yield from self._equation(tag, word)
+            if tag in self.report.unseen:
+                yield from self._wrapped(self.report.unseen[tag], "dim", MARGIN)
+            yield from self._findings(findings, tag)
+        if beside := [one for one in self.report.manners if not answer or one.word == "holds"]:
+            yield Text()
+            yield Text(f"{'':{MARGIN}}beside the equations", "bold")
+            yield from self._findings(beside)
+        yield Text()
+        yield from self._foot()
+
+    def brief(self):
+        """What fails, and what it is instead."""
+        yield from self._head()
+        for tag, word, findings in self.report.equations():
+            failures = [one for one in findings if one.word == "fails" and one not in self.seen]
+            if failures:
+                yield Text()
+                yield from self._equation(tag, word)
+                yield from self._findings(failures, tag)
+        if beside := [one for one in self.report.manners if one.word == "fails"]:
+            yield Text()
+            yield from self._findings(beside)
+        yield Text()
+        yield from self._foot()
+
+    def _head(self):
+        report = self.report
+        yield Text(f"{report.technique}: {report.subject}", "bold")
+        if report.options:
+            form = ", ".join(f"{name} = {value}" for name, value in report.options.items())
+            yield from self._wrapped(f"held against the form {form}", "dim", 0)
+
+    def _equation(self, tag, word):
+        latex = next(one.latex for one in catalog.technique(self.report.technique).equations
+                     if one.tag == tag)
+        space = MARGIN + len(f"({tag})  ")
+        first, *rest = textwrap.wrap(terminal.formula(latex), self.width - space) or [""]
+        bold = "bold" if word in ("holds", "fails") else "dim"
+        yield Text.assemble((f"{word:{MARGIN}}", STYLES[word]), (f"({tag})  ", "dim"),
+                            (first, bold))
+        yield from (Text(" " * space + more, bold) for more in rest)
+
+    def _findings(self, findings, tag=""):
+        """One after the other; one line where nothing of an equation can be seen for one reason."""
+        reasons = {one.found for one in findings if one.word == "cannot be seen"}
+        if len(reasons) == 1 and all(one.word == "cannot be seen" for one in findings):
+            yield from self._wrapped(f"– {reasons.pop()}", "dim", MARGIN)
+            return
         for finding in findings:
-            if finding in shown:
-                yield from _wrapped(f"{MARKS[finding.word]} {finding.claim}: see {shown[finding]}",
-                                    "dim", MARGIN)
+            if finding in self.seen:
+                yield from self._aside(finding, f"see ({self.seen[finding]})")
             else:
-                shown[finding] = f"({tag})"
-                yield from _finding(finding)
-        yield Text()
-    if report.manners:
-        yield Text(f"{'':{MARGIN}}beside the equations", "bold")
-        for finding in report.manners:
-            yield from _finding(finding)
-        yield Text()
-    yield from _foot(report)
+                yield from self._finding(finding)
+            self.seen.setdefault(finding, tag)
 
-
-def brief(report):
-    """The lines that matter where a test fails: what fails, and what it is instead."""
-    yield from _head(report)
-    shown: set = set()
-    for tag, word, findings in report.equations():
-        failures = [one for one in findings if one.word == "fails" and one not in shown]
-        if failures:
-            shown |= {*failures}
-            yield Text()
-            yield _equation(report, tag, word)
-            for finding in failures:
-                yield from _finding(finding)
-    for finding in report.manners:
-        if finding.word == "fails":
-            yield Text()
-            yield from _finding(finding)
-    yield Text()
-    yield from _foot(report)
-
-
-def _head(report):
-    yield Text.assemble((report.technique, "bold"), "  ", (report.subject, "bold"))
-    for name, value in report.options.items():
-        yield Text(f"{'':{len(report.technique)}}  held against the form {name} = {value}", "dim")
-
-
-def _equation(report, tag, word):
-    latex = next(one.latex for one in catalog.technique(report.technique).equations
-                 if one.tag == tag)
-    line = Text(f"{word:{MARGIN}}", STYLES[word])
-    line.append(f"({tag})  ", "dim")
-    space = len(line.plain)
-    first, *rest = textwrap.wrap(terminal.formula(latex), WIDTH - space) or [""]
-    line.append("\n".join([first, *(" " * space + more for more in rest)]), "bold")
-    return line
-
-
-def _finding(finding):
-    aside = {"holds": finding.input, "cannot be seen": finding.found}.get(finding.word, "")
-    mark, style = MARKS[finding.word], STYLES[finding.word]
-    wide = len(mark) + 1 + len(finding.claim) + 2
-    if finding.word == "fails":
-        yield from _wrapped(f"{mark} {finding.claim}", style, MARGIN)
+    def _finding(self, finding):
+        if finding.word != "fails":
+            yield from self._aside(finding, finding.input or finding.found)
+            return
+        yield from self._wrapped(f"{MARKS['fails']} {finding.claim}", STYLES["fails"], MARGIN)
         for label in ("input", "found", "due"):
-            yield from _labelled(label, getattr(finding, label))
-    elif MARGIN + wide + len(aside) <= WIDTH or wide < 50:
-        lines = textwrap.wrap(aside, WIDTH - MARGIN - wide) or [""]
-        yield Text.assemble(" " * MARGIN, (mark, style), f" {finding.claim}  ", (lines[0], "dim"))
-        yield from (Text(" " * (MARGIN + wide) + line, "dim") for line in lines[1:])
-    else:
-        yield Text.assemble(" " * MARGIN, (mark, style), f" {finding.claim}")
-        yield from _wrapped(aside, "dim", MARGIN + 2)
+            value = getattr(finding, label)
+            lines = textwrap.wrap(value, self.width - MARGIN - LABEL - 4) or ["nothing"]
+            for i, line in enumerate(lines):
+                yield Text.assemble(" " * (MARGIN + 4), ("" if i else label).ljust(LABEL), line)
+
+    def _aside(self, finding, aside):
+        """A line with its claim at the left, and more in a column at the right where it fits."""
+        mark, style = MARKS[finding.word], STYLES[finding.word]
+        claim = "" if finding.word == "holds" else "dim"
+        room = self.width - MARGIN - 2 - self.column
+        if len(finding.claim) + 2 <= self.column and len(aside) <= room:
+            yield Text.assemble(" " * MARGIN, (f"{mark} ", style),
+                                (finding.claim.ljust(self.column), claim), (aside, "dim"))
+        else:
+            lines = textwrap.wrap(finding.claim, self.width - MARGIN - 2)
+            yield Text.assemble(" " * MARGIN, (f"{mark} ", style), (lines[0], claim))
+            yield from (Text(" " * (MARGIN + 2) + line, claim) for line in lines[1:])
+            yield from self._wrapped(aside, "dim", MARGIN + 4)
+
+    def _foot(self):
+        report = self.report
+        word = "holds" if report.holds else "fails" if report.failures else "cannot be seen"
+        yield from self._wrapped(report.verdict, STYLES[word], 0)
+        for hint in (*report.hints, *report.remarks):
+            yield from self._wrapped(hint, "", 0)
+        words = [word for _, word, _ in report.equations()]
+        counts = ", ".join(f"{words.count(word)} {_plural(word, words.count(word))}"
+                           for word in STYLES if word in words)
+        yield from self._wrapped(f"equations: {counts}", "dim", 0)
+        if report.alarm:
+            yield from self._wrapped("a right implementation is failed with a probability below "
+                                     f"{bound(report.alarm)}", "dim", 0)
+        if report.versions:
+            yield from self._wrapped(", ".join(f"{name} {version}" for name, version
+                                               in report.versions.items()), "dim", 0)
+
+    def _wrapped(self, text, style, indent):
+        for line in textwrap.wrap(text, self.width - indent) or [""]:
+            yield Text.assemble(" " * indent, (line, style))
 
 
-def _labelled(label, text):
-    lines = textwrap.wrap(text, WIDTH - MARGIN - 11) or ["nothing"]
-    for i, line in enumerate(lines):
-        yield Text.assemble(" " * (MARGIN + 4), ("" if i else label).ljust(7), line)
+def _plural(word, count):
+    return {"holds": "hold", "fails": "fail"}.get(word, word) if count > 1 else word
 
 
-def _foot(report):
-    yield Text(report.verdict, STYLES["holds" if report.holds else "fails" if report.failures
-                                      else "cannot be seen"])
-    for hint in (*report.hints, *report.remarks):
-        yield from _wrapped(hint, "", 0)
-    words = [word for _, word, _ in report.equations()]
-    counts = [f"{words.count(word)} {'hold' if word == 'holds' and words.count(word) > 1 else word}"
-              for word in STYLES if word in words]
-    yield from _wrapped(f"equations: {', '.join(counts)}; checks that drew at random fail a right "
-                        f"implementation with a probability below {_above(report.alarm)} in all",
-                        "dim", 0)
-    if report.versions:
-        versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-        yield from _wrapped(versions, "dim", 0)
+def bound(probability):
+    """A probability with one digit, rounded up.
+
+    >>> bound(2.1e-08), bound(3e-08)
+    ('3e-08', '3e-08')
+    """
+    digits, power = f"{probability:.6e}".split("e")
+    digit = math.ceil(float(digits))
+    return f"{digit}e{int(power):03d}" if digit < 10 else f"1e{int(power) + 1:03d}"
 
 
-def _above(alarm):
-    """The bound with one digit, rounded up."""
-    exponent = 0
-    while alarm and alarm < 1:
-        alarm, exponent = alarm * 10, exponent - 1
-    return f"{-(-round(alarm, 9) // 1):.0f}e{exponent:+03d}" if alarm else "1e-09"
-
-
-def _wrapped(text, style, indent):
-    for line in textwrap.wrap(text, WIDTH - indent) or [""]:
-        yield Text(" " * indent + line, style)
+def plain(lines):
+    """Lines of Text as one text without colours."""
+    return "\n".join(line.plain.rstrip() for line in lines)
