@@ -54,6 +54,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_verify.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
     "verify/test_adapters.py": "holds implementations on the host",
+    "verify/test_mixup.py": "holds implementations on the host",
     "parity/test_averages.py": "PyTorch here is the CPU's",
     "parity/test_dropblock.py": "PyTorch here is the CPU's",
     "parity/test_functions.py": "PyTorch here is the CPU's",
