@@ -1,1 +1,0 @@
-"""Implementations to hold against the equations: right ones in many styles, and wrong ones."""
