@@ -50,11 +50,11 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_strict.py": "tests the stand-in itself",
     "test_ties.py": "reads source text",
     "test_vectors.py": "files, read back with NumPy",
+    "verify/test_report.py": "reads text",
     "test_verify.py": "holds implementations on the host",
-    "verify/test_formulas.py": "holds implementations on the host",
-    "verify/test_formulas_norms.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
     "verify/test_adapters.py": "holds implementations on the host",
+    "verify/test_mixup.py": "holds implementations on the host",
     "parity/test_averages.py": "PyTorch here is the CPU's",
     "parity/test_dropblock.py": "PyTorch here is the CPU's",
     "parity/test_functions.py": "PyTorch here is the CPU's",
@@ -72,6 +72,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_transformers.py": "PyTorch here is the CPU's",
     "parity/test_units.py": "PyTorch here is the CPU's",
     "parity/test_window.py": "PyTorch here is the CPU's",
+    "verify/test_gallery.py": "implementations that others would write, in NumPy",
 }
 _ran = Counter()
 

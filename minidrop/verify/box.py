@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import sys
+import time
 import warnings
 from typing import Any
 
@@ -24,6 +26,41 @@ class Trouble(Exception):
 
 class Unseen(Exception):
     """Why something cannot be seen from outside."""
+
+
+class Stop(BaseException):
+    """No time is left, or the user wants no more: never caught in the name of an implementation."""
+
+
+class Late(Stop):
+    """No time is left."""
+
+
+class Interrupted(Stop, KeyboardInterrupt):
+    """Ctrl-C, by the user; an implementation that raises KeyboardInterrupt does not raise this."""
+
+
+class Kept(io.RawIOBase):
+    """A stream for what is printed: it keeps the beginning, and counts the bytes."""
+
+    def __init__(self):
+        self.size, self.head = 0, b""
+
+    def writable(self):
+        """It is."""
+        return True
+
+    def write(self, data):
+        """Keep the beginning of what is kept so far; the number of bytes in `data`."""
+        data = bytes(data)
+        self.size, self.head = self.size + len(data), (self.head + data)[:60]
+        return len(data)
+
+    @property
+    def text(self):
+        """The beginning, in quotes, and how much there is; "" where nothing came."""
+        more = f" ... ({self.size} bytes)" if self.size > len(self.head) else ""
+        return repr(self.head.decode(errors="replace")) + more if self.size else ""
 
 
 class Answer:
@@ -61,7 +98,10 @@ class Box:
 
     def __init__(self, adapter, options=(), fixed=(), seed=0):
         self.adapter, self.options, self.fixed = adapter, dict(options), dict(fixed)
-        self.chance, self.printed, self.last = Chance(), "", "no input"
+        self.chance, self.last, self.since, self.answers = Chance(), "no input", 0.0, 0
+        self.printed = {"stdout": Kept(), "stderr": Kept()}
+        self.printed_at, self.moved, self.warned = "", ("", ""), dict[str, int]()
+        self.late = 0                             # checks that had no end
         self.failed: set[str] = set()             # names of the checks that failed so far
         self.restart(seed)
 
@@ -120,8 +160,8 @@ class Box:
             self.restart(self.adapter.seed)
 
     def _call(self, arrays, parameters, training, gradient, like, noise=None):
-        self.last = call(*arrays, names=self.adapter.arrays, **parameters)
-        self.last += "" if training else ", in evaluation"
+        self.last = call(*arrays, **parameters) + ("" if training else ", in evaluation")
+        self.since = time.monotonic()
         if noise is not None:
             self.last += f", noise = {shown(noise)}"
         elif self.takes_noise:
@@ -134,26 +174,48 @@ class Box:
         answer = Answer([_numbers(one) for one in outputs], inputs, pull and self._pulled(pull))
         if like is not None and answer.y.shape != arrays[like].shape:
             raise Trouble(f"an array of the shape {answer.y.shape}", f"{arrays[like].shape}")
+        self.answers += 1
         return answer
 
     def _pulled(self, pull):
         return lambda g: [_numbers(one) for one in self._guard(lambda: pull(g))]
 
     def _guard(self, action):
-        """What `action` returns; what it raises is Trouble, what it prints is kept."""
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), \
-                warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        """What `action` returns; what it raises is Trouble, prints and warnings are kept."""
+        with self._kept(), np.errstate(all="ignore"), \
+                warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
             try:
                 return action()
-            except (Trouble, Unseen):
+            except (Trouble, Unseen, Stop):
                 raise
-            except (Exception, SystemExit) as error:
-                raise Trouble(f"{type(error).__name__}: {first_line(error)}",
+            except BaseException as error:        # KeyboardInterrupt too: see Interrupted
+                raise Trouble(told(error),
                               refusal=isinstance(error, ValueError)) from error
             finally:
-                self.printed += out.getvalue()
+                for one in warned:
+                    text = told(one.message)
+                    if text in self.warned or len(self.warned) < 5:
+                        self.warned[text] = self.warned.get(text, 0) + 1
+
+    @contextlib.contextmanager
+    def _kept(self):
+        """Within it what is printed is kept, and nothing can be read from stdin."""
+        streams = {name: io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "replace",
+                                          write_through=True)
+                   for name, raw in self.printed.items()}
+        stdin, sys.stdin = sys.stdin, io.StringIO()
+        try:
+            with contextlib.redirect_stdout(streams["stdout"]), \
+                    contextlib.redirect_stderr(streams["stderr"]):
+                yield
+        finally:
+            sys.stdin = stdin
+            for stream in streams.values():
+                stream.flush()
+                stream.detach().detach()          # `Kept` is not closed
+            if not self.printed_at and self.printed["stdout"].size:
+                self.printed_at = self.last
 
 
 def _numbers(value: Any):
@@ -163,7 +225,8 @@ def _numbers(value: Any):
     return array
 
 
-def first_line(error):
-    """The first line of an error's message, at most 120 characters."""
-    lines = str(error).strip().splitlines() or ["no message"]
-    return lines[0] if len(lines[0]) <= 120 else lines[0][:117] + "..."
+def told(error):
+    """The kind of an error and the first line of its message, at most 120 characters."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    text = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return text if len(text) <= 120 else text[:117] + "..."

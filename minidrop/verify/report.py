@@ -1,11 +1,13 @@
 """What was found: findings, one a check, and the report that orders them by equations."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import catalog, terminal
+from .. import catalog
+from . import text
 
 HOLDS, FAILS, UNSEEN, OTHER = "holds", "fails", "cannot be seen", "of another form"
 
@@ -22,12 +24,16 @@ class Finding(NamedTuple):
     due: str = ""
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """What `check` returns: is every equation kept, and where not, what was found instead.
 
     `holds` is True where no check failed; `variant` names what the implementation is instead, if
-    that is known; `alarm` bounds the probability that a right one is failed.
+    that is known, and `form` how to ask for that; `alarm` bounds the probability that a right one
+    is failed.  Iterating gives the findings, `print` the whole text.
+
+    >>> Report("dropout", "f", [Finding("values", ("dropout.2",), "is scaled", "fails")])
+    <Report: dropout f: fails dropout.2>
     """
 
     technique: str
@@ -36,14 +42,16 @@ class Report:
     unseen: Mapping[str, str] = field(default_factory=dict)   # tag: why no outsider can see it
     options: Mapping[str, Any] = field(default_factory=dict)  # the form it was held against
     variant: str = ""
+    form: Mapping[str, Any] = field(default_factory=dict)     # the options of the variant
     alarm: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()                   # no faults, and worth knowing
 
     @property
     def holds(self):
-        """No check failed, and at least one could be made."""
-        words = [finding.word for finding in self.findings]
-        return HOLDS in words and FAILS not in words
+        """No check failed, and at least one equation could be seen."""
+        return not self.failures and any(finding.word == HOLDS and finding.tags
+                                         for finding in self.findings)
 
     @property
     def failures(self):
@@ -76,46 +84,51 @@ class Report:
             return "every equation that can be seen holds"
         if not self.failures:
             return "nothing can be seen from outside"
-        which = ", ".join(self.broken) or "manners: " + ", ".join(
-            finding.check for finding in self.failures)
+        beside = [finding.check for finding in self.failures if not finding.tags]
+        if "answer" in beside:
+            return "gives no answer"
+        which = [*self.broken, *beside]
         known = f"; a known variant: {self.variant}" if self.variant else ""
-        return f"fails {which}{known}"
+        return f"fails {', '.join(which)}{known}"
+
+    @property
+    def hints(self):
+        """What to try next, in sentences."""
+        if not self.form:
+            return []
+        words = [f"--rate {value}" if name == "rate" else f"--form {name}={value}"
+                 for name, value in self.form.items()]
+        return [f"if that is what is wanted, hold it against that: {' '.join(words)}"]
 
     def json(self):
         """The report as a dict of what JSON can hold."""
         return {
             "technique": self.technique, "subject": self.subject, "options": dict(self.options),
             "verdict": self.verdict, "holds": self.holds, "variant": self.variant,
-            "alarm": self.alarm, "versions": dict(self.versions),
+            "form": dict(self.form), "alarm": self.alarm, "versions": dict(self.versions),
+            "remarks": list(self.remarks),
             "equations": {tag: word for tag, word, _ in self.equations()},
             "findings": [finding._asdict() | {"tags": list(finding.tags)}
                          for finding in self.findings]}
 
+    def __iter__(self):
+        return iter(self.findings)
+
+    def __repr__(self):
+        return f"<Report: {self.technique} {self.subject}: {self.verdict}>"
+
     def __str__(self):
         """Equation by equation, as a reader sees it in a terminal."""
-        equations = {one.tag: one for one in catalog.technique(self.technique).equations}
-        lines = [f"{self.technique}: {self.subject}"]
-        lines += [f"held against {name} = {value}" for name, value in self.options.items()]
-        for tag, word, findings in self.equations():
-            lines += ["", f"({tag})  {word}   {terminal.formula(equations[tag].latex)}"]
-            if not findings and tag in self.unseen:
-                lines.append(f"    {self.unseen[tag]}")
-            lines += [line for finding in findings for line in _lines(finding)]
-        lines += ["", "beside the equations"]
-        lines += [line for finding in self.manners for line in _lines(finding)]
-        lines += ["", f"verdict: {self.verdict}",
-                  f"a right implementation is failed with a probability below {self.alarm:.1g}"]
-        return "\n".join(lines)
+        return text.plain(text.Lines(self).whole())
+
+    def __rich_console__(self, console, options):
+        yield from text.Lines(self, options.max_width).whole()
+
+    @property
+    def brief(self):
+        """What fails, and what it is instead, as text."""
+        return text.plain(text.Lines(self).brief())
 
     def write(self, path):
         """Write `json()` to the file `path`."""
-        path.write_text(json.dumps(self.json(), indent=2) + "\n", encoding="utf-8")
-
-
-def _lines(finding):
-    yield f"    {finding.word}: {finding.claim}" + (
-        f" ({finding.input})" if finding.word == HOLDS else
-        f" ({finding.found})" if finding.word == UNSEEN else "")
-    if finding.word == FAILS:
-        yield from (f"        {label:5s} {value}" for label, value in
-                    (("input", finding.input), ("found", finding.found), ("due", finding.due)))
+        Path(path).write_text(json.dumps(self.json(), indent=2) + "\n", encoding="utf-8")

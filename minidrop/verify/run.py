@@ -1,26 +1,25 @@
 """Running the checks of a technique over an implementation, and naming what it is instead."""
 
 import itertools
+import os
 import signal
 import threading
 import time
 from contextlib import contextmanager
 
 from .adapters import adapter_for
-from .box import Box, Trouble, Unseen
-from .report import FAILS, UNSEEN, Report
+from .box import Box, Interrupted, Late, Trouble, Unseen
+from .report import FAILS, HOLDS, UNSEEN, Finding, Report
 from .technique import Outcome
 from .techniques import technique_named
+from .versions import versions_of
 
 SECONDS = 30.0                                    # what one check may take
-
-
-class Late(BaseException):
-    """No answer in time; no implementation catches it by `except Exception`."""
+ENOUGH = 3                                        # so many checks without an end, and no more
 
 
 def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, layout="NCHW",
-          bind=None, extra=None, seconds=SECONDS, **options):
+          bind=None, extra=None, seconds=SECONDS, watch=None, **options):
     """Hold the implementation `impl` against the equations of `technique`; returns a Report.
 
     `impl` is a function f(x, p, ...), a class or function that makes layers (torch.nn.Dropout), or
@@ -29,7 +28,13 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
     {"inplace": False}.  `rate` is "keep" where the rate given is a keep probability, `layout`
     "NHWC" where channels are last, `framework` one of numpy, torch, keras, jax and minidrop, found
     out by default.  `options` are the form of the technique to hold it against, as
-    scaling="paper".  `seconds` is what one check may take.  ValueError for what is not known.
+    scaling="paper".  `seconds` is what one check may take, and `watch` is called with each Finding.
+    ValueError for what is not known.
+
+    An object is run in this process.  What it raises or prints, sys.exit and endless loops in
+    Python become findings; nothing helps against a crash of the interpreter, os._exit, or a loop
+    that catches BaseException or does not return from C, and there is a limit of time only in the
+    main thread.
 
     >>> import minidrop as md
     >>> report = check(md.Dropout, "dropout")
@@ -39,26 +44,46 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
     ['dropout.2', 'dropout.3']
     """
     known = technique_named(technique)
-    adapter = adapter_for(impl, known, framework, rate=rate, layout=layout, bind=bind or (),
-                          extra=extra or ())
-    box = Box(adapter, known.form(options), fixed or (), seed)
-    findings = [*findings_of(box, known, seconds)]
-    report = Report(known.name, _subject(impl, adapter), findings, known.unseen, box.options,
-                    alarm=box.chance.spent)
-    if report.failures:
-        report.variant = variant_of(box, known, report, seconds)
-    return report
+    box = boxed(impl, known, options, seed=seed, fixed=fixed, framework=framework, rate=rate,
+                layout=layout, bind=bind, extra=extra)
+    findings = []
+    for finding in findings_of(box, known, seconds):
+        findings.append(finding)
+        if watch:
+            watch(finding)
+    failures = [finding for finding in findings if finding.word == FAILS]
+    variant, form = "", {}
+    if not box.answers:
+        findings = without_answer(findings)
+    elif failures and not box.late:
+        variant, form = variant_of(box, known, failures, seconds)
+    return Report(known.name, subject_of(impl, box), findings + manners_of(box), known.unseen,
+                  box.options, variant, form, box.chance.spent,
+                  versions_of(impl, box.adapter.framework), remarks_of(box))
+
+
+def boxed(impl, technique, options, *, seed=0, fixed=None, bind=None, extra=None, **settings):
+    """The Box of an implementation; the settings are those of `check`."""
+    if not callable(impl) and not callable(getattr(impl, "forward", None)):
+        raise ValueError(f"an implementation is a function, a class or a layer, got a "
+                         f"{type(impl).__name__}")
+    form = technique.form(options)
+    adapter = adapter_for(impl, technique, bind=bind or (), extra=extra or (), **settings)
+    return Box(adapter, form, fixed or (), seed)
 
 
 def findings_of(box, technique, seconds=SECONDS, names=None):
     """The findings of all checks, or of those in `names`, one by one."""
     for one in technique.checks:
-        if one.applies(box.options) and (names is None or one.__name__ in names):
-            yield finding_of(box, one, seconds)
+        if names is None or one.called in names:
+            yield finding_of(box, one, seconds) if box.late < ENOUGH else one.finding(
+                Outcome(UNSEEN, "", f"not tried, since {ENOUGH} checks before it had no end"),
+                box.options)
 
 
 def finding_of(box, one, seconds=SECONDS):
     """The Finding of one check."""
+    folder, begun = os.getcwd(), time.monotonic()
     try:
         with limited(seconds):
             outcome = one(box)
@@ -67,84 +92,144 @@ def finding_of(box, one, seconds=SECONDS):
     except Unseen as reason:
         outcome = Outcome(UNSEEN, "", str(reason))
     except Late:
-        outcome = Outcome(FAILS, box.last, f"no answer in {seconds:g} s",
-                          "an array")
+        box.late += 1
+        outcome = late(box.last, max(box.since, begun), seconds)
+    if os.getcwd() != folder:
+        box.moved = (box.last, os.getcwd())
+        os.chdir(folder)
     finding = one.finding(outcome, box.options)
     if finding.word == FAILS:
         box.failed.add(finding.check)
     return finding
 
 
-def variant_of(box, technique, report, seconds=SECONDS):
+def late(last, since, seconds):
+    """The Outcome where the time is over: one call that does not return, or many slow ones."""
+    waited = time.monotonic() - since
+    if waited < seconds / 2:
+        return Outcome(UNSEEN, "", f"its answers come too slowly for {seconds:g} s")
+    return Outcome(FAILS, last, f"no answer in {waited:.3g} s", "an array")
+
+
+def without_answer(findings):
+    """One finding in the place of all that say the same, where no answer ever came."""
+    first = next((finding for finding in findings if finding.word == FAILS), None)
+    if first is None:
+        return findings
+    answer = Finding("answer", (), "It gives an answer", FAILS, first.input, first.found, first.due)
+    return [answer, *(finding._replace(word=UNSEEN, input="", found="it gave no answer", due="")
+                      for finding in findings)]
+
+
+def manners_of(box):
+    """The findings about what happened beside the answers: what was printed, where we are now."""
+    def finding(name, claim, input, found, due):
+        return Finding(name, (), claim, *((FAILS, input, found, due) if found else
+                                          (HOLDS, "in all calls", "", "")))
+
+    place, folder = box.moved
+    text = box.printed["stdout"].text
+    return [finding("prints", "Nothing is printed to stdout", box.printed_at, text, "nothing"),
+            finding("folder", "The working directory stays what it is", place, folder,
+                    "where it was")]
+
+
+def remarks_of(box):
+    """What is no fault, and worth knowing: warnings, and what was written to stderr."""
+    remarks = [f"it warned {'once' if count == 1 else f'{count} times'}: {text}"
+               for text, count in box.warned.items()]
+    if text := box.printed["stderr"].text:
+        remarks.append(f"it wrote to stderr: {text}")
+    return remarks
+
+
+def variant_of(box, technique, failures, seconds=SECONDS):
     """The known variant, or up to three of them together, that explains most of what failed.
 
-    A variant explains a failure if the check holds against its options, and no other one fails
-    that held before.  "" where none does.
+    A variant explains a failure if the check does not fail against its options, some check that
+    failed holds, and no other one fails that held before.  Returns its name, and the options;
+    ("", {}) where none does, or none is found in so many seconds.
     """
-    failing = {finding.check for finding in report.failures}
-    best, named, until = failing, (), time.monotonic() + 4 * seconds
+    failing = {finding.check for finding in failures}
+    best, chosen, form, until = failing, (), {}, time.monotonic() + seconds
     for number in (1, 2, 3):
-        for chosen in itertools.combinations(technique.variants.items(), number):
-            merged = {key: value for _, change in chosen for key, value in change.items()}
-            alone = sum(len(change) for _, change in chosen) == len(merged)
+        for names in itertools.combinations(technique.variants, number):
+            changes = [technique.variants[name] for name in names]
+            merged = {key: value for change in changes for key, value in change.items()}
+            alone = sum(map(len, changes)) == len(merged)
             if not best or not alone or time.monotonic() > until:
                 continue
-            left = _left(box, technique, merged, failing, best, seconds)
+            left = _left(box, technique, merged, failing, best, until)
             if left is not None:
-                best, named = left, tuple(name for name, _ in chosen)
+                best, chosen, form = left, names, merged
     rest = f" (which leaves {', '.join(sorted(best))})" if best else ""
-    return ", and ".join(named) + rest if named else ""
+    return (", and ".join(chosen) + rest, form) if chosen else ("", {})
 
 
-def _left(box, technique, merged, failing, best, seconds):
+def _left(box, technique, merged, failing, best, until):
     """The names of the checks that still fail with other options; None if no fewer than `best`."""
-    adapter, options, left = box.adapter, box.options | merged, set()
+    adapter, options, left, explained = box.adapter, box.options | merged, set(), False
     rate, adapter.rate = adapter.rate, options.pop("rate", adapter.rate)
     try:
         other = Box(adapter, options, box.fixed)
-        for finding in findings_of(other, technique, seconds):
+        for one in technique.checks:
+            if (seconds := until - time.monotonic()) <= 0:
+                return None
+            finding = finding_of(other, one, seconds)
+            explained |= finding.word == HOLDS and finding.check in failing
             if finding.word == FAILS:
                 left.add(finding.check)
                 if finding.check not in failing or len(left) >= len(best):
                     return None
-        return left
+        return left if explained and not other.late else None
     finally:
         adapter.rate = rate
 
 
 @contextmanager
 def limited(seconds):
-    """Late in the main thread after so many seconds; elsewhere there is no limit."""
-    if threading.current_thread() is not threading.main_thread() \
-            or not hasattr(signal, "setitimer"):
+    """Late in the main thread after so many seconds, and Interrupted there at Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def late(number, frame):
+    def over(number, frame):
         raise Late
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    def interrupt(number, frame):
+        raise Interrupted
+
+    ours = {signal.SIGINT: interrupt} if \
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler else {}
+    if alarm := hasattr(signal, "setitimer"):
+        ours[signal.SIGALRM] = over
+    before = {number: signal.signal(number, handler) for number, handler in ours.items()}
+    left, begun = signal.setitimer(signal.ITIMER_REAL, seconds)[0] if alarm else 0, time.monotonic()
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        if alarm:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if left:                                  # somebody else's alarm goes on
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 1e-3))
 
 
 def conforms(impl, technique, **settings):
-    """AssertionError, with the whole report, unless `impl` conforms; `settings` as in `check`.
+    """AssertionError, with what fails, unless `impl` conforms; `settings` as in `check`.
 
     >>> import minidrop as md
     >>> conforms(md.Dropout, "dropout")
     """
+    __tracebackhide__ = True                      # pytest shows the test, and what it found
     report = check(impl, technique, **settings)
     if not report.holds:
-        raise AssertionError(str(report))
+        raise AssertionError(report.brief)
 
 
-def _subject(impl, adapter):
+def subject_of(impl, box):
+    """The name of the implementation, and what it was taken for."""
     name = getattr(impl, "__qualname__", type(impl).__qualname__)
     home = getattr(impl, "__module__", None) or type(impl).__module__
-    return f"{home}.{name} ({adapter.describe()})"
-
+    return f"{home}.{name} ({box.adapter.describe()})"

@@ -22,7 +22,6 @@ class Technique(NamedTuple):
     options: Mapping[str, tuple] = {}
     variants: Mapping[str, Mapping[str, Any]] = {}
     unseen: Mapping[str, str] = {}                # tag: why no outsider can see it
-    layers: bool = True                           # may be made as a layer; else a function always
 
     def form(self, given):
         """The options as given, and the first of each that is not; ValueError for others."""
@@ -59,27 +58,18 @@ def states(*tags):
     """A check of the equations `tags`: what it returns becomes a Finding with its name and claim.
 
     Its claim is the first line of its docstring.  `tags` may be one function of the options, which
-    gives the tags of the form that is held against.  Its `applies` says for which options it is
-    made at all.
+    gives the tags of the form that is held against.
     """
     def decorate(check):
         def finding(outcome, options):
             which = tags[0](options) if tags and callable(tags[0]) else tags
-            name, claim = check.__name__.strip("_").replace("_", " "), check.__doc__.splitlines()[0]
-            return Finding(name, tuple(which), claim.strip().rstrip("."), *outcome)
+            claim = check.__doc__.splitlines()[0].strip().rstrip(".")
+            return Finding(check.called, tuple(which), claim, *outcome)
 
-        check.finding, check.applies = finding, lambda options: True
+        check.called, check.finding = check.__name__.strip("_").replace("_", " "), finding
         return check
 
     return decorate
-
-
-def of_form(what, *checks):
-    """`checks`, to be made where the option `what` is this one: a page may hold several functions.
-    """
-    for check in checks:
-        check.applies = lambda options: options["what"] == what
-    return checks
 
 
 def shown(array, most=8):
@@ -96,13 +86,13 @@ def shown(array, most=8):
     return " ".join(text.split())
 
 
-def call(*arrays, names="xyzuvw", **parameters):
-    """How an input is named in a finding: "x = [[1, 2]], p = 0.5"; `names` are those of the arrays.
+def call(*arrays, **parameters):
+    """How an input is named in a finding: "x = [[1, 2]], p = 0.5".
 
     >>> call(np.array([1.0, 2.0]), p=0.5)
     'x = [1, 2], p = 0.5'
     """
-    named = [f"{name} = {shown(array)}" for name, array in zip(names, arrays, strict=False)]
+    named = [f"{name} = {shown(array)}" for name, array in zip("xyzuvw", arrays, strict=False)]
     named += [f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
               for name, value in parameters.items()]
     return ", ".join(named)

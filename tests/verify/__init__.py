@@ -1,0 +1,1 @@
+"""Implementations to hold against the equations: right ones in many styles, and wrong ones."""

@@ -70,7 +70,7 @@ class MinidropAdapter(NumpyAdapter):
         return layer.init(self.seed) if isinstance(layer, Module) else layer
 
     def signature(self, layer):
-        return layer.forward
+        return getattr(layer, "forward", layer)          # a batch transform has none
 
     def entry(self, layer):
         return layer
