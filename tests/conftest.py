@@ -57,6 +57,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_mixup.py": "holds implementations on the host",
     "parity/test_averages.py": "PyTorch here is the CPU's",
     "parity/test_dropblock.py": "PyTorch here is the CPU's",
+    "parity/test_gallery.py": "implementations that others would write, in their frameworks",
     "parity/test_functions.py": "PyTorch here is the CPU's",
     "parity/test_inplace.py": "PyTorch here is the CPU's",
     "parity/test_inputs.py": "PyTorch here is the CPU's",

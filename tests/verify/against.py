@@ -193,6 +193,8 @@ def noise(entry, index):
     found = []
     for other in others:
         outputs = call(entry.impl, values, rng)
+        if entry.technique in UNITS and isinstance(outputs, tuple):
+            outputs = outputs[0]                  # and the mask beside it
         found.append(outputs)
         if any((values[name] != before).any() for name, before in untouched.items()):
             for name, before in untouched.items():

@@ -26,7 +26,8 @@ class Wrong(NamedTuple):
     """An implementation that must be failed, at one of the equations of `tags` at least.
 
     Where no equation is broken but a rule of conduct, `manner` names it: "dtype", "shape", "type",
-    "input" (overwritten), "crash", "hang", "refuses" (something that is allowed).
+    "input" (overwritten), "finite" (what is infinite is hidden), "crash", "hang", "refuses"
+    (something that is allowed).
     """
 
     name: str
@@ -57,5 +58,6 @@ class Shelf(list):
 
 def words(impl):
     """The name of a function (under_scores) or a class (CamelCase) in words."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", impl.__name__).replace("_", " ")
-    return spaced.lower() if isinstance(impl, type) else spaced
+    if not isinstance(impl, type):
+        return impl.__name__.replace("_", " ")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", impl.__name__).lower()

@@ -180,6 +180,14 @@ def that_prints(x, p, training, rng):
     return selected(x, p, training, rng)
 
 
+@right("dropout")
+def that_gives_its_mask_too(x, p, training, rng):
+    """Returns the output and what a backward pass will need, as some courses have it."""
+    keep = rng.random(x.shape) < 1 - p if training else np.ones(x.shape, bool)
+    scale = x.dtype.type((1 / (1 - p) if p < 1 else 0) if training else 1)
+    return x * keep * scale, keep
+
+
 class Layer:
     """A layer of somebody's own framework."""
 

@@ -5,7 +5,7 @@ import numpy as np
 from tests.verify.gallery import Shelf, Wrong
 
 wrong = Shelf(Wrong)
-LAW, SCALE = "dropout.1", "dropout.2"
+LAW, SCALE, MEAN = "dropout.1", "dropout.2", "dropout.3"
 
 
 def inverse(q):
@@ -58,6 +58,12 @@ def kept_above_p_in_half_precision(x, p, training, rng):
     """(dropout.1): keeps where u > p, and one u of 2048 is exactly 0: p = 0 drops too."""
     u = rng.integers(0, 2048, x.shape) / 2048     # what half precision has between 0 and 1
     return multiplied(x, u > p, inverse(1 - p)) if training else x
+
+
+@wrong("dropout", LAW, museum=8)
+def kept_above_p(x, p, training, rng):
+    """(dropout.1): keeps where u > p, so the draw 0, one of 2^53, is dropped at p = 0."""
+    return multiplied(x, rng.random(x.shape) > p, inverse(1 - p)) if training else x
 
 
 @wrong("dropout", LAW)
@@ -113,15 +119,15 @@ def drawn_although_given(x, mask, p):
     return multiplied(x, mask, inverse(1 - p))
 
 
-@wrong("dropout", SCALE, museum=12)
+@wrong("dropout", MEAN, SCALE, museum=12)
 def ignores_the_mode(x, p, training, rng):
-    """(dropout.2): drops in evaluation too."""
+    """(dropout.3): drops in evaluation too."""
     return multiplied(x, keep(x, p, rng), inverse(1 - p))
 
 
-@wrong("dropout", SCALE, museum=6)
+@wrong("dropout", MEAN, SCALE, museum=6)
 def scaled_in_both_modes(x, p, training, rng):
-    """(dropout.2): divides by q while training, and multiplies by q in evaluation as well."""
+    """(dropout.3): divides by q while training, and multiplies by q in evaluation as well."""
     if not training:
         return x * x.dtype.type(1 - p)
     return multiplied(x, keep(x, p, rng), inverse(1 - p))
@@ -133,9 +139,9 @@ def scaled_to_keep_the_square(x, p, training, rng):
     return multiplied(x, keep(x, p, rng), inverse(1 - p) ** 0.5) if training else x
 
 
-@wrong("dropout", SCALE, museum=14)
+@wrong("dropout", MEAN, SCALE, museum=14)
 def divided_in_evaluation(x, p, training, rng):
-    """(dropout.2): divides by q in evaluation too."""
+    """(dropout.3): divides by q in evaluation too."""
     mask = keep(x, p, rng) if training else np.ones(x.shape)
     return multiplied(x, mask, inverse(1 - p)).astype(x.dtype)
 
@@ -171,7 +177,7 @@ def set_to_the_mean(x, p, training, rng):
     return np.where(keep(x, p, rng), x, x.mean()).astype(x.dtype) if training else x
 
 
-@wrong("dropout", SCALE)
+@wrong("dropout", SCALE, LAW)
 def nan_at_one(x, p, training, rng):
     """(dropout.2): at p = 1 it computes 0 / 0 where all should be 0."""
     if not training:

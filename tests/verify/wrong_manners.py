@@ -22,7 +22,7 @@ def dropout(x, p, training, rng):
     return x * mask * x.dtype.type(1 / (1 - p) if p < 1 else 0)
 
 
-@wrong("dropout", "dropout.2", museum=1, manner="input")
+@wrong("dropout", museum=1, manner="input")
 def scaled_in_place(x, p, training, rng):
     """Overwrites its input with the result."""
     if training:
@@ -89,13 +89,6 @@ def gives_a_list(x, p, training, rng):
 def gives_nothing(x, p, training, rng):
     """Forgets to return its result."""
     dropout(x, p, training, rng)
-
-
-@wrong("dropout", manner="type")
-def gives_the_mask_too(x, p, training, rng):
-    """Returns the output and the mask in training, and the output alone in evaluation."""
-    y = dropout(x, p, training, rng)
-    return (y, y != 0) if training else y
 
 
 @wrong("dropout", manner="refuses")
@@ -181,7 +174,7 @@ def clips_what_is_large(x, p, training, rng):
     return np.clip(dropout(x, p, training, rng), -6, 6) if training else x
 
 
-@wrong("dropout", "dropout.2")
+@wrong("dropout", manner="finite")
 def made_finite(x, p, training, rng):
-    """(dropout.2): replaces inf and nan by numbers, so nobody sees a network's faults."""
+    """Replaces inf and nan by numbers, so nobody sees a network's faults."""
     return np.nan_to_num(dropout(x, p, training, rng))

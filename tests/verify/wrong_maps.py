@@ -67,7 +67,7 @@ def maps_never_scaled(x, p, training, rng):
     return silenced(x, p, rng, (*x.shape[:2], *ones(x, 2)), 1.0) if training else x
 
 
-@wrong("spatial", "spatial.2")
+@wrong("spatial", "spatial.2", "spatial.3")
 def maps_in_evaluation(x, p, training, rng):
     """(spatial.2): ignores the mode."""
     return silenced(x, p, rng, (*x.shape[:2], *ones(x, 2)))
@@ -150,7 +150,7 @@ def branch_never_scaled(x, p, training, rng):
     return silenced(x, p, rng, (len(x), *ones(x, 1)), 1.0) if training else x
 
 
-@wrong("stochastic_depth", "stochastic_depth.7", options=ROWS)
+@wrong("stochastic_depth", "stochastic_depth.7", "stochastic_depth.8", options=ROWS)
 def branch_scaled_in_both_modes(x, p, training, rng):
     """(stochastic_depth.7): divides in training, and weighs by q in evaluation too."""
     if not training:
@@ -158,7 +158,7 @@ def branch_scaled_in_both_modes(x, p, training, rng):
     return silenced(x, p, rng, (len(x), *ones(x, 1)))
 
 
-@wrong("stochastic_depth", "stochastic_depth.7", options=ROWS)
+@wrong("stochastic_depth", "stochastic_depth.7", "stochastic_depth.8", options=ROWS)
 def gates_in_evaluation(x, p, training, rng):
     """(stochastic_depth.7): ignores the mode."""
     return silenced(x, p, rng, (len(x), *ones(x, 1)))

@@ -85,7 +85,7 @@ def added_noise(x, p, training, rng):
     return x + noise.astype(x.dtype) if training else x
 
 
-@wrong("gaussian", "gaussian.2")
+@wrong("gaussian", "gaussian.2", "gaussian.3")
 def noisy_in_evaluation(x, p, training, rng):
     """(gaussian.2): ignores the mode."""
     return noisy(x, np.sqrt(p / (1 - p)), rng)
@@ -200,13 +200,13 @@ def alpha_by_units(x, p, training, rng):
     return silenced(x, p, rng) if training else x
 
 
-@wrong("alpha", "alpha.2")
+@wrong("alpha", "alpha.2", "alpha.5")
 def alpha_in_evaluation(x, p, training, rng):
     """(alpha.2): ignores the mode."""
     return silenced(x, p, rng)
 
 
-@wrong("alpha", "alpha.2")
+@wrong("alpha", "alpha.2", "alpha.5")
 def stretched_in_evaluation(x, p, training, rng):
     """(alpha.2): stretches and shifts in evaluation too."""
     if training:

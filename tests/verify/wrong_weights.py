@@ -88,9 +88,9 @@ def variance_without_the_rate(x, w, b, p, training, rng):
     return mean(x, w, b, p) + deviation * rng.standard_normal(deviation.shape).astype(x.dtype)
 
 
-@wrong("dropconnect", "dropconnect.2", options=MEAN)
+@wrong("dropconnect", "dropconnect.5", "dropconnect.2", options=MEAN)
 def masks_in_evaluation(x, w, b, p, training, rng):
-    """(dropconnect.2): ignores the mode."""
+    """(dropconnect.5): ignores the mode."""
     return connected(x, w, b, rng.random((len(x), *w.shape)) >= p)
 
 
