@@ -19,7 +19,7 @@ def _evaluated(x, p, options):
 
 
 def _counting(options):
-    return ((10, 10), 1), ((100, 100), 1), ((300, 300), 2)
+    return ((1, 2), 64), ((2, 3), 64), ((10, 10), 64), ((300, 300), 2)
 
 
 def _by_scaling(inverted, paper):
@@ -27,7 +27,7 @@ def _by_scaling(inverted, paper):
 
 
 LAW = Law(_kept, _dropped, _evaluated, units=lambda shape, options: shape,
-          shapes=((1, 1), (1, 2), (2, 2), (2, 3, 4, 5)), counting=_counting)
+          shapes=((1, 1), (1, 2), (2, 2), (2, 3, 4, 5)), counting=_counting, given=((2, 2),))
 
 TECHNIQUE = Technique(
     "dropout", arrays=("x",), parameters=("p",),

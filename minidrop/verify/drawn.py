@@ -1,0 +1,189 @@
+"""The checks of a Bernoulli layer that count: which units die together, how many, and how often."""
+
+import math
+
+import numpy as np
+
+from .reading import RATES, close, independent, masks, of_units, units_dropped
+from .technique import fails, held
+
+COUNTED = *RATES, 0.05, 0.9                       # small and large rates show what rounds them
+MANY = 200                                        # units up to which all pairs are looked at
+
+
+def together(law, box):
+    """What belongs to one unit lives or dies together."""
+    for shape, calls in law.counting(box.options):
+        for p in box.choices("p", *RATES):
+            mask = masks(law, box, shape, calls, p)
+            if (mask != of_units(law, box, mask)).any():
+                units = law.units(shape, box.options)
+                return fails(f"random {shape}, p = {p:g}",
+                             "entries of one unit live and die apart",
+                             f"a mask that is constant on the axes of length 1 of {units}")
+    return held(f"up to {calls} x {shape}")
+
+
+def apart(law, box):
+    """Units are dropped independently of each other, near or far."""
+    for shape, calls in law.counting(box.options):
+        p = box.choices("p", 0.5)[0]
+        mask = units_dropped(law, box, shape, calls, p)
+        for axis in range(1, mask.ndim):
+            if found := _shared_at_a_distance(box, mask, axis, p):
+                distance, share, pairs = found
+                return fails(f"{calls} x random {shape}, p = {p:g}",
+                             f"units {distance} apart along axis {axis - 1} share their fate in "
+                             f"{share:.4f} of {pairs} pairs", f"{p**2 + (1 - p)**2:.4f}")
+        if 1 < mask[0].size <= MANY and (found := _pair_that_agrees(box, mask, p)):
+            return fails(f"{calls} x random {shape}, p = {p:g}", found,
+                         f"{p**2 + (1 - p)**2:.4f} of the calls")
+        for axis in range(1, mask.ndim):
+            if found := _slices_that_agree(box, mask, axis, p):
+                share, pairs, due = found
+                return fails(f"{calls} x random {shape}, p = {p:g}",
+                             f"neighbouring slices along axis {axis - 1} drop the same number in "
+                             f"{share:.4f} of {pairs} pairs", f"{due:.4f}")
+    return held(f"every axis and distance of up to {calls} x {shape}")
+
+
+def anew(law, box):
+    """Every call draws anew."""
+    for shape, calls in law.counting(box.options):
+        p, calls = box.choices("p", 0.5)[0], max(2, calls)
+        mask = units_dropped(law, box, shape, calls, p)
+        if found := _shared_at_a_distance(box, mask, 0, p):
+            distance, share, pairs = found
+            return fails(f"{calls} calls on random {shape}, p = {p:g}",
+                         f"calls {distance} apart agree in {share:.4f} of {pairs} units",
+                         f"{p**2 + (1 - p)**2:.4f}")
+    return held(f"all distances of up to {max(one for _, one in law.counting(box.options))} calls")
+
+
+def how_many(law, box):
+    """How many units a call drops varies as if each were drawn by itself."""
+    tried = []
+    for shape, calls in law.counting(box.options):
+        for p in box.choices("p", 0.5, 0.2) if calls >= 50 else ():
+            mask = units_dropped(law, box, shape, calls, p)
+            units = mask[0].size
+            if found := _odd_counts(box, mask.reshape(calls, -1), p):
+                return fails(f"{calls} calls on random {shape}, p = {p:g}", found,
+                             f"a variance of {units * p * (1 - p):.4g} and the shape of a binomial")
+            tried.append(f"{units}")
+    return held(f"{', '.join(dict.fromkeys(tried))} units a call")
+
+
+def rate(law, box):
+    """Units are dropped with the probability p."""
+    independent(box)
+    for shape, calls in law.counting(box.options):
+        for p in (rates := box.choices("p", *COUNTED)):
+            mask = units_dropped(law, box, shape, calls, p)
+            if not box.chance.rate(mask.sum(), mask.size, p):
+                return fails(f"{calls} x random {shape}, p = {p:g}",
+                             f"{mask.mean():.4f} of {mask.size} dropped", f"{p:g}")
+    return held(f"up to {mask.size} units, p = {', '.join(map('{:g}'.format, rates))}")
+
+
+def moments(law, box):
+    """The mean is that of evaluation, and the variance is that of the mask."""
+    independent(box)
+    for shape, calls in law.counting(box.options):
+        for p in box.choices("p", 0.5, 0.2):
+            x = np.ones(shape, np.float32)
+            due = float(law.evaluated(x, p, box.options).flat[0])
+            low, high = sorted(float(rule(x, p, box.options).flat[0])
+                               for rule in (law.dropped, law.kept))
+            drawn = of_units(law, box, np.stack([box.train(x, p=p).y for _ in range(calls)]))
+            tried = f"{calls} x ones {shape}, p = {p:g}"
+            if not box.chance.mean(np.clip(drawn, low, high), due, low, high):
+                return fails(tried, f"a mean of {drawn.mean():.4f}", f"{due:g}")
+            spread, most = (drawn - due) ** 2, max(high - due, due - low) ** 2
+            variance = (high - low) ** 2 * p * (1 - p)
+            if not box.chance.mean(np.clip(spread, 0, most), variance, 0, most):
+                return fails(tried, f"a variance of {spread.mean():.4f}", f"{variance:g}")
+    return held(f"up to {drawn.size} units")
+
+
+def gradient_at_zero(law, box):
+    """The gradient where the input is 0 is that of a kept entry as often as entries are kept."""
+    independent(box)
+    for shape, calls in law.counting(box.options)[:3]:
+        p = box.choices("p", 0.5)[0]
+        x, ones = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+        slope = law.kept(ones, p, box.options) - law.kept(x, p, box.options)
+        found = np.stack([box.train(x, p=p, gradient=True).gradient(ones) for _ in range(calls)])
+        dead = close(found, 0)
+        if not (dead | close(found, slope)).all():
+            odd = found[~(dead | close(found, slope))].flat[0]
+            return fails(f"zeros {shape}, p = {p:g}, g = 1", f"{odd:g}",
+                         f"{slope.flat[0]:g} if kept, 0 if dropped")
+        dead = of_units(law, box, dead)
+        if not box.chance.rate(dead.sum(), dead.size, p):
+            return fails(f"{calls} x zeros {shape}, p = {p:g}, g = 1",
+                         f"a gradient of 0 for {dead.mean():.4f} of {dead.size}", f"{p:g}")
+    return held(f"up to {dead.size} zeros")
+
+
+def _shared_at_a_distance(box, mask, axis, p):
+    """(distance, share of pairs that agree, pairs) at the first odd distance along an axis."""
+    rows = np.moveaxis(mask, axis, 0).reshape(mask.shape[axis], -1)
+    agreeing, pairs = [], []
+    for distance in range(1, len(rows)):          # pairs (i, i + distance), no unit in two of them
+        first = np.flatnonzero(np.arange(len(rows) - distance) // distance % 2 == 0)
+        agreeing.append((rows[first] == rows[first + distance]).sum())
+        pairs.append(len(first) * rows.shape[1])
+    if not pairs:
+        return None
+    fine = np.atleast_1d(box.chance.rate(agreeing, np.array(pairs), p**2 + (1 - p)**2))
+    if fine.all():
+        return None
+    at = int(np.argmin(fine))
+    return at + 1, agreeing[at] / pairs[at], pairs[at]
+
+
+def _pair_that_agrees(box, mask, p):
+    """What is odd about the first two units, of all pairs, that do not live and die apart."""
+    calls, signs = len(mask), np.where(mask, 1.0, -1.0).reshape(len(mask), -1)
+    first, second = np.triu_indices(signs.shape[1], 1)
+    agreeing = ((calls + signs.T @ signs) / 2)[first, second]
+    fine = np.atleast_1d(box.chance.rate(agreeing, calls, p**2 + (1 - p)**2))
+    if fine.all():
+        return ""
+    at = int(np.argmin(fine))
+    one, two = (tuple(map(int, np.unravel_index(units[at], mask.shape[1:])))
+                for units in (first, second))
+    return f"units {one} and {two} share their fate in {agreeing[at] / calls:.4f} of the calls"
+
+
+def _slices_that_agree(box, mask, axis, p):
+    """(share of pairs of neighbours with equal numbers dropped, pairs, what is due) if it is odd."""
+    slices = np.moveaxis(mask, axis, 1).reshape(len(mask), mask.shape[axis], -1)
+    counts, half, n = slices.sum(2), mask.shape[axis] // 2, slices.shape[2]
+    agree = counts[:, 0:2 * half:2] == counts[:, 1:2 * half:2]
+    due = float((np.diff(binomial_cdf(np.arange(-1, n + 1), n, p)) ** 2).sum())
+    if not half or box.chance.rate(agree.sum(), agree.size, due):
+        return None
+    return agree.mean(), agree.size, due
+
+
+def _odd_counts(box, rows, p):
+    """What is odd about the number of units dropped in each row, or ""."""
+    counts = rows.sum(1)
+    if box.chance.distribution(counts, lambda k: binomial_cdf(k, rows.shape[1], p)):
+        return ""
+    return f"the number dropped of {rows.shape[1]} has the variance {counts.var():.4g}"
+
+
+def binomial_cdf(k, n, p):
+    """P(K <= k) for the number K of successes in n draws of probability p, 0 < p < 1.
+
+    >>> binomial_cdf(np.array([-1, 0, 0.5, 1, 2]), 2, 0.5)
+    array([0.  , 0.25, 0.25, 0.75, 1.  ])
+    """
+    steps = np.arange(1, n + 1)
+    log = np.cumsum(np.log((n - steps + 1) / steps * p / (1 - p)))
+    mass = np.exp(n * math.log1p(-p) + np.concatenate([[0.0], log]))
+    below = np.concatenate([[0.0], np.cumsum(mass)])
+    return np.minimum(below[np.clip(np.floor(k).astype(int) + 1, 0, n + 1)], 1.0)

@@ -1,0 +1,207 @@
+"""The checks of a Bernoulli layer that need no counting: what comes out for each single mask."""
+
+import itertools
+
+import numpy as np
+
+from .box import Trouble, Unseen
+from .reading import close, end, ramp, small
+from .technique import call, fails, held, shown
+
+
+def evaluation(law, box):
+    """In evaluation nothing is random, whatever was trained before."""
+    for x, p in small(law, box):
+        due = law.evaluated(x, p, box.options)
+        for before in (None, box.train, None):
+            if before is not None:
+                before(x, p=p)
+            y = box.evaluate(x, p=p).y
+            if not close(y, due).all():
+                return fails(call(x, p=p), shown(y), shown(due))
+    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}")
+
+
+def rate_0(law, box):
+    """p = 0 changes nothing."""
+    for shape in law.shapes:
+        x, p = ramp(shape), end(box, 0.0)
+        y = box.train(x, p=p).y
+        if not close(y, x).all():
+            return fails(call(x, p=p), shown(y), shown(x))
+    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}")
+
+
+def rarest_draw(law, box):
+    """p = 0 changes nothing, for the rarest of draws too."""
+    x, p = ramp(law.shapes[-1]), end(box, 0.0)
+    with box.starved():
+        y = box.train(x, p=p).y
+    if not close(y, x).all():
+        return fails(f"{call(x, p=p)}, every random number 0",
+                     f"{int((y != x).sum())} of {x.size} entries dropped", "none dropped")
+    return held("every random number 0")
+
+
+def rate_1(law, box):
+    """p = 1 keeps nothing."""
+    for shape in law.shapes:
+        x, p = ramp(shape), end(box, 1.0)
+        due = law.dropped(x, p, box.options) + 0 * x
+        try:
+            y = box.train(x, p=p).y
+        except Trouble as trouble:
+            if trouble.refusal:
+                raise Unseen(f"p = 1 is refused ({trouble.found})") from None
+            raise
+        if not close(y, due).all():
+            return fails(call(x, p=p), shown(y), shown(due))
+    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}")
+
+
+def values(law, box):
+    """An entry comes out as if kept, or as if dropped."""
+    for x, p in small(law, box):
+        kept, dropped = (rule(x, p, box.options) for rule in (law.kept, law.dropped))
+        for _ in range(4):
+            y = box.train(x, p=p).y
+            if not (close(y, kept) | close(y, dropped)).all():
+                return fails(call(x, p=p), shown(y),
+                             f"of {shown(kept)} if kept, of {shown(dropped + 0 * x)} if dropped")
+    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}, 4 calls each")
+
+
+def gradient(law, box):
+    """The gradient is that of the same mask, however often it is asked for."""
+    for x, p in small(law, box):
+        x.flat[-1] = 0.0 if x.size > 2 else x.flat[-1]       # of a zero the output tells nothing
+        g = np.flip(ramp(x.shape)) / 2
+        for _ in range(4):
+            answer = box.train(x, p=p, gradient=True)
+            found = answer.gradient(g)
+            kept, dropped = (rule(x, p, box.options) for rule in (law.kept, law.dropped))
+            lives, dies, slope = close(answer.y, kept), close(answer.y, dropped), _slope(law, box, p)
+            right = lives & close(found, g * slope) | dies & close(found, 0 * g)
+            right |= ~lives & ~dies                          # another check is about those
+            seen = f"{call(x, p=p)}, y = {shown(answer.y)}, g = {shown(g)}"
+            if not right.all():
+                return fails(seen, shown(found), shown(np.where(lives, g * slope, 0)))
+            try:
+                again = answer.gradient(g)
+            except Trouble:                                  # a tape may be used up
+                continue
+            if not close(again, found).all():
+                return fails(f"{seen}, asked for again", shown(again), shown(found))
+    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}, 4 calls each")
+
+
+def gradient_at_the_ends(law, box):
+    """At p = 0 the gradient goes through as it is, at p = 1 it is 0."""
+    x, tried = ramp(law.shapes[-2]), []
+    for p in [p for p in box.choices("p", 0.0, 1.0) if p in (0, 1)] or [end(box, 0.0)]:
+        g = np.flip(ramp(x.shape)) / 2
+        try:
+            found = box.train(x, p=p, gradient=True).gradient(g)
+        except Trouble as trouble:
+            if p == 1 and trouble.refusal:
+                continue
+            raise
+        if not close(found, g * (1 - p)).all():
+            return fails(f"{call(x, p=p)}, g = {shown(g)}", shown(found), shown(g * (1 - p)))
+        tried.append(f"p = {p:g}")
+    return held(", ".join(tried))
+
+
+def every_mask(law, box):
+    """With the mask handed over, the output and the gradient are exactly those of that mask."""
+    if not getattr(box, "takes_noise", False):
+        raise Unseen("it takes no mask")
+    for shape in law.given:
+        x, units = ramp(shape), [1 if one == 1 else n for n, one in zip(
+            shape, law.units(shape, box.options), strict=True)]
+        g = np.flip(ramp(shape)) / 2
+        for p in box.choices("p", 0.5, 0.2):
+            kept, dropped = (rule(x, p, box.options) for rule in (law.kept, law.dropped))
+            for bits in itertools.product((False, True), repeat=int(np.prod(units))):
+                mask = np.array(bits).reshape(units)
+                due = np.where(mask, kept, dropped)
+                for _ in range(2):
+                    answer = box.apply(x, noise=mask, p=p)
+                    if not close(answer.y, due).all():
+                        return fails(f"{call(x, p=p)}, mask = {shown(mask)}", shown(answer.y),
+                                     shown(due))
+    return held(f"all {2 ** len(bits)} masks of {len(bits)} units")
+
+
+def same_seed(law, box):
+    """The same seed gives the same mask."""
+    (shape, _), p = law.counting(box.options)[0], box.choices("p", 0.5)[0]
+    x, outputs = ramp(shape), []
+    for seed in (5, 5):
+        box.restart(seed)
+        outputs.append(np.stack([box.train(x, p=p).y for _ in range(8)]))
+    if not np.array_equal(outputs[0], outputs[1], equal_nan=True):
+        return fails(f"8 calls on {shape}, p = {p:g}, seeded twice alike", "other masks",
+                     "the same masks")
+    return held(f"8 calls on {shape}, seeded twice alike")
+
+
+def infinite_input(law, box):
+    """What is infinite or nan stays so where it is kept."""
+    shape, p = law.shapes[-1], box.choices("p", 0.5)[0]
+    x, ways = ramp(shape), set()
+    x.flat[:3] = np.inf, -np.inf, np.nan
+    y = box.evaluate(x, p=p).y if box.has_evaluation() else x
+    if not np.array_equal(np.isfinite(y), np.isfinite(x)):
+        return fails(f"{call(x, p=p)}, in evaluation", shown(y.flat[:3]), shown(x.flat[:3]))
+    dead = law.dropped(np.ones(3, np.float32), p, box.options)
+    for _ in range(8):
+        y = box.train(x, p=p).y.flat[:3]
+        if not (~np.isfinite(y) | close(y, dead)).all():
+            return fails(f"x = {shown(x.flat[:3])} and {x.size - 3} more, p = {p:g}", shown(y),
+                         "inf or nan if kept; if dropped nan, or a dropped entry's value")
+        ways |= {"nan" for one in y[:2] if np.isnan(one)}
+        ways |= {"a dropped entry's value" for one in y[:2] if np.isfinite(one)}
+    return held("a dropped inf comes out as " + (" or ".join(sorted(ways)) or "inf"))
+
+
+def input_untouched(law, box):
+    """The input is not written over."""
+    for x, p in small(law, box):
+        answer = box.train(x, p=p)
+        if not np.array_equal(answer.inputs[0], x):
+            return fails(call(x, p=p), f"afterwards x = {shown(answer.inputs[0])}", shown(x))
+    return held(f"{len(law.shapes)} shapes")
+
+
+def dtype(law, box):
+    """The floating type stays what it is."""
+    for name in box.adapter.dtypes:
+        x, p = ramp(law.shapes[-1]).astype(name), box.choices("p", 0.5)[0]
+        if (found := box.train(x, p=p).y.dtype) != name:
+            return fails(f"x of {name}, p = {p:g}", str(found), name)
+    return held(", ".join(box.adapter.dtypes))
+
+
+def empty_batch(law, box):
+    """A batch without examples comes out as it went in."""
+    x, p = np.zeros((0, *law.shapes[-1][1:]), np.float32), box.choices("p", 0.5)[0]
+    box.train(x, p=p)                             # Trouble for another shape
+    return held(f"x of shape {x.shape}")
+
+
+def memory_order(law, box):
+    """The order in memory does not matter."""
+    shape, p = law.shapes[-1], box.choices("p", 0.5)[0]
+    x = np.asfortranarray(ramp(shape))
+    kept, dropped = (rule(x, p, box.options) for rule in (law.kept, law.dropped))
+    y = box.train(x, p=p).y
+    if not (close(y, kept) | close(y, dropped)).all():
+        return fails(f"x of shape {shape}, first axis innermost, p = {p:g}", shown(y),
+                     "every entry in its place, as if kept or as if dropped")
+    return held(f"{shape}, first axis innermost")
+
+
+def _slope(law, box, p):
+    ones = np.ones(1, np.float32)
+    return (law.kept(ones, p, box.options) - law.kept(0 * ones, p, box.options))[0]

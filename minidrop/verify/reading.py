@@ -1,0 +1,76 @@
+"""Inputs that are easy to read, and how a mask is read from what came out."""
+
+import numpy as np
+
+from .box import Unseen
+
+RATES = 0.5, 0.2, 0.75
+CLOSE = 2e-5                                      # relative, for float32 and a few operations
+
+
+def ramp(shape):
+    """1, -2, 3, -4, ...: no zeros, no two alike, to be read easily."""
+    count = np.arange(1, np.prod(shape, dtype=int) + 1, dtype=np.float32)
+    return (count * np.where(count % 2, 1, -1)).astype(np.float32).reshape(shape)
+
+
+def distinct(random, shape):
+    """Numbers in random order within 1/2 and 3/2, with signs: no two alike, nor after scaling."""
+    size = int(np.prod(shape, dtype=int))
+    steps = (0.5 + random.permutation(size) / max(size, 1)).astype(np.float32)
+    return (steps * random.choice(np.array([-1, 1], np.float32), size)).reshape(shape)
+
+
+def close(a, b):
+    """Equal to a few units in the last place of float32, entry by entry."""
+    return np.isclose(a, b, rtol=CLOSE, atol=1e-6)
+
+
+def small(law, box, rates=RATES):
+    """The small inputs with their rates, from the smallest up."""
+    for shape in law.shapes:
+        for p in box.choices("p", *rates):
+            yield ramp(shape), p
+
+
+def dropped_in(y, due=0.0):
+    """Where an input of distinct numbers was dropped.
+
+    It is where the outputs share one value, whatever that is; and if all differ, the entry that has
+    the value that is `due`.
+    """
+    values, counts = np.unique(y, return_counts=True)
+    if counts.size and counts.max() > 1:
+        return y == values[counts.argmax()]
+    return close(y, due)
+
+
+def masks(law, box, shape, calls, p):
+    """Where entries of an input of distinct numbers were dropped: (calls, *shape)."""
+    x = distinct(box.random, shape)
+    due = float(law.dropped(np.ones(1, np.float32), p, box.options)[0])
+    return np.stack([dropped_in(box.train(x, p=p).y, due) for _ in range(calls)])
+
+
+def of_units(law, box, mask):
+    """One entry for each unit: what it shares is taken at the first place."""
+    units = law.units(mask.shape[1:], box.options)
+    return mask[:, *(slice(None, 1) if one == 1 else slice(None) for one in units)]
+
+
+def units_dropped(law, box, shape, calls, p):
+    """Which units were dropped in each of several calls: (calls, *units)."""
+    return of_units(law, box, masks(law, box, shape, calls, p))
+
+
+def independent(box):
+    """Unseen where draws are known to depend on each other, so that their number says little."""
+    if box.failed & {"together", "apart", "anew"}:
+        raise Unseen("the draws depend on each other, so that counting them proves nothing")
+
+
+def end(box, p):
+    """The rate p, where the implementation can be asked for it."""
+    if box.choices("p", p)[0] != p:
+        raise Unseen(f"the layer was made with p = {box.fixed['p']}")
+    return p
