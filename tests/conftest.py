@@ -55,6 +55,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_train_command.py": "the command line prints text",
     "verify/test_adapters.py": "holds implementations on the host",
     "verify/test_mixup.py": "holds implementations on the host",
+    "verify/test_masks.py": "holds implementations on the host",
     "parity/test_averages.py": "PyTorch here is the CPU's",
     "parity/test_dropblock.py": "PyTorch here is the CPU's",
     "parity/test_gallery.py": "implementations that others would write, in their frameworks",

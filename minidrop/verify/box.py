@@ -103,6 +103,7 @@ class Box:
         self.printed_at, self.moved, self.warned = "", ("", ""), dict[str, int]()
         self.late = 0                             # checks that had no end
         self.failed: set[str] = set()             # names of the checks that failed so far
+        self.drawn: dict = {}                     # masks that several checks look at
         self.restart(seed)
 
     def restart(self, seed):

@@ -24,11 +24,28 @@ def together(law, box):
     return held(f"up to {calls} x {shape}")
 
 
+def anew(law, box):
+    """Every call draws anew."""
+    for shape, calls in law.counting(box.options):
+        p = box.choices("p", 0.5)[0]
+        mask = units_dropped(law, box, shape, calls, p)
+        if calls < 50 or mask[0].size > MANY:
+            continue
+        if found := _shared_at_a_distance(box, mask, 0, p, each=True):
+            distance, share, pairs = found
+            return fails(f"{calls} calls on random {shape}, p = {p:g}",
+                         f"in calls {distance} apart a unit has the same fate in {share:.4f} of "
+                         f"{pairs} pairs", f"{p**2 + (1 - p)**2:.4f}")
+    return held(f"all distances of up to {max(one for _, one in law.counting(box.options))} calls")
+
+
 def apart(law, box):
     """Units are dropped independently of each other, near or far."""
     for shape, calls in law.counting(box.options):
         p = box.choices("p", 0.5)[0]
         mask = units_dropped(law, box, shape, calls, p)
+        if "anew" in box.failed:                  # calls alike say nothing new
+            mask, calls = mask[:1], 1
         for axis in range(1, mask.ndim):
             if found := _shared_at_a_distance(box, mask, axis, p):
                 distance, share, pairs = found
@@ -45,19 +62,6 @@ def apart(law, box):
                              f"neighbouring slices along axis {axis - 1} drop the same number in "
                              f"{share:.4f} of {pairs} pairs", f"{due:.4f}")
     return held(f"every axis and distance of up to {calls} x {shape}")
-
-
-def anew(law, box):
-    """Every call draws anew."""
-    for shape, calls in law.counting(box.options):
-        p, calls = box.choices("p", 0.5)[0], max(2, calls)
-        mask = units_dropped(law, box, shape, calls, p)
-        if found := _shared_at_a_distance(box, mask, 0, p):
-            distance, share, pairs = found
-            return fails(f"{calls} calls on random {shape}, p = {p:g}",
-                         f"calls {distance} apart agree in {share:.4f} of {pairs} units",
-                         f"{p**2 + (1 - p)**2:.4f}")
-    return held(f"all distances of up to {max(one for _, one in law.counting(box.options))} calls")
 
 
 def how_many(law, box):
@@ -78,7 +82,8 @@ def rate(law, box):
     """Units are dropped with the probability p."""
     independent(box)
     for shape, calls in law.counting(box.options):
-        for p in (rates := box.choices("p", *COUNTED)):
+        rates = box.choices("p", *(COUNTED if np.prod(shape) * calls > 1000 else RATES))
+        for p in rates:
             mask = units_dropped(law, box, shape, calls, p)
             if not box.chance.rate(mask.sum(), mask.size, p):
                 return fails(f"{calls} x random {shape}, p = {p:g}",
@@ -89,7 +94,7 @@ def rate(law, box):
 def moments(law, box):
     """The mean is that of evaluation, and the variance is that of the mask."""
     independent(box)
-    for shape, calls in law.counting(box.options):
+    for shape, calls in law.counting(box.options)[1:]:
         for p in box.choices("p", 0.5, 0.2):
             x = np.ones(shape, np.float32)
             due = float(law.evaluated(x, p, box.options).flat[0])
@@ -126,21 +131,24 @@ def gradient_at_zero(law, box):
     return held(f"up to {dead.size} zeros")
 
 
-def _shared_at_a_distance(box, mask, axis, p):
-    """(distance, share of pairs that agree, pairs) at the first odd distance along an axis."""
+def _shared_at_a_distance(box, mask, axis, p, each=False):
+    """(distance, share of pairs that agree, pairs) at the first odd distance along an axis.
+
+    Agreement is counted over all other axes, or for `each` unit by itself.
+    """
     rows = np.moveaxis(mask, axis, 0).reshape(mask.shape[axis], -1)
-    agreeing, pairs = [], []
-    for distance in range(1, len(rows)):          # pairs (i, i + distance), no unit in two of them
-        first = np.flatnonzero(np.arange(len(rows) - distance) // distance % 2 == 0)
-        agreeing.append((rows[first] == rows[first + distance]).sum())
-        pairs.append(len(first) * rows.shape[1])
-    if not pairs:
-        return None
-    fine = np.atleast_1d(box.chance.rate(agreeing, np.array(pairs), p**2 + (1 - p)**2))
-    if fine.all():
-        return None
-    at = int(np.argmin(fine))
-    return at + 1, agreeing[at] / pairs[at], pairs[at]
+    agreeing, pairs, distances = [], [], []
+    for distance in range(1, min(len(rows), 300)):
+        groups = np.arange(len(rows) - distance) // distance % 2
+        for phase in (0, 1):                      # pairs (i, i + distance), no unit in two of them
+            first = np.flatnonzero(groups == phase)
+            if len(first):
+                alike = (rows[first] == rows[first + distance]).sum(0)
+                agreeing += list(alike) if each else [alike.sum()]
+                pairs += [len(first)] * len(alike) if each else [len(first) * len(alike)]
+                distances += [distance] * (len(alike) if each else 1)
+    at = _odd_one(box, agreeing, np.array(pairs), _alike, mask, p) if pairs else None
+    return None if at is None else (distances[at], agreeing[at] / pairs[at], pairs[at])
 
 
 def _pair_that_agrees(box, mask, p):
@@ -148,42 +156,64 @@ def _pair_that_agrees(box, mask, p):
     calls, signs = len(mask), np.where(mask, 1.0, -1.0).reshape(len(mask), -1)
     first, second = np.triu_indices(signs.shape[1], 1)
     agreeing = ((calls + signs.T @ signs) / 2)[first, second]
-    fine = np.atleast_1d(box.chance.rate(agreeing, calls, p**2 + (1 - p)**2))
-    if fine.all():
+    at = _odd_one(box, agreeing, calls, _alike, mask, p)
+    if at is None:
         return ""
-    at = int(np.argmin(fine))
     one, two = (tuple(map(int, np.unravel_index(units[at], mask.shape[1:])))
                 for units in (first, second))
     return f"units {one} and {two} share their fate in {agreeing[at] / calls:.4f} of the calls"
 
 
 def _slices_that_agree(box, mask, axis, p):
-    """(share of pairs of neighbours with equal numbers dropped, pairs, what is due) if it is odd."""
+    """(share of pairs of neighbours with equal numbers dropped, pairs, what is due) if odd."""
     slices = np.moveaxis(mask, axis, 1).reshape(len(mask), mask.shape[axis], -1)
     counts, half, n = slices.sum(2), mask.shape[axis] // 2, slices.shape[2]
     agree = counts[:, 0:2 * half:2] == counts[:, 1:2 * half:2]
-    due = float((np.diff(binomial_cdf(np.arange(-1, n + 1), n, p)) ** 2).sum())
-    if not half or box.chance.rate(agree.sum(), agree.size, due):
+
+    def due(p):
+        return float((np.diff(binomial_cdf(np.arange(-1, n + 1), n, p)) ** 2).sum())
+
+    if not half or _odd_one(box, [agree.sum()], agree.size, due, mask, p) is None:
         return None
-    return agree.mean(), agree.size, due
+    return agree.mean(), agree.size, due(p)
+
+
+def _odd_one(box, successes, draws, due, mask, p):
+    """The place of the first number of successes that is odd, or None.
+
+    Odd is what agrees neither with due(p) nor with due(the share that is dropped): a wrong rate is
+    found elsewhere, and is no dependence.
+    """
+    fine = np.atleast_1d(box.chance.rate(successes, draws, due(p)))
+    if not fine.all():
+        fine |= box.chance.rate(successes, draws, due(mask.mean()))
+    return None if fine.all() else int(np.argmin(fine))
+
+
+def _alike(p):
+    return p**2 + (1 - p)**2
 
 
 def _odd_counts(box, rows, p):
     """What is odd about the number of units dropped in each row, or ""."""
-    counts = rows.sum(1)
-    if box.chance.distribution(counts, lambda k: binomial_cdf(k, rows.shape[1], p)):
-        return ""
-    return f"the number dropped of {rows.shape[1]} has the variance {counts.var():.4g}"
+    counts, n = rows.sum(1), rows.shape[1]
+    for rate in (p, rows.mean()):
+        if box.chance.distribution(counts, lambda k, rate=rate: binomial_cdf(k, n, rate)):
+            return ""
+    return f"the number dropped of {n} has the variance {counts.var():.4g}"
 
 
 def binomial_cdf(k, n, p):
-    """P(K <= k) for the number K of successes in n draws of probability p, 0 < p < 1.
+    """P(K <= k) for the number K of successes in n draws of probability p.
 
     >>> binomial_cdf(np.array([-1, 0, 0.5, 1, 2]), 2, 0.5)
     array([0.  , 0.25, 0.25, 0.75, 1.  ])
     """
+    k = np.floor(k).astype(int)
+    if p in (0, 1):
+        return np.where(k >= n * p, 1.0, 0.0)
     steps = np.arange(1, n + 1)
     log = np.cumsum(np.log((n - steps + 1) / steps * p / (1 - p)))
     mass = np.exp(n * math.log1p(-p) + np.concatenate([[0.0], log]))
     below = np.concatenate([[0.0], np.cumsum(mass)])
-    return np.minimum(below[np.clip(np.floor(k).astype(int) + 1, 0, n + 1)], 1.0)
+    return np.minimum(below[np.clip(k + 1, 0, n + 1)], 1.0)

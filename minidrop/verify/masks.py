@@ -41,8 +41,8 @@ def checks(law, *, evaluation, ends, values, rate, mean=(), units=(), gradient=(
     return (
         tied(evaluation, exact.evaluation), tied(ends, exact.rate_0),
         tied(ends, exact.rarest_draw), tied(ends, exact.rate_1), tied(values, exact.values),
-        tied(values, exact.every_mask), tied(units, drawn.together), tied(units, drawn.apart),
-        tied(units, drawn.anew), tied(units, drawn.how_many), tied(rate, drawn.rate),
+        tied(values, exact.every_mask), tied(units, drawn.together), tied(units, drawn.anew),
+        tied(units, drawn.apart), tied(units, drawn.how_many), tied(rate, drawn.rate),
         *([tied(mean, drawn.moments)] if mean else []), tied(gradient, exact.gradient),
         tied(gradient, drawn.gradient_at_zero), tied(gradient, exact.gradient_at_the_ends),
         *(tied((), manners) for manners in (

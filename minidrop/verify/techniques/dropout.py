@@ -19,7 +19,7 @@ def _evaluated(x, p, options):
 
 
 def _counting(options):
-    return ((1, 2), 64), ((2, 3), 64), ((10, 10), 64), ((300, 300), 2)
+    return ((1, 2), 100), ((10, 10), 100), ((300, 300), 2)
 
 
 def _by_scaling(inverted, paper):
