@@ -12,7 +12,7 @@ from .claims.commands import claims
 from .data.commands import data
 from .models.commands import train
 from .suggest import Suggesting, unknown
-from .verify.commands import vectors
+from .verify.commands import vectors, verify
 
 
 @click.group(cls=Suggesting, context_settings={"help_option_names": ["-h", "--help"]})
@@ -248,6 +248,7 @@ main.add_command(claims)
 main.add_command(data)
 main.add_command(train)
 main.add_command(vectors)
+main.add_command(verify)
 
 
 @main.command()

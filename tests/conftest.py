@@ -50,6 +50,9 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_strict.py": "tests the stand-in itself",
     "test_ties.py": "reads source text",
     "test_vectors.py": "files, read back with NumPy",
+    "verify/test_commands.py": "the command line prints text",
+    "verify/test_package.py": "starts a pytest of its own",
+    "verify/test_process.py": "starts processes, on the host",
     "verify/test_report.py": "reads text",
     "test_verify.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
@@ -76,6 +79,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_window.py": "PyTorch here is the CPU's",
     "verify/test_gallery.py": "implementations that others would write, in NumPy",
 }
+collect_ignore_glob = ["verify/package/*"]        # another project, which test_package.py runs
 _ran = Counter()
 
 

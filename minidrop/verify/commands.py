@@ -1,10 +1,191 @@
-"""The command line of verification: `minidrop vectors`."""
+"""The command line of verification: `minidrop verify` and `minidrop vectors`."""
 
+import json
+import sys
 from pathlib import Path
 
 import click
 
 from ..suggest import unknown
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--impl", metavar="PLACE", help="The implementation: package.module:callable or "
+              "path/to/file.py:callable; a.b.c leads to what is inside of a class or an object.")
+@click.option("--framework", help="numpy, torch, keras, jax or minidrop, if it is not found out.")
+@click.option("--layout", type=click.Choice(["NCHW", "NHWC"]), default="NCHW", show_default=True,
+              help="Where the channels of images are.")
+@click.option("--rate", type=click.Choice(["drop", "keep"]),
+              help="What its rate says, where the name of the argument does not.")
+@click.option("--bind", multiple=True, metavar="ARGUMENT=ROLE",
+              help="What an argument is for, as drop=p.")
+@click.option("--set", "extra", multiple=True, metavar="ARGUMENT=VALUE",
+              help="A value for an argument that is no part of the technique, as inplace=false.")
+@click.option("--fixed", multiple=True, metavar="PARAMETER=VALUE",
+              help="With what a layer was made that is given as an object, as p=0.3.")
+@click.option("--form", multiple=True, metavar="OPTION=VALUE",
+              help="Which form of the technique it is held against, as scaling=paper.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=30.0,
+              show_default=True, help="What one check may take.")
+@click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also write the report to this file.")
+def verify(name, impl, target, **settings):
+    """Hold an implementation against the equations of the technique NAME.
+
+    It is run as a black box, in a process of its own, in training and in evaluation; the answer
+    says for every equation whether it holds, fails, or cannot be seen from outside.  Without --impl
+    what is checked, without NAME what can be verified.  The exit code is 0 where everything holds
+    that can be seen, 1 where something fails, 2 for a question that cannot be answered.
+    """
+    from .techniques import NAMES
+
+    if name is None:
+        _names()
+    elif name not in NAMES:
+        raise unknown("technique to verify", name, [*NAMES])
+    elif impl is None:
+        _describe(name)
+    else:
+        _verify(name, impl, target, settings)
+
+
+def _verify(name, impl, target, settings):
+    """Print the report of an implementation, and leave with its exit code."""
+    from .. import terminal
+    from .run import check
+    from .techniques import technique_named
+
+    pairs = {key: _pairs(f"--{'set' if key == 'extra' else key}", settings.pop(key))
+             for key in ("bind", "extra", "fixed", "form")}
+    form = pairs.pop("form")
+    if target and not target.parent.is_dir():
+        raise click.UsageError(f"there is no folder {target.parent} for --json")
+    with _Progress(name) as progress:
+        try:
+            technique_named(name).form(form)
+            report = check(impl, name, watch=progress, **settings, **pairs, **form)
+        except (ValueError, TypeError) as error:
+            raise click.UsageError(str(error)) from None
+        except KeyboardInterrupt:
+            raise Interrupted(progress.sentence()) from None
+    terminal.console(**({} if sys.stdout.isatty() else {"width": 100})).print(report)
+    if target:
+        try:
+            report.write(target)
+        except OSError as error:
+            raise click.ClickException(f"{target} cannot be written: {error.strerror}") from None
+        click.echo(f"written: {target}")
+    click.get_current_context().exit(0 if report.holds else 1)
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C: neither holds nor fails."""
+
+    exit_code = 130
+
+
+class _Progress:
+    """A bar on stderr, where that is a terminal; called with each Finding."""
+
+    def __init__(self, name):
+        from tqdm import tqdm
+
+        from .techniques import technique_named
+
+        self.findings = []
+        self.bar = tqdm(total=len(technique_named(name).checks), desc=name, unit="check",
+                        disable=None, leave=False, dynamic_ncols=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.bar.close()
+
+    def __call__(self, finding):
+        self.findings.append(finding)
+        self.bar.set_postfix_str(finding.check, refresh=False)
+        self.bar.update()
+
+    def sentence(self):
+        """What was found before it was interrupted."""
+        wrong = [one.check for one in self.findings if one.word == "fails"]
+        return (f"interrupted after {len(self.findings)} of {self.bar.total} checks; "
+                + (f"{', '.join(wrong)} failed" if wrong else "none had failed"))
+
+
+def _pairs(option, given):
+    """{name: value} of texts like name=value; a value is JSON where it can be read as that."""
+    pairs = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise click.UsageError(f"{option} takes NAME=VALUE, got {text!r}")
+        try:
+            pairs[name] = json.loads(value)
+        except ValueError:
+            pairs[name] = value
+    return pairs
+
+
+def _names():
+    """What can be verified."""
+    from .. import catalog
+    from .techniques import NAMES, technique_named
+
+    wide = max(map(len, NAMES))
+    for name in NAMES:
+        technique = technique_named(name)
+        click.echo(f"{name:{wide}}  {catalog.technique(name).summary}")
+        for option, values in technique.options.items():
+            _listed(f"--form {option}", map(str, values), wide + 2)
+        if technique.variants:
+            _listed("knows", technique.variants, wide + 2)
+    click.echo("\nwhat is checked: minidrop verify NAME; "
+               "yours: minidrop verify NAME --impl package.module:callable")
+
+
+def _listed(label, values, indent):
+    click.echo(click.wrap_text(f"{label}: {'; '.join(values)}", 100, " " * indent,
+                               " " * (indent + 4)))
+
+
+def _describe(name):
+    """How an implementation of a technique is called, what is checked, and what is known."""
+    from .. import catalog, terminal
+    from .technique import held
+    from .techniques import technique_named
+
+    technique = technique_named(name)
+    form = technique.form({})
+    findings = [one.finding(held(""), form) for one in technique.checks]
+    click.secho(catalog.technique(name).summary, bold=True)
+    called = ", ".join((*technique.arrays, *technique.parameters))
+    click.echo(f"called as f({called}, and a mode and a source of noise where it takes them), or "
+               f"made with\n({', '.join(technique.parameters)}) and called with "
+               f"({', '.join(technique.arrays)})")
+    for equation in catalog.technique(name).equations:
+        click.echo(f"\n({equation.tag})  {terminal.formula(equation.latex)}")
+        for finding in findings:
+            if equation.tag in finding.tags:
+                click.echo(f"    {finding.claim}")
+        if equation.tag in technique.unseen:
+            click.secho(f"    cannot be seen: {technique.unseen[equation.tag]}", dim=True)
+        elif not any(equation.tag in finding.tags for finding in findings):
+            click.secho("    of another form", dim=True)
+    click.echo("\nbeside the equations")
+    for finding in findings:
+        if not finding.tags:
+            click.echo(f"    {finding.claim}")
+    click.echo()
+    for option, values in technique.options.items():
+        click.echo(f"--form {option}={'|'.join(map(str, values))}")
+    for variant, change in technique.variants.items():
+        ask = " ".join(f"--rate {value}" if key == "rate" else f"--form {key}={value}"
+                       for key, value in change.items())
+        click.echo(f"known variant: {variant} ({ask})")
 
 
 @click.command()

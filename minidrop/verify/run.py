@@ -9,13 +9,14 @@ from contextlib import contextmanager
 
 from .adapters import adapter_for
 from .box import Box, Interrupted, Late, Trouble, Unseen
+from .places import place
+from .process import Course
 from .report import FAILS, HOLDS, UNSEEN, Finding, Report
-from .technique import Outcome
+from .technique import ENOUGH, Outcome, not_tried, overdue
 from .techniques import technique_named
 from .versions import versions_of
 
 SECONDS = 30.0                                    # what one check may take
-ENOUGH = 3                                        # so many checks without an end, and no more
 
 
 def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, layout="NCHW",
@@ -31,6 +32,10 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
     scaling="paper".  `seconds` is what one check may take, and `watch` is called with each Finding.
     ValueError for what is not known.
 
+    A text, "package.module:callable" or "path/to/file.py:callable", is run in a process of its own,
+    which may crash, hang or print: each is a finding, and the run goes on.  What it starts is ended
+    with it, except what leaves its process group.
+
     An object is run in this process.  What it raises or prints, sys.exit and endless loops in
     Python become findings; nothing helps against a crash of the interpreter, os._exit, or a loop
     that catches BaseException or does not return from C, and there is a limit of time only in the
@@ -44,8 +49,11 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
     ['dropout.2', 'dropout.3']
     """
     known = technique_named(technique)
-    box = boxed(impl, known, options, seed=seed, fixed=fixed, framework=framework, rate=rate,
-                layout=layout, bind=bind, extra=extra)
+    settings = {"seed": seed, "fixed": fixed, "framework": framework, "rate": rate,
+                "layout": layout, "bind": bind, "extra": extra}
+    if isinstance(impl, str):
+        return _apart(impl, known, options, settings, seconds, watch)
+    box = boxed(impl, known, options, **settings)
     findings = []
     for finding in findings_of(box, known, seconds):
         findings.append(finding)
@@ -62,23 +70,37 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
                   versions_of(impl, box.adapter.framework), remarks_of(box))
 
 
-def boxed(impl, technique, options, *, seed=0, fixed=None, bind=None, extra=None, **settings):
-    """The Box of an implementation; the settings are those of `check`."""
+def _apart(impl, known, options, settings, seconds, watch):
+    """`check` in a process of its own."""
+    home, _ = place(impl)
+    course = Course(impl, known, options, settings, seconds, watch)
+    course.run()
+    findings, manners = course.findings, [*course.manners.values()]
+    if course.broken:
+        outcome = Outcome(UNSEEN, "", "it gave no answer")
+        findings = [_answer(f"import of {home}", course.broken, "a module"),
+                    *(one.finding(outcome, course.options) for one in known.checks)]
+    elif not course.answers:
+        findings = without_answer(findings)
+    return Report(known.name, course.subject, findings + manners, known.unseen, course.options,
+                  *course.variant, course.spent, course.versions, course.remarks)
+
+
+def boxed(impl, technique, options, *, seed=0, fixed=None, bind=None, extra=None, kind=Box,
+          **settings):
+    """The Box of an implementation, of class `kind`; the settings are those of `check`."""
     if not callable(impl) and not callable(getattr(impl, "forward", None)):
         raise ValueError(f"an implementation is a function, a class or a layer, got a "
                          f"{type(impl).__name__}")
     form = technique.form(options)
     adapter = adapter_for(impl, technique, bind=bind or (), extra=extra or (), **settings)
-    return Box(adapter, form, fixed or (), seed)
+    return kind(adapter, form, fixed or (), seed)
 
 
-def findings_of(box, technique, seconds=SECONDS, names=None):
-    """The findings of all checks, or of those in `names`, one by one."""
+def findings_of(box, technique, seconds=SECONDS):
+    """The findings of all checks, one by one."""
     for one in technique.checks:
-        if names is None or one.called in names:
-            yield finding_of(box, one, seconds) if box.late < ENOUGH else one.finding(
-                Outcome(UNSEEN, "", f"not tried, since {ENOUGH} checks before it had no end"),
-                box.options)
+        yield finding_of(box, one, seconds) if box.late < ENOUGH else not_tried(one, box.options)
 
 
 def finding_of(box, one, seconds=SECONDS):
@@ -87,28 +109,19 @@ def finding_of(box, one, seconds=SECONDS):
     try:
         with limited(seconds):
             outcome = one(box)
+        if outcome.word == FAILS:
+            box.failed.add(one.called)
     except Trouble as trouble:
         outcome = Outcome(FAILS, box.last, trouble.found, trouble.due)
     except Unseen as reason:
         outcome = Outcome(UNSEEN, "", str(reason))
     except Late:
         box.late += 1
-        outcome = late(box.last, max(box.since, begun), seconds)
+        outcome = overdue(box.last, time.monotonic() - max(box.since, begun), seconds)
     if os.getcwd() != folder:
         box.moved = (box.last, os.getcwd())
         os.chdir(folder)
-    finding = one.finding(outcome, box.options)
-    if finding.word == FAILS:
-        box.failed.add(finding.check)
-    return finding
-
-
-def late(last, since, seconds):
-    """The Outcome where the time is over: one call that does not return, or many slow ones."""
-    waited = time.monotonic() - since
-    if waited < seconds / 2:
-        return Outcome(UNSEEN, "", f"its answers come too slowly for {seconds:g} s")
-    return Outcome(FAILS, last, f"no answer in {waited:.3g} s", "an array")
+    return one.finding(outcome, box.options)
 
 
 def without_answer(findings):
@@ -116,9 +129,13 @@ def without_answer(findings):
     first = next((finding for finding in findings if finding.word == FAILS), None)
     if first is None:
         return findings
-    answer = Finding("answer", (), "It gives an answer", FAILS, first.input, first.found, first.due)
-    return [answer, *(finding._replace(word=UNSEEN, input="", found="it gave no answer", due="")
-                      for finding in findings)]
+    return [_answer(first.input, first.found, first.due), *(
+        finding._replace(word=UNSEEN, input="", found="it gave no answer", due="")
+        for finding in findings)]
+
+
+def _answer(input, found, due):
+    return Finding("answer", (), "It gives an answer", FAILS, input, found, due)
 
 
 def manners_of(box):
@@ -162,7 +179,7 @@ def variant_of(box, technique, failures, seconds=SECONDS):
             left = _left(box, technique, merged, failing, best, until)
             if left is not None:
                 best, chosen, form = left, names, merged
-    rest = f" (which leaves {', '.join(sorted(best))})" if best else ""
+    rest = f" (which does not explain {', '.join(sorted(best))})" if best else ""
     return (", and ".join(chosen) + rest, form) if chosen else ("", {})
 
 

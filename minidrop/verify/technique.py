@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .report import FAILS, HOLDS, Finding
+from .report import FAILS, HOLDS, UNSEEN, Finding
+
+ENOUGH = 3                                        # so many checks without an end, and no more
 
 
 class Technique(NamedTuple):
@@ -52,6 +54,19 @@ def held(tried):
 def fails(input, found, due):
     """`input` shows that `found` stands where `due` should."""
     return Outcome(FAILS, input, found, due)
+
+
+def overdue(last, waited, seconds):
+    """Time is over, after the input `last` has waited so long: hanging, or many slow answers."""
+    if waited < seconds / 2:
+        return Outcome(UNSEEN, "", f"its answers come too slowly for {seconds:g} s")
+    return fails(last, f"no answer in {waited:.3g} s", "an array")
+
+
+def not_tried(check, options):
+    """The Finding of a check that comes after too many without an end."""
+    reason = f"not tried, since {ENOUGH} checks before it had no end"
+    return check.finding(Outcome(UNSEEN, "", reason), options)
 
 
 def states(*tags):
