@@ -57,6 +57,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_verify.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
     "verify/test_adapters.py": "holds implementations on the host",
+    "verify/test_attentive.py": "holds implementations on the host",
+    "verify/test_cutmix.py": "holds implementations on the host",
     "verify/test_mixup.py": "holds implementations on the host",
     "verify/test_masks.py": "holds implementations on the host",
     "parity/test_averages.py": "PyTorch here is the CPU's",

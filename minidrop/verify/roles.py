@@ -13,6 +13,8 @@ NAMES = {                   # role: usual names, without underscores and case
     "y": ("y", "target", "targets", "label", "labels"),
     "w": ("w", "weight", "weights", "kernel"),
     "b": ("b", "bias"),
+    "cells": ("cells", "cellmask", "patches", "attention"),
+    "order": ("order", "perm", "permutation", "indices", "index", "partner", "partners"),
     "p": ("p", "rate", "prob", "dropprob", "droprate", "dropp", "dropout", "dropoutrate",
           "dropoutp", "dropoutprob", "pdrop", "ratio", "probability", "deathrate"),
     "keep": ("keep", "keepprob", "keeprate", "keepp", "q", "survival", "survivalprob",

@@ -54,9 +54,9 @@ class ByLibraryDraws:
 
 
 RIGHT = [(md.Mixup, {}), (mixup(), {}), (a_loop, {}), (ByLibraryDraws, {}),
-         (mixup(), {"examples": "rows"}), (mixup(per="example"), {"weight": "example"}),
+         (mixup(), {"examples": "rows"}), (mixup(per="example"), {"per": "example"}),
          (mixup(partner="flip"), {"partner": "flip"}), (in_place, {"input": "overwritten"}),
-         (md.Mixup, {"extra": {"per": "example"}, "weight": "example"})]
+         (md.Mixup, {"extra": {"per": "example"}, "per": "example"})]
 
 
 def test_minidrops_own_holds():

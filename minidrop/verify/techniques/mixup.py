@@ -53,7 +53,7 @@ def draws(box):
 def weights(box, alpha, calls=CALLS):
     """Independent weights: one a call of BATCH examples, or those of two large batches."""
     mixing.readable(box, "means", NO_MEANS)
-    if box.options["weight"] == "example":
+    if box.options["per"] == "example":
         x = examples(box, (CALLS // 2, 1, 2, CALLS // 4))
         return np.concatenate([read(mixed(box, x, one_hot(len(x)), alpha=alpha)).own
                                for _ in range(2)])
@@ -100,7 +100,7 @@ def labels(box):
 @states("mixup.1")
 def one_weight(box):
     """A batch has one weight, or each example a weight of its own, as the form says."""
-    if box.options["weight"] == "batch":
+    if box.options["per"] == "batch":
         for tried, _, answer in draws(box):
             one = read(answer)
             own = one.own[one.partner >= 0]
@@ -129,7 +129,7 @@ def anew(box):
 @states("mixup.6")
 def sums(box):
     """The sums over the batch stay."""
-    if box.options["weight"] == "example" or box.options["partner"] == "any":
+    if box.options["per"] == "example" or box.options["partner"] == "any":
         raise Unseen("they stay with one weight and a permutation alone")
     for tried, x, answer in draws(box):
         found = answer.y.sum(0)
@@ -238,11 +238,11 @@ TECHNIQUE = Technique(
     "mixup", arrays=("x", "y"), parameters=("alpha",),
     checks=(means, labels, one_weight, anew, sums, gradient, input_untouched, dtype, alpha_0,
             same_seed, partners, law, moments),
-    options={"weight": ("batch", "example"), "folded": ("no", "yes"),
+    options={"per": ("batch", "example"), "folded": ("no", "yes"),
              "labels": ("mixed", "kept", "swapped"), "examples": ("images", "rows"),
              **mixing.OPTIONS},
     variants={
-        "a weight for each example (Keras)": {"weight": "example"},
+        "a weight for each example (Keras)": {"per": "example"},
         **mixing.PARTNERS, **mixing.OVERWRITTEN,
         "lambda folded to max(lambda, 1 - lambda)": {"folded": "yes"},
         "labels are not mixed": {"labels": "kept"},
