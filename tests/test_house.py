@@ -22,6 +22,7 @@ FLOORS = (
     ("verify/techniques/__init__.py", 9.4), ("verify/techniques/", 9.3), ("verify/masks.py", 9.2),
     ("verify/adapters/__init__.py", 9.3), ("verify/adapters/base.py", 9.15),
     ("verify/adapters/", 9.2), ("verify/box.py", 9.1), ("verify/technique.py", 9.05),
+    ("verify/connections.py", 9.15), ("verify/normals.py", 9.1), ("verify/on_weights.py", 9.25),
     ("verify/mixing.py", 9.2), ("verify/boxes.py", 9.25),
     ("verify/reading.py", 9.12), ("verify/exact.py", 9.15), ("verify/drawn.py", 9.15),
     ("verify/vectors/__init__.py", 9.3), ("verify/vectors/case.py", 9.1), ("verify/vectors/", 9.2),
