@@ -64,7 +64,7 @@ def reference(technique, options, values, stream):
         return md.cutout(x, md.cutout_mask(centers, values["length"], height, width))
     if technique == "mixup":
         weight = md.mixup_weight(stream, values["alpha"],
-                                 len(x) if options.get("per") == "example" else None)
+                                 len(x) if options.get("weight") == "example" else None)
         return md.mixup(x, values["y"], weight, stream_order(stream, len(x)))
     if technique == "cutmix":
         weight = md.mixup_weight(stream, values["alpha"])

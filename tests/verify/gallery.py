@@ -26,8 +26,8 @@ class Wrong(NamedTuple):
     """An implementation that must be failed, at one of the equations of `tags` at least.
 
     Where no equation is broken but a rule of conduct, `manner` names it: "dtype", "shape", "type",
-    "input" (overwritten), "finite" (what is infinite is hidden), "crash", "hang", "refuses"
-    (something that is allowed).
+    "input" (overwritten), "finite" (what is infinite is hidden), "crash", "hang", "prints",
+    "refuses" (something that is allowed).
     """
 
     name: str

@@ -174,13 +174,6 @@ def scaled_at_test_time(x, p, training, rng):
 
 
 @right("dropout")
-def that_prints(x, p, training, rng):
-    """Right, and prints what it does."""
-    print(f"dropout: {x.shape}, p = {p}, {'training' if training else 'evaluation'}")
-    return selected(x, p, training, rng)
-
-
-@right("dropout")
 def that_gives_its_mask_too(x, p, training, rng):
     """Returns the output and what a backward pass will need, as some courses have it."""
     keep = rng.random(x.shape) < 1 - p if training else np.ones(x.shape, bool)

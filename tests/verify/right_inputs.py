@@ -84,7 +84,7 @@ def mixed_in_loops(x, y, alpha, seed):
     return mixed, labels
 
 
-@right("mixup", options={"per": "example"})
+@right("mixup", options={"weight": "example"})
 def mixed_with_a_weight_for_each(x, y, alpha, rng):
     """A weight for each example, as in Keras."""
     weight = rng.beta(alpha, alpha, len(x)) if alpha > 0 else np.ones(len(x))

@@ -91,6 +91,13 @@ def gives_nothing(x, p, training, rng):
     dropout(x, p, training, rng)
 
 
+@wrong("dropout", manner="prints")
+def prints_what_it_does(x, p, training, rng):
+    """Gives the right result, and prints a line at every call."""
+    print(f"dropout: {x.shape}, p = {p}, {'training' if training else 'evaluation'}")
+    return dropout(x, p, training, rng)
+
+
 @wrong("dropout", manner="refuses")
 def raises_at_zero(x, p, training, rng):
     """Refuses p = 0, with which a schedule may start."""

@@ -14,7 +14,7 @@ def mixed(v, weight, order):
     return weight * v + (1 - weight) * v[order]
 
 
-@wrong("mixup", "mixup.1")
+@wrong("mixup", "mixup.1", "mixup.4")
 def folded_to_the_larger_half(x, y, alpha, rng):
     """(mixup.1): takes max(w, 1 - w), so x[i] always has the larger share."""
     weight, order = beta(rng, alpha), rng.permutation(len(x))
@@ -22,14 +22,14 @@ def folded_to_the_larger_half(x, y, alpha, rng):
     return mixed(x, weight, order), mixed(y, weight, order)
 
 
-@wrong("mixup", "mixup.1")
+@wrong("mixup", "mixup.1", "mixup.4")
 def uniform_weights(x, y, alpha, rng):
     """(mixup.1): draws a uniform weight, whatever alpha is, which alpha = 1 hides."""
     weight, order = rng.random(), rng.permutation(len(x))
     return mixed(x, weight, order), mixed(y, weight, order)
 
 
-@wrong("mixup", "mixup.1")
+@wrong("mixup", "mixup.1", "mixup.4")
 def beta_of_alpha_and_one(x, y, alpha, rng):
     """(mixup.1): draws from Beta(alpha, 1), which alpha = 1 hides."""
     weight = float(rng.beta(alpha, 1)) if alpha > 0 else 1.0
@@ -37,7 +37,7 @@ def beta_of_alpha_and_one(x, y, alpha, rng):
     return mixed(x, weight, order), mixed(y, weight, order)
 
 
-@wrong("mixup", "mixup.1")
+@wrong("mixup", "mixup.1", "mixup.4")
 def one_over_alpha(x, y, alpha, rng):
     """(mixup.1): draws from Beta(1 / alpha, 1 / alpha), which alpha = 1 hides."""
     weight, order = beta(rng, 1 / alpha if alpha else 0), rng.permutation(len(x))
@@ -52,7 +52,7 @@ def a_weight_for_each_example(x, y, alpha, rng):
     return mixed(x, weight, order), mixed(y, weight, order)
 
 
-@wrong("mixup", "mixup.1", options={"per": "example"})
+@wrong("mixup", "mixup.1", options={"weight": "example"})
 def a_weight_for_the_batch(x, y, alpha, rng):
     """(mixup.1): a weight for the batch, where each example was to have one."""
     weight, order = beta(rng, alpha), rng.permutation(len(x))
