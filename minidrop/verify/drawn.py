@@ -1,13 +1,14 @@
 """The checks of a Bernoulli layer that count: which units die together, how many, and how often."""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from .reading import RATES, close, independent, masks, of_units, units_dropped
 from .technique import fails, held
 
-COUNTED = *RATES, 0.05, 0.9                       # small and large rates show what rounds them
+COUNTED = *RATES, 0.05, 0.9, 0.002                # small and large rates show what rounds them
 MANY = 200                                        # units up to which all pairs are looked at
 
 
@@ -31,11 +32,11 @@ def anew(law, box):
         mask = units_dropped(law, box, shape, calls, p)
         if calls < 50 or mask[0].size > MANY:
             continue
-        if found := _shared_at_a_distance(box, mask, 0, p, each=True):
+        if found := _shared_at_a_distance(box, mask, 0, law.odds(p), each=True):
             distance, share, pairs = found
             return fails(f"{calls} calls on random {shape}, p = {p:g}",
                          f"in calls {distance} apart a unit has the same fate in {share:.4f} of "
-                         f"{pairs} pairs", f"{p**2 + (1 - p)**2:.4f}")
+                         f"{pairs} pairs", f"{_alike(law.odds(p)):.4f}")
     return held(f"all distances of up to {max(one for _, one in law.counting(box.options))} calls")
 
 
@@ -47,16 +48,16 @@ def apart(law, box):
         if "anew" in box.failed:                  # calls alike say nothing new
             mask, calls = mask[:1], 1
         for axis in range(1, mask.ndim):
-            if found := _shared_at_a_distance(box, mask, axis, p):
+            if found := _shared_at_a_distance(box, mask, axis, law.odds(p)):
                 distance, share, pairs = found
                 return fails(f"{calls} x random {shape}, p = {p:g}",
                              f"units {distance} apart along axis {axis - 1} share their fate in "
-                             f"{share:.4f} of {pairs} pairs", f"{p**2 + (1 - p)**2:.4f}")
-        if 1 < mask[0].size <= MANY and (found := _pair_that_agrees(box, mask, p)):
+                             f"{share:.4f} of {pairs} pairs", f"{_alike(law.odds(p)):.4f}")
+        if 1 < mask[0].size <= MANY and (found := _pair_that_agrees(box, mask, law.odds(p))):
             return fails(f"{calls} x random {shape}, p = {p:g}", found,
-                         f"{p**2 + (1 - p)**2:.4f} of the calls")
+                         f"{_alike(law.odds(p)):.4f} of the calls")
         for axis in range(1, mask.ndim):
-            if found := _slices_that_agree(box, mask, axis, p):
+            if found := _slices_that_agree(box, mask, axis, law.odds(p)):
                 share, pairs, due = found
                 return fails(f"{calls} x random {shape}, p = {p:g}",
                              f"neighbouring slices along axis {axis - 1} drop the same number in "
@@ -65,15 +66,19 @@ def apart(law, box):
 
 
 def how_many(law, box):
-    """How many units a call drops varies as if each were drawn by itself."""
+    """How much a call drops varies as if each unit were drawn by itself."""
     tried = []
     for shape, calls in law.counting(box.options):
         for p in box.choices("p", 0.5, 0.2) if calls >= 50 else ():
-            mask = units_dropped(law, box, shape, calls, p)
-            units = mask[0].size
-            if found := _odd_counts(box, mask.reshape(calls, -1), p):
-                return fails(f"{calls} calls on random {shape}, p = {p:g}", found,
-                             f"a variance of {units * p * (1 - p):.4g} and the shape of a binomial")
+            mask = masks(law, box, shape, calls, p)
+            units, odds = of_units(law, box, mask)[0].size, law.odds(p)
+            counts = mask.reshape(calls, -1).mean(1) * units
+            if not any(box.chance.distribution(counts, partial(binomial_cdf, n=units, p=rate))
+                       for rate in (odds, mask.mean())):
+                return fails(f"{calls} calls on random {shape}, p = {p:g}",
+                             "the share that is dropped has the variance "
+                             f"{counts.var() / units**2:.4g}",
+                             f"{odds * (1 - odds) / units:.4g}, as of {units} units")
             tried.append(f"{units}")
     return held(f"{', '.join(dict.fromkeys(tried))} units a call")
 
@@ -92,14 +97,14 @@ def rate(law, box):
 
 
 def moments(law, box):
-    """The mean is that of evaluation, and the variance is that of the mask."""
+    """Mean and variance are those of an entry that is kept with probability 1 - p."""
     independent(box)
     for shape, calls in law.counting(box.options)[1:]:
         for p in box.choices("p", 0.5, 0.2):
             x = np.ones(shape, np.float32)
-            due = float(law.evaluated(x, p, box.options).flat[0])
-            low, high = sorted(float(rule(x, p, box.options).flat[0])
-                               for rule in (law.dropped, law.kept))
+            dropped, kept = (float(rule(x, p, box.options).flat[0])
+                             for rule in (law.dropped, law.kept))
+            due, (low, high) = p * dropped + (1 - p) * kept, sorted((dropped, kept))
             drawn = of_units(law, box, np.stack([box.train(x, p=p).y for _ in range(calls)]))
             tried = f"{calls} x ones {shape}, p = {p:g}"
             if not box.chance.mean(np.clip(drawn, low, high), due, low, high):
@@ -192,15 +197,6 @@ def _odd_one(box, successes, draws, due, mask, p):
 
 def _alike(p):
     return p**2 + (1 - p)**2
-
-
-def _odd_counts(box, rows, p):
-    """What is odd about the number of units dropped in each row, or ""."""
-    counts, n = rows.sum(1), rows.shape[1]
-    for rate in (p, rows.mean()):
-        if box.chance.distribution(counts, lambda k, rate=rate: binomial_cdf(k, n, rate)):
-            return ""
-    return f"the number dropped of {n} has the variance {counts.var():.4g}"
 
 
 def binomial_cdf(k, n, p):

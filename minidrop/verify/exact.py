@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 
 from .box import Trouble, Unseen
-from .reading import close, end, ramp, small
+from .reading import close, end, ramp, shapes, small
+from .roles import SOURCES
 from .technique import call, fails, held, shown
 
 
@@ -20,22 +21,22 @@ def evaluation(law, box):
             y = box.evaluate(x, p=p).y
             if not close(y, due).all():
                 return fails(call(x, p=p), shown(y), shown(due))
-    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}")
+    return held(_tried(law, box))
 
 
 def rate_0(law, box):
     """p = 0 changes nothing."""
-    for shape in law.shapes:
+    for shape in shapes(law, box):
         x, p = ramp(shape), end(box, 0.0)
         y = box.train(x, p=p).y
         if not close(y, x).all():
             return fails(call(x, p=p), shown(y), shown(x))
-    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}")
+    return held(_tried(law, box))
 
 
 def rarest_draw(law, box):
     """p = 0 changes nothing, for the rarest of draws too."""
-    x, p = ramp(law.shapes[-1]), end(box, 0.0)
+    x, p = ramp(shapes(law, box)[-1]), end(box, 0.0)
     with box.starved():
         y = box.train(x, p=p).y
     if not close(y, x).all():
@@ -46,7 +47,7 @@ def rarest_draw(law, box):
 
 def rate_1(law, box):
     """p = 1 keeps nothing."""
-    for shape in law.shapes:
+    for shape in shapes(law, box):
         x, p = ramp(shape), end(box, 1.0)
         due = law.dropped(x, p, box.options) + 0 * x
         try:
@@ -57,7 +58,7 @@ def rate_1(law, box):
             raise
         if not close(y, due).all():
             return fails(call(x, p=p), shown(y), shown(due))
-    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}")
+    return held(_tried(law, box))
 
 
 def values(law, box):
@@ -69,7 +70,7 @@ def values(law, box):
             if not (close(y, kept) | close(y, dropped)).all():
                 return fails(call(x, p=p), shown(y),
                              f"of {shown(kept)} if kept, of {shown(dropped)} if dropped")
-    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}, 4 calls each")
+    return held(f"{_tried(law, box)}, 4 calls each")
 
 
 def gradient(law, box):
@@ -93,12 +94,12 @@ def gradient(law, box):
                 continue
             if not close(again, found).all():
                 return fails(f"{seen}, asked for again", shown(again), shown(found))
-    return held(f"{len(law.shapes)} shapes up to {law.shapes[-1]}, 4 calls each")
+    return held(f"{_tried(law, box)}, 4 calls each")
 
 
 def gradient_at_the_ends(law, box):
     """At p = 0 the gradient goes through as it is, at p = 1 it is 0."""
-    x, tried = ramp(law.shapes[-2]), []
+    x, tried = ramp(shapes(law, box)[-2]), []
     for p in [p for p in box.choices("p", 0.0, 1.0) if p in (0, 1)] or [end(box, 0.0)]:
         g = np.flip(ramp(x.shape)) / 2
         try:
@@ -117,7 +118,7 @@ def every_mask(law, box):
     """With the mask handed over, the output and the gradient are exactly those of that mask."""
     if not box.takes_noise:
         raise Unseen("it takes no mask")
-    for shape in law.given:
+    for shape in law.given(box.options) if callable(law.given) else law.given:
         x, g = ramp(shape), np.flip(ramp(shape)) / 2
         units = law.units(shape, box.options)
         for p in box.choices("p", 0.5, 0.2):
@@ -152,14 +153,32 @@ def same_seed(law, box):
     return held(f"8 calls on {shape}, seeded twice alike")
 
 
+def own_source(law, box):
+    """What is drawn comes from the generator, key or seed that is handed over."""
+    if not any(box.takes(role) for role in SOURCES):
+        raise Unseen("it is handed no source of noise")
+    (shape, _), p = law.counting(box.options)[0], box.choices("p", 0.5)[0]
+    x, outputs = ramp(shape), []
+    for state in (5, 6):
+        box.restart(5)
+        box.adapter.reseed(state)                 # of the framework's own noise
+        outputs.append(np.stack([box.train(x, p=p).y for _ in range(20)]))
+    box.restart(5)
+    if not np.array_equal(outputs[0], outputs[1], equal_nan=True):
+        return fails(f"20 calls on {shape}, p = {p:g}, from the same source",
+                     "other masks, where the framework's own noise is another", "the same masks")
+    return held(f"20 calls on {shape}, with other noise of the framework's own")
+
+
 def infinite_input(law, box):
     """What is infinite or nan stays so where it is kept."""
-    shape, p = law.shapes[-1], box.choices("p", 0.5)[0]
+    shape, p = shapes(law, box)[-1], box.choices("p", 0.5)[0]
     x, ways = ramp(shape), set()
     x.flat[:3] = np.inf, -np.inf, np.nan
     y = box.evaluate(x, p=p).y if box.has_evaluation() else x
     if not np.array_equal(np.isfinite(y), np.isfinite(x)):
         return fails(f"{call(x, p=p)}, in evaluation", shown(y.flat[:3]), shown(x.flat[:3]))
+    _right_values(box)
     dead = law.dropped(np.ones(3, np.float32), p, box.options)
     for _ in range(8):
         y = box.train(x, p=p).y.flat[:3]
@@ -177,13 +196,13 @@ def input_untouched(law, box):
         answer = box.train(x, p=p)
         if not np.array_equal(answer.inputs[0], x):
             return fails(call(x, p=p), f"afterwards x = {shown(answer.inputs[0])}", shown(x))
-    return held(f"{len(law.shapes)} shapes")
+    return held(_tried(law, box))
 
 
 def dtype(law, box):
     """The floating type stays what it is."""
     for name in box.adapter.dtypes:
-        x, p = ramp(law.shapes[-1]).astype(name), box.choices("p", 0.5)[0]
+        x, p = ramp(shapes(law, box)[-1]).astype(name), box.choices("p", 0.5)[0]
         if (found := box.train(x, p=p).y.dtype) != name:
             return fails(f"x of {name}, p = {p:g}", str(found), name)
     return held(", ".join(box.adapter.dtypes))
@@ -191,7 +210,7 @@ def dtype(law, box):
 
 def empty_batch(law, box):
     """A batch without examples comes out as it went in."""
-    x, p = np.zeros((0, *law.shapes[-1][1:]), np.float32), box.choices("p", 0.5)[0]
+    x, p = np.zeros((0, *shapes(law, box)[-1][1:]), np.float32), box.choices("p", 0.5)[0]
     try:
         box.train(x, p=p)                         # Trouble for another shape
     except Trouble as trouble:
@@ -203,9 +222,8 @@ def empty_batch(law, box):
 
 def memory_order(law, box):
     """The order in memory does not matter."""
-    if "values" in box.failed:
-        raise Unseen("the values are wrong in every order")
-    shape, p = law.shapes[-1], box.choices("p", 0.5)[0]
+    _right_values(box)
+    shape, p = shapes(law, box)[-1], box.choices("p", 0.5)[0]
     x = np.asfortranarray(ramp(shape))
     kept, dropped, _ = _ways(law, box, x, p)
     y = box.train(x, p=p).y
@@ -229,3 +247,13 @@ def _as_noise(box, mask, dropped, slope):
     if dropped.any():
         raise Unseen("it takes no rate")
     return mask * np.float32(slope)
+
+
+def _right_values(box):
+    if box.failed & {"values", "line", "stretch"}:
+        raise Unseen("finite values are wrong already")
+
+
+def _tried(law, box):
+    tried = shapes(law, box)
+    return f"{len(tried)} shapes up to {tried[-1]}"

@@ -26,9 +26,14 @@ def close(a, b):
     return np.isclose(a, b, rtol=CLOSE, atol=1e-6)
 
 
+def shapes(law, box):
+    """The shapes of the small inputs, from the smallest up."""
+    return law.shapes(box.options) if callable(law.shapes) else law.shapes
+
+
 def small(law, box, rates=RATES):
     """The small inputs with their rates, from the smallest up."""
-    for shape in law.shapes:
+    for shape in shapes(law, box):
         for p in box.choices("p", *rates):
             yield ramp(shape), p
 
@@ -47,17 +52,20 @@ def dropped_in(y, due=0.0):
 
 
 def masks(law, box, shape, calls, p):
-    """Where entries of an input of distinct numbers were dropped: (calls, *shape).
+    """Where entries of distinct numbers, others in each call, were dropped: (calls, *shape).
 
     Checks that ask for the same calls get the same ones: false alarms are added up, so they need
     not be independent of each other.
     """
     if (shape, calls, p) not in box.drawn:
-        x = distinct(box.random, shape)
-        due = float(law.dropped(np.ones(1, np.float32), p, box.options)[0])
-        box.drawn[shape, calls, p] = np.stack(
-            [dropped_in(box.train(x, p=p).y, due) for _ in range(calls)])
+        x = distinct(box.random, (calls, *shape))
+        y = np.stack([box.train(one, p=p).y for one in x])
+        box.drawn[shape, calls, p] = (law.read or _read)(law, x, y, p, box.options)
     return box.drawn[shape, calls, p]
+
+
+def _read(law, x, y, p, options):
+    return dropped_in(y, float(law.dropped(np.ones(1, np.float32), p, options)[0]))
 
 
 def of_units(law, box, mask):
