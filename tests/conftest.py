@@ -55,6 +55,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_process.py": "starts processes, on the host",
     "verify/test_report.py": "reads text",
     "test_verify.py": "holds implementations on the host",
+    "verify/test_formulas.py": "holds implementations on the host",
+    "verify/test_formulas_norms.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
     "verify/test_dropconnect.py": "holds implementations on the host",
     "verify/test_adapters.py": "holds implementations on the host",

@@ -161,7 +161,8 @@ class Box:
             self.restart(self.adapter.seed)
 
     def _call(self, arrays, parameters, training, gradient, like, noise=None):
-        self.last = call(*arrays, **parameters) + ("" if training else ", in evaluation")
+        self.last = call(*arrays, names=self.adapter.arrays, **parameters)
+        self.last += "" if training else ", in evaluation"
         self.since = time.monotonic()
         if noise is not None:
             self.last += f", noise = {shown(noise)}"

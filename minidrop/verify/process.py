@@ -121,7 +121,7 @@ class Course:
 
     def run(self):
         """Go through all checks; ValueError where the question makes no sense."""
-        waiting = [*self.technique.checks]
+        waiting = [*self.technique.checks_for(self.options)]
         while waiting and not self.broken:
             if self.late >= ENOUGH:
                 self._add(not_tried(waiting.pop(0), self.options))

@@ -79,7 +79,8 @@ def _apart(impl, known, options, settings, seconds, watch):
     if course.broken:
         outcome = Outcome(UNSEEN, "", "it gave no answer")
         findings = [_answer(f"import of {home}", course.broken, "a module"),
-                    *(one.finding(outcome, course.options) for one in known.checks)]
+                    *(one.finding(outcome, course.options)
+                      for one in known.checks_for(course.options))]
     elif not course.answers:
         findings = without_answer(findings)
     return Report(known.name, course.subject, findings + manners, known.unseen, course.options,
@@ -99,7 +100,7 @@ def boxed(impl, technique, options, *, seed=0, fixed=None, bind=None, extra=None
 
 def findings_of(box, technique, seconds=SECONDS):
     """The findings of all checks, one by one."""
-    for one in technique.checks:
+    for one in technique.checks_for(box.options):
         yield finding_of(box, one, seconds) if box.late < ENOUGH else not_tried(one, box.options)
 
 
@@ -189,7 +190,7 @@ def _left(box, technique, merged, failing, best, until):
     rate, adapter.rate = adapter.rate, options.pop("rate", adapter.rate)
     try:
         other = Box(adapter, options, box.fixed)
-        for one in technique.checks:
+        for one in technique.checks_for(options):
             if (seconds := until - time.monotonic()) <= 0:
                 return None
             finding = finding_of(other, one, seconds)

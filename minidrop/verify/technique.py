@@ -1,6 +1,6 @@
 """What a technique is to a verifier: how it is called, its checks, forms and known variants."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +20,15 @@ class Technique(NamedTuple):
     name: str                                     # as `minidrop equations` has it
     arrays: tuple[str, ...]                       # roles of the arrays that go in
     parameters: tuple[str, ...]                   # roles of the numbers
-    checks: tuple[Callable, ...]
+    checks: tuple[Any, ...]
     options: Mapping[str, tuple] = {}
     variants: Mapping[str, Mapping[str, Any]] = {}
     unseen: Mapping[str, str] = {}                # tag: why no outsider can see it
+    layers: bool = True                           # may be made as a layer; else a function always
+
+    def checks_for(self, options):
+        """The checks that are made in the form of these options."""
+        return [check for check in self.checks if check.applies(options)]
 
     def form(self, given):
         """The options as given, and the first of each that is not; ValueError for others."""
@@ -73,7 +78,8 @@ def states(*tags):
     """A check of the equations `tags`: what it returns becomes a Finding with its name and claim.
 
     Its claim is the first line of its docstring.  `tags` may be one function of the options, which
-    gives the tags of the form that is held against.
+    gives the tags of the form that is held against.  Its `applies` says for which options it is
+    made at all.
     """
     def decorate(check):
         def finding(outcome, options):
@@ -82,9 +88,18 @@ def states(*tags):
             return Finding(check.called, tuple(which), claim, *outcome)
 
         check.called, check.finding = check.__name__.strip("_").replace("_", " "), finding
+        check.applies = lambda options: True
         return check
 
     return decorate
+
+
+def of_form(what, *checks):
+    """`checks`, to be made where the option `what` is this one: a page may hold several functions.
+    """
+    for check in checks:
+        check.applies = lambda options: options["what"] == what
+    return checks
 
 
 def shown(array, most=8):
@@ -101,13 +116,13 @@ def shown(array, most=8):
     return " ".join(text.split())
 
 
-def call(*arrays, **parameters):
-    """How an input is named in a finding: "x = [[1, 2]], p = 0.5".
+def call(*arrays, names="xyzuvw", **parameters):
+    """How an input is named in a finding: "x = [[1, 2]], p = 0.5"; `names` are those of the arrays.
 
     >>> call(np.array([1.0, 2.0]), p=0.5)
     'x = [1, 2], p = 0.5'
     """
-    named = [f"{name} = {shown(array)}" for name, array in zip("xyzuvw", arrays, strict=False)]
+    named = [f"{name} = {shown(array)}" for name, array in zip(names, arrays, strict=False)]
     named += [f"{name} = {value:.6g}" if isinstance(value, float) else f"{name} = {value}"
               for name, value in parameters.items()]
     return ", ".join(named)

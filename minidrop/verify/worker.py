@@ -43,7 +43,7 @@ def main(job):
 
 def _work(line, job, box, technique):
     failures = []
-    for one in technique.checks:
+    for one in technique.checks_for(box.options):
         if one.called not in job["names"]:
             continue
         line.send("begin", one.called)

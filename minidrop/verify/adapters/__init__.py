@@ -57,4 +57,5 @@ def adapter_for(impl, technique, framework=None, **settings):
         raise ValueError(f"framework must be one of {', '.join(ADAPTERS)}, got {framework!r}")
     if (layout := settings.get("layout", "NCHW")) not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
-    return ADAPTERS[framework](impl, technique.arrays, technique.parameters, **settings)
+    return ADAPTERS[framework](impl, technique.arrays, technique.parameters,
+                               layers=technique.layers, **settings)

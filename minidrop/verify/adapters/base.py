@@ -16,7 +16,8 @@ from ..box import Trouble, Unseen
 from ..roles import bind
 
 LAYOUTS = ("NCHW", "NHWC")
-EXAMPLE = {"p": 0.5, "block": 3, "length": 2, "alpha": 1.0}     # to make a layer and look at it
+EXAMPLE = {"p": 0.5, "block": 3, "length": 2, "alpha": 1.0, "eps": 1e-5, "momentum": 0.1,
+           "groups": 1}                           # to make a layer and look at it
 
 
 class Adapter:
@@ -24,14 +25,17 @@ class Adapter:
 
     `arrays` and `parameters` are the roles that the technique has; `rate` is "drop", "keep" or None
     (told from the name of the argument), `layout` that of maps, `bind` and `extra` are arguments
-    whose role or value is given outright.
+    whose role or value is given outright.  `layers` False: the technique is a function, which may
+    answer with a number or a list, as a schedule does.
     """
 
     framework = "numpy"
     dtypes: tuple[str, ...] = ("float32", "float64")          # what has to stay what it is
 
-    def __init__(self, impl, arrays, parameters, rate=None, layout="NCHW", bind=(), extra=()):
+    def __init__(self, impl, arrays, parameters, rate=None, layout="NCHW", bind=(), extra=(),
+                 layers=True):
         self.impl, self.arrays, self.parameters = impl, arrays, parameters
+        self.may_be_layer = layers
         self.rate, self.layout, self.renamed, self.extra = rate, layout, dict(bind), dict(extra)
         self.kind = self._kind()
         self.sources: dict[str, Any] = {}
@@ -97,7 +101,7 @@ class Adapter:
         """(outputs, pull) of call(*tensors)."""
         outputs = call(*tensors)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        return outputs, self.pull(layer, tensors, outputs)
+        return outputs, self.pull(layer, tensors, outputs) if tensors else None
 
     # --- what is the same for all ---
 
@@ -158,8 +162,7 @@ class Adapter:
     def _call(self, arrays, parameters, training, gradient, noise):
         tensors = [self.array(self._inward(a), gradient) for a in arrays]
         if self.kind == "function":
-            layer, target = None, self.impl
-            binding = self.binding(target, ())
+            layer, target, binding = None, self.impl, self.called
             given = self._given(binding, parameters)
         else:
             layer = self._layer(parameters)
@@ -179,7 +182,7 @@ class Adapter:
             return target(*args, **kwargs, **(self.extra if layer is None else {}))
 
         outputs, pull = self.run(run, layer, tensors, gradient)
-        hosted = [self._outward(self.host(y)) for y in outputs]
+        hosted = [self._outward(self._plain(y)) for y in outputs]
         after = [self._outward(self.host(tensor)) for tensor in tensors]
         return hosted, after, pull and (lambda g: [
             self._outward(self.host(one)) for one in pull([self._inward(one) for one in g])])
@@ -236,6 +239,8 @@ class Adapter:
         return given
 
     def _kind(self):
+        if not self.may_be_layer:
+            return "function"
         if isinstance(self.impl, type):
             return "maker"
         if not isinstance(self.impl, functools.partial) and not inspect.isroutine(self.impl):
@@ -243,6 +248,14 @@ class Adapter:
         wanted = (*self.arrays, *self.parameters)
         roles = bind(self.impl, wanted, self.renamed, (*self.extra,), ("mask",)).roles()
         return "function" if self.arrays[0] in roles else "maker"
+
+    def _plain(self, y):
+        """An array; where no layer is due, of a number or of a list of numbers or arrays too."""
+        if not self.may_be_layer and isinstance(y, int | float):
+            return np.asarray(y)
+        if not self.may_be_layer and isinstance(y, list):
+            return np.array([self._plain(one) for one in y])
+        return self.host(y)
 
     def _inward(self, a):
         return np.moveaxis(a, 1, -1) if self.layout == "NHWC" and a.ndim > 2 else a
