@@ -174,7 +174,8 @@ class Course:
         self.spent = spent + what["spent"]
         self.remarks = what["remarks"] or self.remarks
         for one in map(_finding, what["manners"]):
-            if self.manners.get(one.check, one).word != FAILS:
+            before = self.manners.get(one.check)
+            if before is None or before.word != FAILS:
                 self.manners[one.check] = one
         self._add(_finding(what["finding"]))
 

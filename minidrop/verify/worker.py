@@ -50,7 +50,7 @@ def _work(line, job, box, technique):
         late, answers = box.late, box.answers
         finding = finding_of(box, one, job["seconds"])
         failures += [finding] if finding.word == FAILS else []
-        line.collect(box)
+        line.collect(box, one.called)
         line.send("finding", {"finding": finding, "late": box.late > late,
                               "spent": box.chance.spent, "answers": box.answers - answers,
                               "failed": sorted(box.failed),
@@ -116,14 +116,14 @@ class Line:
                 os.lseek(number, 0, os.SEEK_SET)
         return written
 
-    def collect(self, box):
+    def collect(self, box, check):
         """Add what was written past Python's own streams to what the box has kept."""
         for name, (head, size) in self.printed().items():
             if size:
                 box.printed[name].write(head)
                 box.printed[name].size += size - len(head)
         if box.printed["stdout"].size and not box.printed_at:
-            box.printed_at = box.last
+            box.printed_at = f"a call in the check: {check}"
 
 
 def _limit():
