@@ -24,7 +24,7 @@ NAMES = {                   # role: usual names, without underscores and case
     "alpha": ("alpha",), "gamma": ("gamma",), "unit": ("unit",), "mode": ("mode",),
     "training": ("training", "train", "istraining", "istrain", "trainmode"),
     "evaluation": ("deterministic", "inference", "evaluation", "iseval", "eval", "test", "testing"),
-    "mask": ("mask", "noise", "keepmask", "noisemask"),
+    "mask": ("mask", "noise", "keepmask", "noisemask", "u"),
     "eps": ("eps", "epsilon"), "momentum": ("momentum",), "groups": ("groups", "numgroups"),
     "running_mean": ("runningmean", "movingmean"),
     "running_var": ("runningvar", "runningvariance", "movingvar", "movingvariance"),
