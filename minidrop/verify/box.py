@@ -50,6 +50,9 @@ class Kept(io.RawIOBase):
         """It is."""
         return True
 
+    def close(self):
+        """It stays open, whoever closes what writes to it."""
+
     def write(self, data):
         """Keep the beginning of what is kept so far; the number of bytes in `data`."""
         data = bytes(data)
@@ -98,9 +101,11 @@ class Box:
 
     def __init__(self, adapter, options=(), fixed=(), seed=0):
         self.adapter, self.options, self.fixed = adapter, dict(options), dict(fixed)
-        self.chance, self.last, self.since, self.answers = Chance(), "no input", 0.0, 0
-        self.printed = {"stdout": Kept(), "stderr": Kept()}
+        self.chance, self.since, self.answers, self.quiet = Chance(), 0.0, 0, False
+        self.asked: Any = None                    # (arrays, parameters, training, noise), the last
+        self.printed: dict[str, Any] = {"stdout": Kept(), "stderr": Kept()}
         self.printed_at, self.moved, self.warned = "", ("", ""), dict[str, int]()
+        self.heard: list = []                     # warnings, while somebody listens
         self.late = 0                             # checks that had no end
         self.failed: set[str] = set()             # names of the checks that failed so far
         self.drawn: dict = {}                     # masks that several checks look at
@@ -110,6 +115,20 @@ class Box:
         """Begin all noise anew, from `seed`; layers are made anew."""
         self.random = np.random.default_rng([seed, 8])     # for inputs, never for the box
         self._guard(lambda: self.adapter.restart(seed))
+
+    @property
+    def last(self):
+        """The input of the last call, in words."""
+        if self.asked is None:
+            return "no input"
+        arrays, parameters, training, noise = self.asked
+        return (call(*arrays, names=self.adapter.arrays, **parameters)
+                + ("" if training else ", in evaluation")
+                + ("" if noise is None else f", noise = {shown(noise)}"))
+
+    def begin(self, *asked):
+        """Remember what is asked for, and since when."""
+        self.asked, self.since = asked, time.monotonic()
 
     def choices(self, name, *values):
         """Those of `values` that the parameter `name` can take: all, or the one it is fixed to."""
@@ -161,12 +180,8 @@ class Box:
             self.restart(self.adapter.seed)
 
     def _call(self, arrays, parameters, training, gradient, like, noise=None):
-        self.last = call(*arrays, names=self.adapter.arrays, **parameters)
-        self.last += "" if training else ", in evaluation"
-        self.since = time.monotonic()
-        if noise is not None:
-            self.last += f", noise = {shown(noise)}"
-        elif self.takes_noise:
+        self.begin(arrays, parameters, training, noise)
+        if noise is None and self.takes_noise:
             raise Unseen("the mask is given to it, so nothing is drawn")
         for name, value in parameters.items():
             if name in self.fixed and self.fixed[name] != value:
@@ -184,40 +199,39 @@ class Box:
 
     def _guard(self, action):
         """What `action` returns; what it raises is Trouble, prints and warnings are kept."""
-        with self._kept(), np.errstate(all="ignore"), \
-                warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")
-            try:
-                return action()
-            except (Trouble, Unseen, Stop):
-                raise
-            except BaseException as error:        # KeyboardInterrupt too: see Interrupted
-                raise Trouble(told(error),
-                              refusal=isinstance(error, ValueError)) from error
-            finally:
-                for one in warned:
-                    text = told(one.message)
-                    if text in self.warned or len(self.warned) < 5:
-                        self.warned[text] = self.warned.get(text, 0) + 1
-
-    @contextlib.contextmanager
-    def _kept(self):
-        """Within it what is printed is kept, and nothing can be read from stdin."""
-        streams = {name: io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", "replace",
-                                          write_through=True)
-                   for name, raw in self.printed.items()}
-        stdin, sys.stdin = sys.stdin, io.StringIO()
+        if not self.quiet:
+            with self.listening():
+                return self._guard(action)
+        before = len(self.heard)
         try:
-            with contextlib.redirect_stdout(streams["stdout"]), \
-                    contextlib.redirect_stderr(streams["stderr"]):
-                yield
+            return action()
+        except (Trouble, Unseen, Stop):
+            raise
+        except BaseException as error:            # KeyboardInterrupt too: see Interrupted
+            raise Trouble(told(error), refusal=isinstance(error, ValueError)) from error
         finally:
-            sys.stdin = stdin
-            for stream in streams.values():
-                stream.flush()
-                stream.detach().detach()          # `Kept` is not closed
+            for one in self.heard[before:]:
+                text = told(one.message)
+                if text in self.warned or len(self.warned) < 5:
+                    self.warned[text] = self.warned.get(text, 0) + 1
             if not self.printed_at and self.printed["stdout"].size:
                 self.printed_at = self.last
+
+    @contextlib.contextmanager
+    def listening(self):
+        """Within it prints and warnings are kept, and nothing can be read from stdin."""
+        before = sys.stdin, sys.stdout, sys.stderr
+        with np.errstate(all="ignore"), warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            try:
+                sys.stdin, self.heard, self.quiet = io.StringIO(), heard, True
+                sys.stdout, sys.stderr = (
+                    io.TextIOWrapper(self.printed[name], "utf-8", "replace", write_through=True)
+                    for name in ("stdout", "stderr"))
+                yield
+            finally:
+                sys.stdin, sys.stdout, sys.stderr = before
+                self.quiet = False
 
 
 def _numbers(value: Any):

@@ -108,7 +108,7 @@ def finding_of(box, one, seconds=SECONDS):
     """The Finding of one check."""
     folder, begun = os.getcwd(), time.monotonic()
     try:
-        with limited(seconds):
+        with box.listening(), limited(seconds):
             outcome = one(box)
         if outcome.word == FAILS:
             box.failed.add(one.called)

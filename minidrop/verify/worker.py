@@ -67,16 +67,11 @@ class Watched(Box):
 
     line: "Line | None" = None
 
-    @property
-    def last(self):
-        """The input of the last call."""
-        return self._last
-
-    @last.setter
-    def last(self, text):
-        self._last = text
+    def begin(self, *asked):
+        """Tell it before it is tried."""
+        super().begin(*asked)
         if self.line:
-            self.line.send("input", text)
+            self.line.send("input", self.last)
 
 
 class Line:
