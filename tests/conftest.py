@@ -58,6 +58,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_verify.py": "holds implementations on the host",
     "verify/test_formulas.py": "holds implementations on the host",
     "verify/test_formulas_norms.py": "holds implementations on the host",
+    "verify/test_dropblock.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
     "verify/test_dropconnect.py": "holds implementations on the host",
     "verify/test_rivals_verify.py": "holds implementations on the host",
@@ -85,6 +86,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_torch.py": "PyTorch here is the CPU's",
     "parity/test_transformers.py": "PyTorch here is the CPU's",
     "parity/test_units.py": "PyTorch here is the CPU's",
+    "parity/test_verify_dropblock.py": "PyTorch here is the CPU's",
     "parity/test_window.py": "PyTorch here is the CPU's",
     "verify/test_gallery.py": "implementations that others would write, in NumPy",
 }

@@ -21,6 +21,7 @@ FLOORS = (
     ("verify/worker.py", 9.6), ("verify/process.py", 9.1),
     ("verify/techniques/__init__.py", 9.4), ("verify/techniques/", 9.3), ("verify/masks.py", 9.2),
     ("verify/formulas.py", 9.2), ("verify/norm_checks.py", 9.25),
+    ("verify/images.py", 9.15), ("verify/squares.py", 9.2),
     ("verify/adapters/__init__.py", 9.3), ("verify/adapters/base.py", 9.15),
     ("verify/adapters/", 9.2), ("verify/box.py", 9.1), ("verify/technique.py", 9.05),
     ("verify/candidates.py", 9.15), ("verify/connections.py", 9.15),
