@@ -18,6 +18,8 @@ from tests.conftest import HOST_ONLY
 FLOORS = (
     ("__init__.py", 20), ("__main__.py", 20), ("cli.py", 11), ("grade.py", 10),
     ("verify/__init__.py", 9.6), ("verify/commands.py", 9.7), ("verify/run.py", 9.5),
+    ("verify/field.py", 9.6), ("verify/matrix.py", 9.62), ("verify/matrix_text.py", 9.62),
+    ("verify/field_command.py", 9.65), ("verify/wrappers_rules.py", 9.1),
     ("verify/worker.py", 9.6), ("verify/process.py", 9.1),
     ("verify/techniques/__init__.py", 9.4), ("verify/techniques/", 9.3), ("verify/masks.py", 9.2),
     ("verify/formulas.py", 9.2), ("verify/norm_checks.py", 9.25),

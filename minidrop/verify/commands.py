@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ..suggest import unknown
 
@@ -30,8 +31,15 @@ from ..suggest import unknown
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=30.0,
               show_default=True, help="What one check may take.")
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path),
-              help="Also write the report to this file.")
-def verify(name, impl, target, **settings):
+              help="Also write the report, or the matrix, to this file.")
+@click.option("--field", is_flag=True, help="Verify what is installed of PyTorch, torchvision, "
+              "timm, Keras, Flax, Equinox, kornia and minidrop: NAME, or everything.")
+@click.option("--show", is_flag=True, help="With --field: the matrix of a former run, which comes "
+              "with minidrop.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
+              help="With --field: so many at a time.")
+@click.pass_context
+def verify(context, name, impl, target, field, show, jobs, **settings):
     """Hold an implementation against the equations of the technique NAME.
 
     It is run as a black box, in a process of its own, in training and in evaluation; the answer
@@ -41,10 +49,19 @@ def verify(name, impl, target, **settings):
     """
     from .techniques import NAMES
 
-    if name is None:
-        _names()
-    elif name not in NAMES:
+    if name is not None and name not in NAMES:
         raise unknown("technique to verify", name, [*NAMES])
+    if field:
+        from . import field_command
+
+        ours = {key: settings.pop(key) for key in ("seed", "seconds")}
+        given = [key for key in settings
+                 if context.get_parameter_source(key) is not ParameterSource.DEFAULT]
+        field_command.field(name, impl, target, jobs, show, ours, given)
+    elif show or jobs > 1:
+        raise click.UsageError("--show and --jobs go with --field")
+    elif name is None:
+        _names()
     elif impl is None:
         _describe(name)
     else:

@@ -1,0 +1,66 @@
+"""minidrop's own functions and layers, where a technique is more than one of them."""
+
+import numpy as np
+
+from .. import optim
+from ..nn import Identity, Module
+from ..noise import gaussian
+from ..norms import batch_norm as by_batch
+from ..norms import layer_norm as by_example
+from ..paths.stochastic_depth import StochasticDepth
+from ..tape import data_of
+from ..weights import dropconnect as connections
+from ..weights import targeted as chosen
+
+
+class Nothing(Module):
+    """A skip that adds nothing, so that the branch is seen alone."""
+
+    def forward(self, x):
+        return 0 * x
+
+
+def stochastic_depth(p, mode="batch", scaling="paper"):
+    """StochasticDepth around a branch that changes nothing."""
+    return StochasticDepth(Identity(), p, skip=Nothing(), mode=mode, scaling=scaling)
+
+
+def dropconnect(x, w, b, p, training, seed):
+    """DropConnect, a mask for each example, and in evaluation a normal number of two moments."""
+    if training:
+        mask = connections.dropconnect_mask(seed, len(x), w.shape, p)
+        return connections.dropconnect(x, w, b, mask)
+    mean, variance = connections.dropconnect_moments(x, w, b, p)
+    return mean + variance**0.5 * gaussian(seed, mean.shape, "float32")
+
+
+def targeted(w, gamma, alpha, unit, seed):
+    """Targeted dropout."""
+    candidates = chosen.targeted_candidates(w, gamma, unit)
+    return chosen.targeted_dropout(w, chosen.targeted_mask(seed, candidates, alpha, unit))
+
+
+def batch_norm(x, w, b, running_mean, running_var, training, momentum, eps):
+    """Batch norm, with the running statistics after this batch."""
+    mean, var = data_of(running_mean), data_of(running_var)
+    if not training:
+        return by_batch.batch_norm(x, mean, var, w, b, eps), mean, var
+    layer = by_batch.BatchNorm(x.shape[1], momentum, eps, affine=False)
+    layer.running_mean, layer.running_var = mean, var
+    layer(data_of(x))
+    return by_batch.batch_norm(x, None, None, w, b, eps), layer.running_mean, layer.running_var
+
+
+def layer_norm(x, w, b, eps):
+    """Layer norm over the axes that w has."""
+    return by_example.layer_norm(x, w.shape, w, b, eps)
+
+
+def adam(w, gradients, lr, beta1, beta2, eps, weight_decay=0.0):
+    """The weights after each gradient."""
+    rule, w = optim.Adam(lr, (beta1, beta2), eps, weight_decay), w.copy()
+    m, v, found = np.zeros_like(w), np.zeros_like(w), []
+    for t, g in enumerate(gradients, 1):
+        rule.update(w, g, m, v, t)
+        found.append(w.copy())
+    return np.stack(found)
