@@ -21,6 +21,7 @@ NAMES = {                   # role: usual names, without underscores and case
              "survivalrate", "retain", "retainprob", "pkeep", "keepprobability"),
     "block": ("block", "blocksize", "bs"),
     "length": ("length", "size", "masksize", "holesize", "side"),
+    "padding": ("padding", "pad"),
     "alpha": ("alpha",), "gamma": ("gamma",), "unit": ("unit",), "mode": ("mode",),
     "training": ("training", "train", "istraining", "istrain", "trainmode"),
     "evaluation": ("deterministic", "inference", "evaluation", "iseval", "eval", "test", "testing"),

@@ -70,10 +70,12 @@ class MinidropAdapter(NumpyAdapter):
         return layer.init(self.seed) if isinstance(layer, Module) else layer
 
     def signature(self, layer):
-        return getattr(layer, "forward", layer)          # a batch transform has none
+        return getattr(layer, "forward", self.entry(layer))      # a batch transform has none
 
     def entry(self, layer):
-        return layer
+        if isinstance(layer, Module) or "y" in self.arrays:
+            return layer
+        return lambda x, rng: layer(rng, x, None)[0]             # a transform whose labels stay
 
     def pull(self, layer, tensors, outputs):
         def pull(g):
