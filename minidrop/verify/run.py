@@ -165,41 +165,51 @@ def variant_of(box, technique, failures, seconds=SECONDS):
     """The known variant, or up to three of them together, that explains most of what failed.
 
     A variant explains a failure if the check does not fail against its options, some check that
-    failed holds, and no other one fails that held before.  Returns its name, and the options;
-    ("", {}) where none does, or none is found in so many seconds.
+    failed holds, and no other one fails that held before.  Several are tried together only where
+    each explains something by itself.  Returns its name, and the options; ("", {}) where none does,
+    or none is found in so many seconds.
     """
     failing = {finding.check for finding in failures}
     best, chosen, form, until = failing, (), {}, time.monotonic() + seconds
+    names = [*technique.variants]
     for number in (1, 2, 3):
-        for names in itertools.combinations(technique.variants, number):
-            changes = [technique.variants[name] for name in names]
+        useful = set()
+        for some in itertools.combinations(names, number):
+            changes = [technique.variants[name] for name in some]
             merged = {key: value for change in changes for key, value in change.items()}
             alone = sum(map(len, changes)) == len(merged)
             if not best or not alone or time.monotonic() > until:
                 continue
-            left = _left(box, technique, merged, failing, best, until)
-            if left is not None:
-                best, chosen, form = left, names, merged
+            left, fits = _left(box, technique, merged, failing, best, until)
+            if failing - left:
+                useful.update(some)
+            if fits:
+                best, chosen, form = left, some, merged
+        names = [name for name in names if name in useful]
     rest = f" (which does not explain {', '.join(sorted(best))})" if best else ""
     return (", and ".join(chosen) + rest, form) if chosen else ("", {})
 
 
 def _left(box, technique, merged, failing, best, until):
-    """The names of the checks that still fail with other options; None if no fewer than `best`."""
+    """The checks that still fail with other options, and whether that is all and fewer than `best`.
+
+    Those that failed are tried first, the others only where it is worth it.
+    """
     adapter, options, left, explained = box.adapter, box.options | merged, set(), False
     rate, adapter.rate = adapter.rate, options.pop("rate", adapter.rate)
     try:
         other = Box(adapter, options, box.fixed)
-        for one in technique.checks_for(options):
-            if (seconds := until - time.monotonic()) <= 0:
-                return None
+        for one in sorted(technique.checks, key=lambda one: one.called not in failing):
+            worth = one.called in failing or explained and len(left) < len(best)
+            if not worth or (seconds := until - time.monotonic()) <= 0:
+                return left, False
             finding = finding_of(other, one, seconds)
             explained |= finding.word == HOLDS and finding.check in failing
             if finding.word == FAILS:
                 left.add(finding.check)
-                if finding.check not in failing or len(left) >= len(best):
-                    return None
-        return left if explained and not other.late else None
+                if finding.check not in failing or left == failing:
+                    return left, False
+        return left, not other.late
     finally:
         adapter.rate = rate
 
