@@ -27,10 +27,14 @@ def forms(box):
 
 
 def weights(box, shape):
-    """Weights in random order, no two of one size."""
-    size = int(np.prod(shape))
-    w = (1 + box.random.permutation(size)) * np.where(box.random.random(size) < 0.5, -1, 1)
-    return w.reshape(shape).astype("float32") / 8
+    """Weights in random order, no two of one size, and no two rows or columns of one norm."""
+    while True:
+        sizes = (1 + box.random.permutation(int(np.prod(shape)))).reshape(shape)
+        sums = [np.moveaxis(sizes**2, axis, 0).reshape(n, -1).sum(1)
+                for axis, n in enumerate(shape[:2])]
+        if all(len(np.unique(of)) == len(of) for of in sums):
+            signs = np.where(box.random.random(shape) < 0.5, -1, 1)
+            return (sizes * signs).astype("float32") / 8
 
 
 def candidates(w, gamma, unit, options):

@@ -165,27 +165,27 @@ def variant_of(box, technique, failures, seconds=SECONDS):
     """The known variant, or up to three of them together, that explains most of what failed.
 
     A variant explains a failure if the check does not fail against its options, some check that
-    failed holds, and no other one fails that held before.  Several are tried together only where
-    each explains something by itself.  Returns its name, and the options; ("", {}) where none does,
-    or none is found in so many seconds.
+    failed holds, and no other one fails that held before.  Others are added to those that change
+    something by themselves, if there are such.  Returns its name, and the options; ("", {}) where
+    none does, or none is found in so many seconds.
     """
     failing = {finding.check for finding in failures}
     best, chosen, form, until = failing, (), {}, time.monotonic() + seconds
-    names = [*technique.variants]
+    useful = [()]
     for number in (1, 2, 3):
-        useful = set()
-        for some in itertools.combinations(names, number):
+        before, useful = useful, []
+        for some in itertools.combinations(technique.variants, number):
             changes = [technique.variants[name] for name in some]
             merged = {key: value for change in changes for key, value in change.items()}
             alone = sum(map(len, changes)) == len(merged)
-            if not best or not alone or time.monotonic() > until:
+            more = not before or any({*some} >= {*fewer} for fewer in before)
+            if not (best and alone and more) or time.monotonic() > until:
                 continue
             left, fits = _left(box, technique, merged, failing, best, until)
             if failing - left:
-                useful.update(some)
+                useful.append(some)
             if fits:
                 best, chosen, form = left, some, merged
-        names = [name for name in names if name in useful]
     rest = f" (which does not explain {', '.join(sorted(best))})" if best else ""
     return (", and ".join(chosen) + rest, form) if chosen else ("", {})
 
@@ -195,11 +195,11 @@ def _left(box, technique, merged, failing, best, until):
 
     Those that failed are tried first, the others only where it is worth it.
     """
-    adapter, options, left, explained = box.adapter, box.options | merged, set(), False
+    adapter, options, left, explained = box.adapter, box.options | merged, set[str](), False
     rate, adapter.rate = adapter.rate, options.pop("rate", adapter.rate)
     try:
         other = Box(adapter, options, box.fixed)
-        for one in sorted(technique.checks, key=lambda one: one.called not in failing):
+        for one in sorted(technique.checks_for(options), key=lambda one: one.called not in failing):
             worth = one.called in failing or explained and len(left) < len(best)
             if not worth or (seconds := until - time.monotonic()) <= 0:
                 return left, False
