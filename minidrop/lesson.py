@@ -12,7 +12,7 @@ ORDER = (
     "gaussian", "convolution", "spatial", "dropblock", "paths", "dropconnect", "cutout", "mixing",
     "attention", "norms", "penalties", "multi_sample", "targeted", "rivals", "dynamics",
     "early_late", "snapshots", "implicit", "landscape", "speed", "gpu",
-    "museum",
+    "museum", "verify",
 )
 
 

@@ -19,7 +19,7 @@ def source(name):
 
 
 def test_the_order_is_reserved_and_every_file_has_its_place():
-    assert len(lesson.ORDER) == len(set(lesson.ORDER)) == 30
+    assert len(lesson.ORDER) == len(set(lesson.ORDER)) == 31
     files = {path.name for path in lesson.folder().glob("*.py")}
     assert files == {lesson.path_of(name).name for name in WRITTEN}
     assert set(FIRST) <= set(WRITTEN)

@@ -65,12 +65,12 @@ class Report:
 
     def equations(self):
         """(tag, word, findings) of each equation of the technique, in order."""
-        for equation in catalog.technique(self.technique).equations:
-            about = [finding for finding in self.findings if equation.tag in finding.tags]
+        for tag in catalog.formulas(self.technique):
+            about = [finding for finding in self.findings if tag in finding.tags]
             words = {finding.word for finding in about}
             word = next((word for word in (FAILS, HOLDS, UNSEEN) if word in words),
-                        UNSEEN if equation.tag in self.unseen else OTHER)
-            yield equation.tag, word, about
+                        UNSEEN if tag in self.unseen else OTHER)
+            yield tag, word, about
 
     @property
     def manners(self):

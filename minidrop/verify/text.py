@@ -62,8 +62,7 @@ class Lines:
             yield from self._wrapped(f"held against the form {form}", "dim", 0)
 
     def _equation(self, tag, word):
-        latex = next(one.latex for one in catalog.technique(self.report.technique).equations
-                     if one.tag == tag)
+        latex = catalog.formulas(self.report.technique)[tag]
         space = MARGIN + len(f"({tag})  ")
         first, *rest = textwrap.wrap(terminal.formula(latex), self.width - space) or [""]
         bold = "bold" if word in ("holds", "fails") else "dim"
