@@ -186,8 +186,10 @@ class Box:
         for name, value in parameters.items():
             if name in self.fixed and self.fixed[name] != value:
                 raise Unseen(f"the layer was made with {name} = {self.fixed[name]}")
+        passed = {name: value for name, value in parameters.items()
+                  if name not in self.fixed or self.takes(name)}
         outputs, inputs, pull = self._guard(
-            lambda: self.adapter.call(arrays, parameters, training, gradient, noise))
+            lambda: self.adapter.call(arrays, passed, training, gradient, noise))
         answer = Answer([_numbers(one) for one in outputs], inputs, pull and self._pulled(pull))
         if like is not None and answer.y.shape != arrays[like].shape:
             raise Trouble(f"an array of the shape {answer.y.shape}", f"{arrays[like].shape}")

@@ -5,14 +5,17 @@ also takes a mode and a source of noise.  `bind` says which of its arguments is 
 """
 
 import inspect
+import re
 from typing import Any, NamedTuple
 
 NAMES = {                   # role: usual names, without underscores and case
     "x": ("x", "input", "inputs", "a", "h", "array", "tensor", "activations", "features", "images",
           "img", "image", "data", "arr", "samples"),
     "y": ("y", "target", "targets", "label", "labels"),
-    "w": ("w", "weight", "weights", "kernel"),
-    "b": ("b", "bias"),
+    "w": ("w", "weight", "weights", "kernel", "gamma", "scale"),
+    "b": ("b", "bias", "beta"),
+    "running_mean": ("runningmean", "movingmean"),
+    "running_var": ("runningvar", "movingvar", "runningvariance", "movingvariance"),
     "cells": ("cells", "cellmask", "patches", "attention"),
     "order": ("order", "perm", "permutation", "indices", "index", "partner", "partners"),
     "p": ("p", "rate", "prob", "dropprob", "droprate", "dropp", "dropout", "dropoutrate",
@@ -23,12 +26,15 @@ NAMES = {                   # role: usual names, without underscores and case
     "length": ("length", "size", "masksize", "holesize", "side"),
     "padding": ("padding", "pad"),
     "alpha": ("alpha",), "gamma": ("gamma",), "unit": ("unit",), "mode": ("mode",),
-    "training": ("training", "train", "istraining", "istrain", "trainmode"),
-    "evaluation": ("deterministic", "inference", "evaluation", "iseval", "eval", "test", "testing"),
-    "mask": ("mask", "noise", "keepmask", "noisemask", "u"),
     "eps": ("eps", "epsilon"), "momentum": ("momentum",), "groups": ("groups", "numgroups"),
-    "running_mean": ("runningmean", "movingmean"),
-    "running_var": ("runningvar", "runningvariance", "movingvar", "movingvariance"),
+    "n_in": ("nin", "infeatures", "inputsize", "inputdim", "indim", "dimin"),
+    "n_out": ("nout", "outfeatures", "units", "features", "outputsize", "outputdim", "outdim"),
+    "channels": ("channels", "numfeatures", "numchannels", "features", "c", "dim", "inputsize"),
+    "shape": ("shape", "normalizedshape"),
+    "training": ("training", "train", "istraining", "istrain", "trainmode"),
+    "evaluation": ("deterministic", "inference", "evaluation", "iseval", "eval", "test", "testing",
+                   "userunningaverage"),
+    "mask": ("mask", "noise", "keepmask", "noisemask", "u"),
     "gradients": ("gradients", "grads", "g"), "lr": ("lr", "lr0", "learningrate", "eta", "baselr"),
     "weight_decay": ("weightdecay", "wd"), "decay": ("decay", "mu"), "limit": ("limit", "maxvalue"),
     "t": ("t", "iteration", "step"), "total": ("total", "totalsteps"),
@@ -39,7 +45,6 @@ NAMES = {                   # role: usual names, without underscores and case
     "seed": ("seed",),
 }
 MODES, SOURCES = ("training", "evaluation"), ("rng", "random_state", "key", "seed")
-_ROLE = {name: role for role, names in NAMES.items() for name in names}
 
 
 class Binding(NamedTuple):
@@ -72,21 +77,20 @@ class Binding(NamedTuple):
 def bind(function, wanted, renamed=None, skip=(), also=()):
     """The Binding of `function`, whose arguments may play the roles `wanted`, a mode or a source.
 
-    `also` are further roles, which only a name (or `renamed`) gives to an argument.
-
-    `renamed` says outright which role an argument plays, {"drop": "p"}.  An argument without a
-    default whose name says nothing takes the first role of `wanted` that is left; ValueError where
-    there is none.  Names in `skip` are not looked at.
+    `also` are further roles, which only a name gives to an argument.  `renamed` says outright which
+    role an argument plays, {"drop": "p"}.  An argument without a default whose name says nothing
+    takes the first role of `wanted` that is left; ValueError where there is none.  Names in `skip`
+    are not looked at.
     """
     renamed, strangers = dict(renamed or {}), []
     arguments: dict[str, str] = {}
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     allowed = (*wanted, *also, *MODES, *SOURCES, *(("keep",) if "p" in wanted else ()))
     for name, parameter in signature.parameters.items():
         if name in skip or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        role = renamed.get(name) or _role(name, allowed)
-        if role and role not in arguments.values():
+        free = [role for role in allowed if role not in arguments.values()]
+        if role := renamed.get(name) or _role(name, free):
             arguments[name] = role
         elif parameter.default is parameter.empty:
             arguments[name] = ""
@@ -108,9 +112,54 @@ def bind(function, wanted, renamed=None, skip=(), also=()):
                              if named[name].kind is inspect.Parameter.POSITIONAL_ONLY))
 
 
-def _role(name, allowed):
+def _role(name, free):
     plain = name.replace("_", "").lower()
-    if name in allowed:
-        return name
-    role: Any = _ROLE.get(plain)
-    return role if role in allowed else None
+    return name if name in free else next(
+        (role for role, names in NAMES.items() if plain in names and role in free), None)
+
+
+def signature_of(function):
+    """The signature of a callable; told by its docstring where Python knows none.
+
+    ValueError, with what to do about it, where neither tells.
+
+    >>> signature_of(lambda x, p: x)
+    <Signature (x, p)>
+    """
+    try:
+        signature = inspect.signature(function)
+        if isinstance(function, type) and all(_rest(one) for one in signature.parameters.values()):
+            unbound = inspect.signature(vars(function)["__init__"])
+            return unbound.replace(parameters=[*unbound.parameters.values()][1:])
+        return signature
+    except (TypeError, ValueError):
+        if stated := _stated(function):
+            return stated
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ValueError(f"the arguments of {name} cannot be told from outside; wrap it, as in "
+                         f"lambda x, p, training: {name}(x, p, training)") from None
+
+
+def _stated(function):
+    """The signature in the first line of a docstring, as "dropout(input, p=0.5)", or None."""
+    name = re.escape(getattr(function, "__name__", ""))
+    line = re.match(rf"\s*{name}\(([^()]*)\)", getattr(function, "__doc__", None) or "")
+    parts = [part.strip() for part in line[1].split(",")] if line and name else []
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = []
+    for part in parts:
+        if part == "*":
+            kind = inspect.Parameter.KEYWORD_ONLY
+        elif word := re.match(r"[A-Za-z_]\w*", part):
+            optional = "=" in part or "Optional" in part or part.endswith("None")
+            parameters.append(inspect.Parameter(
+                word[0], kind, default=None if optional else inspect.Parameter.empty))
+        else:
+            return None
+    return inspect.Signature(parameters) if parameters else None
+
+
+def _rest(parameter):
+    return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+
+

@@ -19,7 +19,7 @@ from .versions import versions_of
 SECONDS = 30.0                                    # what one check may take
 
 
-def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, layout="NCHW",
+def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, layout=None,
           bind=None, extra=None, seconds=SECONDS, watch=None, **options):
     """Hold the implementation `impl` against the equations of `technique`; returns a Report.
 

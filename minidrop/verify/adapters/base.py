@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from ..box import Trouble, Unseen
-from ..roles import bind
+from ..box import Unseen
+from ..roles import SOURCES, bind, signature_of
+from .framework import Framework
+from .inside import EXAMPLE_SIZES, NEUTRAL, SIZES, sizes
 
 LAYOUTS = ("NCHW", "NHWC")
-EXAMPLE = {"p": 0.5, "block": 3, "length": 2, "alpha": 1.0, "eps": 1e-5, "momentum": 0.1,
-           "groups": 1}                           # to make a layer and look at it
+EXAMPLE = {"p": 0.5, "block": 3, "length": 2, "alpha": 1.0, "gamma": 0.5, "groups": 1, "eps": 0.5,
+           "momentum": 0.5}                       # to make a layer and look at it
 
 
-class Adapter:
+class Adapter(Framework):
     """An implementation in some framework, called with NumPy arrays.
 
     `arrays` and `parameters` are the roles that the technique has; `rate` is "drop", "keep" or None
@@ -29,81 +31,17 @@ class Adapter:
     answer with a number or a list, as a schedule does.
     """
 
-    framework = "numpy"
-    dtypes: tuple[str, ...] = ("float32", "float64")          # what has to stay what it is
-
-    def __init__(self, impl, arrays, parameters, rate=None, layout="NCHW", bind=(), extra=(),
+    def __init__(self, impl, arrays, parameters, rate=None, layout=None, bind=(), extra=(),
                  layers=True):
         self.impl, self.arrays, self.parameters = impl, arrays, parameters
         self.may_be_layer = layers
         self.rate, self.layout, self.renamed, self.extra = rate, layout, dict(bind), dict(extra)
         self.kind = self._kind()
         self.sources: dict[str, Any] = {}
+        self.layers: dict[Any, Any] = {}
+        self.maps_last = layout == "NHWC"
         self.mask_of_numbers = False              # else booleans, which are tried first
         self.restart(0)
-
-    # --- what a framework fills in ---
-
-    def array(self, a, gradient):
-        """The array as the framework has it, a copy; `gradient` says that one will be asked for."""
-        return a.copy()
-
-    def host(self, tensor):
-        """A NumPy array; Trouble for what is no array of the framework."""
-        if not isinstance(tensor, np.ndarray | np.generic):
-            raise Trouble(f"a {type(tensor).__name__}", "a NumPy array")
-        return np.array(tensor)
-
-    def reseed(self, seed):
-        """Begin the framework's global noise anew."""
-
-    def starve(self):
-        """Make every random number 0 until `restart`; False where that cannot be done."""
-        return False
-
-    def source(self, role, seed):
-        """What is handed over as the noise `role` (a role of SOURCES), in its first state."""
-        made: dict[str, Any] = {"rng": np.random.default_rng,
-                                "random_state": np.random.RandomState, "seed": int, "key": int}
-        return made[role](seed)
-
-    def advance(self, role, source):
-        """(what the next call is given, what is kept for the one after it)."""
-        return (source, source + 1) if isinstance(source, int) else (source, source)
-
-    def entry(self, layer):
-        """What is called to run a layer."""
-        return layer
-
-    def signature(self, layer):
-        """The function whose signature says what `entry(layer)` takes."""
-        return self.entry(layer)
-
-    def made(self, layer):
-        """A layer that has just been made, ready to be called."""
-        return layer
-
-    def set_mode(self, layer, training):
-        """Put a layer into a mode; False where it has none."""
-        if callable(getattr(layer, "train", None)) and callable(getattr(layer, "eval", None)):
-            (layer.train if training else layer.eval)()
-        elif isinstance(getattr(layer, "training", None), bool):
-            layer.training = training
-        else:
-            return False
-        return True
-
-    def pull(self, layer, tensors, outputs):
-        """A function from cotangents to gradients for this call, or None."""
-        return None
-
-    def run(self, call, layer, tensors, gradient):
-        """(outputs, pull) of call(*tensors)."""
-        outputs = call(*tensors)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        return outputs, self.pull(layer, tensors, outputs) if tensors else None
-
-    # --- what is the same for all ---
 
     def has_evaluation(self):
         """Is there a mode without noise?"""
@@ -117,20 +55,32 @@ class Adapter:
         self.reseed(seed)
 
     def roles(self):
-        """The roles that its arguments play, those of its maker among them."""
+        """The roles that its arguments play, those of its maker and what it holds among them."""
         made = self._maker().roles() if self.kind == "maker" else set()
-        return made | (self.called.roles() if self.called else set())
+        layer = None if self.kind == "function" else self.example()
+        held = {role for role in self.arrays if layer is not None and self.place(layer, role)}
+        return made | held | (self.called.roles() if self.called else set())
+
+    def example(self):
+        """A layer to look at; None where none can be made (which comes again when it is run)."""
+        try:
+            taken = self._maker().roles() if self.kind == "maker" else set()
+            known = {role: value for role, value in EXAMPLE.items() if role in taken
+                     or role == "p" and "keep" in taken}
+            layer = self._layer(known, EXAMPLE_SIZES)
+            if self.kind == "maker":
+                self.prepare(layer, np.zeros((2, 2), np.float32))
+            return layer
+        except Exception:
+            return None
 
     @functools.cached_property
     def called(self):
         """The Binding of what is called to run it; None where no layer can be made to look at."""
         if self.kind == "function":
             return self.binding(self.impl, ())
-        try:
-            example = {role: value for role, value in EXAMPLE.items() if role in self.parameters}
-            return self.binding(self.signature(self._layer(example)), ("self",))
-        except Exception:                         # whatever it is, it comes again when it is run
-            return None
+        layer = self.example()
+        return None if layer is None else self.binding(self.signature(layer), ("self",))
 
     @property
     def takes_noise(self):
@@ -138,6 +88,11 @@ class Adapter:
         return "mask" not in self.arrays and self.called is not None and any(
             role == "mask" and name in self.called.required
             for name, role in self.called.arguments.items())
+
+    @property
+    def seeded(self):
+        """Is it handed a source of noise, so that the same one has to give the same noise?"""
+        return bool(self.roles() & set(SOURCES))
 
     def call(self, arrays, parameters, training, gradient, noise=None):
         """(outputs, inputs after the call, pull) of one call, all in NumPy arrays.
@@ -160,59 +115,90 @@ class Adapter:
         return answer
 
     def _call(self, arrays, parameters, training, gradient, noise):
-        tensors = [self.array(self._inward(a), gradient) for a in arrays]
         if self.kind == "function":
-            layer, target, binding = None, self.impl, self.called
-            given = self._given(binding, parameters)
+            layer, signature, given = None, self.impl, self._given(self.called, parameters)
         else:
-            layer = self._layer(parameters)
-            target = self.entry(layer)
-            binding = self.binding(self.signature(layer), ("self",))
-            given = {}
+            layer = self._layer(parameters, sizes(arrays, self.arrays))
+            signature, given = self.signature(layer), {}
+        self.maps_last = (self.layout or layer is not None and self.layout_of(layer)) == "NHWC"
+        if layer is not None:
+            self.prepare(layer, self._inward(arrays[0]))
+        binding = self.binding(signature, ("self",) if layer is not None else ())
         given |= self._mode(layer, binding, training) | self._noise(binding)
         if noise is not None:
             if "mask" not in binding.roles():
                 raise Unseen("it takes no mask, and draws its own")
             given["mask"] = self.array(
                 self._inward(noise) if noise.ndim == arrays[0].ndim else noise, False)
+        places, tensors = [], []
+        for role, array in zip(self.arrays, arrays, strict=False):
+            place, tensor = None, None
+            if role not in binding.roles():
+                place, tensor = self.put(layer, role, array) if layer is not None else (None, None)
+                if place is None and not (array == NEUTRAL.get(role)).all():
+                    raise Unseen(f"it takes no {role}")
+            places.append(place)
+            if tensor is None:
+                trained = not role.startswith("running")
+                tensor = self.array(self._inward(array, role), gradient and trained)
+            tensors.append(tensor)
 
         def run(*tensors):
-            named = dict(zip(self.arrays, tensors, strict=False))
-            args, kwargs = binding.called(named | given, self.arrays)
+            inside = [(place, one) for place, one in zip(places, tensors, strict=True) if place]
+            args, kwargs = binding.called(dict(zip(self.arrays, tensors, strict=False)) | given,
+                                          self.arrays)
+            target = self.impl if layer is None else self.entry(self.holding(layer, inside))
             return target(*args, **kwargs, **(self.extra if layer is None else {}))
 
+        def back(tensor, place, role):
+            a = self.host(tensor)
+            return place.outward(a) if place else self._outward(a, role)
+
         outputs, pull = self.run(run, layer, tensors, gradient)
-        hosted = [self._outward(self._plain(y)) for y in outputs]
-        after = [self._outward(self.host(tensor)) for tensor in tensors]
-        return hosted, after, pull and (lambda g: [
-            self._outward(self.host(one)) for one in pull([self._inward(one) for one in g])])
+        after = [back(self.look(place, tensor) if place else tensor, place, role)
+                 for tensor, place, role in zip(tensors, places, self.arrays, strict=False)]
+        return [self._outward(self._plain(y)) for y in outputs], after, pull and (lambda g: [
+            back(*one) for one in zip(pull([self._inward(one) for one in g]), places, self.arrays,
+                                      strict=False)])
+
+    def holding(self, layer, inside):
+        """The layer with what was put into it, [(Place, tensor)]; it is there already."""
+        return layer
 
     def binding(self, function, skip):
         """The Binding of what is called to run it."""
         wanted = (*self.arrays, *(() if self.kind != "function" else self.parameters))
-        renamed = {name: role for name, role in self.renamed.items()
-                   if name in inspect.signature(function).parameters}
-        return bind(function, wanted, renamed, (*skip, *self.extra), ("mask",))
+        try:
+            return bind(function, wanted, self._renamed(function), (*skip, *self.extra), ("mask",))
+        except ValueError as error:
+            raise Unseen(str(error)) from None
 
-    def _layer(self, parameters):
+    def _renamed(self, function):
+        """The part of `bind` that is about this function."""
+        return {name: role for name, role in self.renamed.items()
+                if name in signature_of(function).parameters}
+
+    def _layer(self, parameters, known):
         if self.kind == "layer":
-            return self.impl
-        key = tuple(sorted(parameters.items()))
+            if "" not in self.layers:
+                self.layers[""] = self.fresh(self.impl)
+            return self.layers[""]
+        maker = self._maker()
+        known = {role: known[role] for name, role in maker.arguments.items()
+                 if role in SIZES and role in known and name in maker.required}
+        key = (*sorted(parameters.items()), *known.items())
         if key not in self.layers:
-            maker = self._maker()
-            given = self._given(maker, parameters) | self._noise(maker)
+            given = self._given(maker, parameters) | self._noise(maker) | known
             args, kwargs = maker.called(given)
             self.layers[key] = self.made(self.impl(*args, **kwargs, **self.extra))
         return self.layers[key]
 
     def _maker(self):
-        return bind(self.impl, self.parameters, {
-            name: role for name, role in self.renamed.items()
-            if name in inspect.signature(self.impl).parameters}, (*self.extra,))
+        return bind(self.impl, self.parameters, self._renamed(self.impl), (*self.extra,), SIZES)
 
     def _given(self, binding, parameters):
         """The parameters by role; a rate as a keep probability where that is what is taken."""
-        given = dict(parameters)
+        given = {role: self.number(role, value) for role, value in parameters.items()}
         if "p" in given and ("keep" in binding.roles() or self.rate == "keep"):
             role = "keep" if "keep" in binding.roles() else "p"
             given[role] = 1 - given.pop("p")
@@ -232,7 +218,7 @@ class Adapter:
 
     def _noise(self, binding):
         given = {}
-        for role in binding.roles() & {"rng", "random_state", "key", "seed"}:
+        for role in binding.roles() & set(SOURCES):
             if role not in self.sources:
                 self.sources[role] = self.source(role, self.seed)
             given[role], self.sources[role] = self.advance(role, self.sources[role])
@@ -241,13 +227,18 @@ class Adapter:
     def _kind(self):
         if not self.may_be_layer:
             return "function"
-        if isinstance(self.impl, type):
+        impl, wanted = self.impl, (*self.arrays, *self.parameters)
+        while isinstance(impl, functools.partial):
+            impl = impl.func
+        if isinstance(impl, type):
             return "maker"
-        if not isinstance(self.impl, functools.partial) and not inspect.isroutine(self.impl):
-            return "layer"
-        wanted = (*self.arrays, *self.parameters)
-        roles = bind(self.impl, wanted, self.renamed, (*self.extra,), ("mask",)).roles()
-        return "function" if self.arrays[0] in roles else "maker"
+        roles = set()
+        if inspect.isroutine(impl) or not any(hasattr(impl, name) for name in ("forward", "call")):
+            roles = bind(self.impl, wanted, self._renamed(self.impl), (*self.extra,),
+                         ("mask",)).roles()
+        if inspect.isroutine(impl):
+            return "function" if self.arrays[0] in roles else "maker"
+        return "function" if roles & {"p", "keep", "mask"} else "layer"
 
     def _plain(self, y):
         """An array; where no layer is due, of a number or of a list of numbers or arrays too."""
@@ -257,16 +248,18 @@ class Adapter:
             return np.array([self._plain(one) for one in y])
         return self.host(y)
 
-    def _inward(self, a):
-        return np.moveaxis(a, 1, -1) if self.layout == "NHWC" and a.ndim > 2 else a
+    def _inward(self, a, role="x"):
+        moves = self.maps_last and a.ndim > 2 and role not in NEUTRAL
+        return np.moveaxis(a, 1, -1) if moves else a
 
-    def _outward(self, a):
-        return np.moveaxis(a, -1, 1) if self.layout == "NHWC" and a.ndim > 2 else a
+    def _outward(self, a, role="x"):
+        moves = self.maps_last and a.ndim > 2 and role not in NEUTRAL
+        return np.moveaxis(a, -1, 1) if moves else a
 
     def describe(self):
         """What the implementation was taken for, in a line."""
         kinds = {"function": "a function", "maker": "a maker of layers", "layer": "a layer"}
         noise = " that is given its noise" if self.takes_noise else ""
         keep = ", its rate keeps" if self.rate == "keep" else ""
-        layout = ", channels last" if self.layout == "NHWC" else ""
+        layout = ", channels last" if self.maps_last else ""
         return f"{self.framework}: {kinds[self.kind]}{noise}{keep}{layout}"

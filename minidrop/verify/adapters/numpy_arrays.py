@@ -1,14 +1,15 @@
 """NumPy: functions, classes with `forward` and `backward`, and minidrop's own modules."""
 
 import random
+import sys
 from typing import Any
 
 import numpy as np
 
-from ...nn import Module
+from ...nn.module import Module, Noise, Parameter
 from ...noise import Stream
 from ...tape import Tensor, data_of, grad
-from ..box import Trouble
+from ..box import Trouble, Unseen, told
 from .base import Adapter
 
 
@@ -21,12 +22,21 @@ class NumpyAdapter(Adapter):
 
     framework = "numpy"
 
-    def reseed(self, seed):
-        random.seed(seed)
-        np.random.seed(seed % 2**32)              # noqa: NPY002  what others may draw from
+    def call(self, *given):
+        try:
+            return super().call(*given)
+        except (TypeError, AttributeError) as error:
+            others = [name for name in ("torch", "keras", "jax") if name in sys.modules]
+            if not others or self.framework != "numpy":
+                raise
+            raise Trouble(told(error), "an array; if it is not "
+                          f"for NumPy arrays, say framework={' or '.join(map(repr, others))}",
+                          ) from error
 
     def starve(self):
         """The Mersenne twister has a state of which nothing but zeros come."""
+        if self.roles() & {"seed", "key"}:
+            return False                          # what it makes of a number is its own affair
         zeros: Any = {"bit_generator": "MT19937",
                       "state": {"key": np.zeros(624, np.uint32), "pos": 624}}
         np.random.set_state(zeros)                # noqa: NPY002
@@ -46,8 +56,11 @@ class NumpyAdapter(Adapter):
             return None
 
         def pull(g):
-            gradients = backward(*g)
-            return gradients if isinstance(gradients, tuple) else (gradients,)
+            found = backward(*g)
+            found = found if isinstance(found, tuple) else (found,)
+            if len(found) < len(tensors):
+                raise Unseen(f"its backward gives {len(found)} gradients of {len(tensors)}")
+            return found
 
         return pull
 
@@ -64,10 +77,33 @@ class MinidropAdapter(NumpyAdapter):
         return super().host(data_of(tensor))
 
     def source(self, role, seed):
-        return Stream(seed, "verify") if role == "rng" else super().source(role, seed)
+        return self.stream(seed, "verify") if role == "rng" else super().source(role, seed)
+
+    def restart(self, seed):
+        self.stream = Stream
+        super().restart(seed)
+
+    def starve(self):
+        """The streams are ones of which all bits are 0."""
+        possible = super().starve()
+        self.stream, self.sources = Zeros, {"rng": Zeros(self.seed, "verify")}
+        return possible
 
     def made(self, layer):
-        return layer.init(self.seed) if isinstance(layer, Module) else layer
+        if isinstance(layer, Module) and layer._births == 0:
+            layer.init(self.seed)
+        for path, module in layer.named_modules() if isinstance(layer, Module) else ():
+            if isinstance(module, Noise):
+                module.rng = self.stream(self.seed, path)
+        return layer
+
+    def fresh(self, layer):
+        """As it was, with streams that begin anew."""
+        return self.made(super().fresh(layer))
+
+    @property
+    def seeded(self):
+        return True
 
     def signature(self, layer):
         return getattr(layer, "forward", self.entry(layer))      # a batch transform has none
@@ -77,10 +113,41 @@ class MinidropAdapter(NumpyAdapter):
             return layer
         return lambda x, rng: layer(rng, x, None)[0]             # a transform whose labels stay
 
+    def owners(self, layer):
+        return [module for _, module in layer.named_modules()]
+
+    def hold(self, place, array):
+        if not isinstance(parameter := getattr(place.owner, place.name), Parameter):
+            return super().hold(place, array)
+        parameter.data = array.copy()
+        return parameter
+
     def pull(self, layer, tensors, outputs):
         def pull(g):
             if not isinstance(outputs[0], Tensor):
                 raise Trouble("an array", "a Tensor that has a gradient")
-            return grad(outputs[0], list(tensors), g=Tensor(np.asarray(g[0])))
+            wanted = [one for one in tensors if isinstance(one, Tensor)]
+            found = iter(grad(outputs[0], wanted, g=Tensor(np.asarray(g[0]))))
+            return [next(found) if isinstance(one, Tensor) else np.zeros(one.shape, one.dtype)
+                    for one in tensors]
 
         return pull if isinstance(tensors[0], Tensor) else None
+
+
+class Zeros(Stream):
+    """A Stream of which all bits are 0."""
+
+    def draw(self, transform, *args):
+        if transform.__name__ == "beta":          # it draws until it likes what it gets
+            raise Unseen("its random numbers cannot be chosen")
+        return super().draw(transform, *args)
+
+    def _generator(self, block):
+        return self
+
+    def random_raw(self, size=None):
+        """Zeros."""
+        return 0 if size is None else np.zeros(size, np.uint64)
+
+    def _halves_at(self, start, index):
+        return np.zeros(len(index), "<u2")

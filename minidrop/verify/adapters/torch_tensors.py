@@ -3,10 +3,10 @@
 import numpy as np
 
 from ..box import Trouble
-from .base import Adapter
+from .numpy_arrays import NumpyAdapter
 
 
-class TorchAdapter(Adapter):
+class TorchAdapter(NumpyAdapter):
     """Modules and functions of PyTorch, with its own gradient."""
 
     framework = "torch"
@@ -15,7 +15,7 @@ class TorchAdapter(Adapter):
         import torch
 
         tensor = torch.from_numpy(np.ascontiguousarray(a).copy())
-        if not gradient:
+        if not gradient or not tensor.is_floating_point():
             return tensor
         leaf = tensor.requires_grad_()
         tensor = leaf * 1                         # no leaf, so that it may be written over
@@ -32,7 +32,22 @@ class TorchAdapter(Adapter):
     def reseed(self, seed):
         import torch
 
+        super().reseed(seed)
         torch.manual_seed(seed)
+
+    def starve(self):
+        """The Mersenne twister of PyTorch has a state of which nothing but zeros come."""
+        import torch
+
+        if not super().starve():
+            return False
+        state = torch.get_rng_state()             # seed, left, seeded, next, 624 words, a normal
+        state[:] = 0
+        state[8] = state[12] = 1                  # it is seeded, and one word is left of the block
+        torch.set_rng_state(state)
+        self.sources["rng"] = torch.Generator()
+        self.sources["rng"].set_state(state)
+        return True
 
     def source(self, role, seed):
         import torch
@@ -40,17 +55,38 @@ class TorchAdapter(Adapter):
         return torch.Generator().manual_seed(seed) if role == "rng" else super().source(role, seed)
 
     def signature(self, layer):
-        return layer.forward
+        return getattr(layer, "forward", layer)
 
-    def pull(self, layer, tensors, outputs):
+    def entry(self, layer):
+        return layer
+
+    def owners(self, layer):
+        return [*layer.modules()] if hasattr(layer, "modules") else [layer]
+
+    def hold(self, place, array):
         import torch
 
-        def pull(g):
-            given = [torch.from_numpy(np.ascontiguousarray(one)) for one in g]
-            leaves = [tensor.leaf for tensor in tensors]
-            gradients = torch.autograd.grad(outputs[:len(g)], leaves, given,
-                                            retain_graph=True, allow_unused=True)
-            return [torch.zeros_like(leaf) if one is None else one
-                    for one, leaf in zip(gradients, leaves, strict=True)]
+        tensor = getattr(place.owner, place.name)
+        tensor.data = torch.from_numpy(array.copy())
+        return tensor
 
-        return pull if tensors[0].requires_grad else None
+    def pull(self, layer, tensors, outputs):
+        return pulled(tensors, outputs)
+
+
+def pulled(tensors, outputs):
+    """A function from cotangents of outputs to the gradients in tensors; None where none is due."""
+    import torch
+
+    leaves = [getattr(tensor, "leaf", tensor) for tensor in tensors]
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+
+    def pull(g):
+        given = [torch.from_numpy(np.ascontiguousarray(one)) for one in g]
+        found = iter(torch.autograd.grad(outputs[:len(g)], wanted, given, retain_graph=True,
+                                         allow_unused=True))
+        each = [next(found) if leaf.requires_grad else None for leaf in leaves]
+        return [torch.zeros_like(leaf) if one is None else one
+                for one, leaf in zip(each, leaves, strict=True)]
+
+    return pull if wanted else None
