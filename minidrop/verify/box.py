@@ -130,6 +130,12 @@ class Box:
         """Remember what is asked for, and since when."""
         self.asked, self.since = asked, time.monotonic()
 
+    def seeded(self):
+        """Does it draw from what it is handed?  Unseen where its source is its own affair."""
+        if not self.adapter.seeded:
+            raise Unseen("it is handed no source of noise, and its own cannot be seeded")
+        return True
+
     def choices(self, name, *values):
         """Those of `values` that the parameter `name` can take: all, or the one it is fixed to."""
         return (self.fixed[name],) if name in self.fixed else values

@@ -114,6 +114,8 @@ class MinidropAdapter(NumpyAdapter):
         return lambda x, rng: layer(rng, x, None)[0]             # a transform whose labels stay
 
     def owners(self, layer):
+        if not isinstance(layer, Module):
+            return [layer]
         return [module for _, module in layer.named_modules()]
 
     def hold(self, place, array):
