@@ -90,6 +90,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_transformers.py": "PyTorch here is the CPU's",
     "parity/test_units.py": "PyTorch here is the CPU's",
     "parity/test_verify_dropblock.py": "PyTorch here is the CPU's",
+    "parity/test_verify_keras.py": "PyTorch here is the CPU's",
+    "parity/test_verify_torch.py": "PyTorch here is the CPU's",
     "parity/test_window.py": "PyTorch here is the CPU's",
     "verify/test_gallery.py": "implementations that others would write, in NumPy",
 }

@@ -104,13 +104,13 @@ class Inside:
                 raise Unseen(f"the layer's {place.name} has the shape {shape}, not "
                              f"{place.inward(array).shape}")
             place = turned
-        elif array.ndim == 2 and len(set(shape)) == 1 and self.turned(role):
-            place = place._replace(turned=True)
+        elif array.ndim == 2 and len(set(shape)) == 1:
+            place = place._replace(turned=self.turned(role, place))
         return place, self.hold(place, np.ascontiguousarray(place.inward(array)))
 
-    def turned(self, role):
+    def turned(self, role, place):
         """Is a square matrix (in, out) inside?  Seen in a layer of 2 inputs and 3 outputs."""
         example = self.example()                  # type: ignore[attr-defined]
-        place = None if example is None else self.place(example, role)
-        return place is not None and \
-            self.held(place.owner, place.name).shape == (2, 3)
+        other = None if example is None else self.place(example, role)
+        shape = () if other is None else tuple(self.held(other.owner, other.name).shape)
+        return {(2, 3): True, (3, 2): False}.get(shape, place.turned)
