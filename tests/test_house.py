@@ -24,7 +24,10 @@ FLOORS = (
     ("verify/techniques/__init__.py", 9.4), ("verify/techniques/", 9.3), ("verify/masks.py", 9.2),
     ("verify/formulas.py", 9.2), ("verify/norm_checks.py", 9.25),
     ("verify/images.py", 9.15), ("verify/squares.py", 9.2),
-    ("verify/adapters/__init__.py", 9.3), ("verify/adapters/base.py", 9.15),
+    ("verify/adapters/__init__.py", 9.3), ("verify/adapters/base.py", 9.16),
+    ("verify/adapters/inside.py", 9.14), ("verify/adapters/framework.py", 9.15),
+    ("verify/adapters/numpy_arrays.py", 9.17), ("verify/adapters/torch_tensors.py", 9.18),
+    ("verify/adapters/jax_arrays.py", 9.18),
     ("verify/adapters/", 9.2), ("verify/box.py", 9.1), ("verify/technique.py", 9.05),
     ("verify/candidates.py", 9.15), ("verify/connections.py", 9.15),
     ("verify/normals.py", 9.1), ("verify/on_weights.py", 9.25),
@@ -250,9 +253,11 @@ def undocumented(path):
     """Public names without a docstring, but for methods that their base class explains."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     rule = {"forward", "sample", "apply", "expect", "update", "draw", "reset", "resolve_command"}
-    if path.parent.name == "adapters" and path.name != "base.py":
-        rule |= {"array", "host", "reseed", "advance", "source", "starve", "entry", "signature",
-                 "made", "set_mode", "pull", "run"}
+    bases = ["inside.py", "framework.py", "base.py"]
+    if path.parent.name == "adapters" and path.name not in bases:
+        hooks = [ast.parse((path.parent / base).read_text(encoding="utf-8")) for base in bases]
+        rule |= {node.name for hook in hooks for node in ast.walk(hook)
+                 if isinstance(node, ast.FunctionDef)}
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"]
     for owner in [tree, *classes]:
         for node in owner.body:
