@@ -36,7 +36,7 @@ def test_a_right_one_holds(impl):
 
 @pytest.mark.parametrize("impl, broken, variant", [
     (unscaled, ["dropout.2", "dropout.3"], "test-time scaling, as in the papers of 2012 and 2014"),
-    (rows_alike, ["dropout.1"], ""),
+    (rows_alike, ["dropout.1"], "one mask for all examples of the batch"),
     (keep, ["dropout.1", "dropout.2", "dropout.3"], "the rate given is a keep probability"),
     (frozen, ["dropout.1"], ""),
 ])

@@ -91,6 +91,11 @@ NAMED = [
     ("stochastic_depth", of_mask(once, ONE, ONE), [6, 8],
      "never scaled (timm's scale_by_keep=False)"),
     ("stochastic_depth", of_mask(once, INVERTED, ONE), [5, 6, 8], "scaled while training"),
+    ("dropout", of_mask(lambda shape: (1, *shape[1:])), [1],
+     "one mask for all examples of the batch"),
+    ("dropout", of_mask(lambda shape: (*shape[:2], *[1] * len(shape[2:]))), [1],
+     "one draw for each channel (spatial dropout)"),
+    ("dropout", of_mask(rows), [1], "one draw for each example"),
 ]
 QUICK = {8, 13, 18}
 
