@@ -47,7 +47,8 @@ def candidates(w, gamma, unit, options):
     elif options["among"] == "the layer":
         rows = rows.reshape(1, -1)
     n = rows.shape[1]
-    k = math.floor(gamma * n + (1e-9 if options["rounding"] == "down" else 0))
+    k = round(gamma * n) if options["rounding"] == "nearest" else math.floor(
+        gamma * n + (1e-9 if options["rounding"] == "down" else 0))
     k += options["chosen"] == "one more" and k < n
     ranks = (-rows if options["chosen"] == "largest" else rows).argsort(1).argsort(1)
     chosen = ranks < k

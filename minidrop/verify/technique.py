@@ -94,11 +94,10 @@ def states(*tags):
     return decorate
 
 
-def of_form(what, *checks):
-    """`checks`, to be made where the option `what` is this one: a page may hold several functions.
-    """
+def of_form(what, *checks, option="what"):
+    """`checks`, to be made where the option is `what`: a page may hold several functions."""
     for check in checks:
-        check.applies = lambda options: options["what"] == what
+        check.applies = lambda options: options[option] == what
     return checks
 
 
