@@ -53,6 +53,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_chance.py": "bounds for numbers of draws, on the host",
     "verify/test_commands.py": "the command line prints text",
     "verify/test_field.py": "starts processes, and prints text",
+    "verify/test_page.py": "reads a page",
     "verify/test_package.py": "starts a pytest of its own",
     "verify/test_process.py": "starts processes, on the host",
     "verify/test_report.py": "reads text",
