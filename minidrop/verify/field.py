@@ -108,6 +108,9 @@ TABLE: dict[str, dict[str, tuple[Entry, ...]]] = {
     "attentive_cutmix": {"minidrop": (Entry("minidrop:attentive_cutmix"),)},
     "dropconnect": {
         "minidrop": (Entry(f"{HERE}:dropconnect", name="minidrop.DropConnect"),)},
+    "mc": {"minidrop": (Entry(f"{HERE}:mc_prediction", name="minidrop.mc_predict"),
+                        Entry(f"{HERE}:mc_moments", form={"what": "moments"},
+                              name="minidrop.mc_moments"))},
     "l0": {"minidrop": (Entry("minidrop:hard_concrete"),
                         Entry("minidrop:hard_concrete_nonzero", form={"what": "open"}))},
     "targeted": {
