@@ -175,6 +175,13 @@ def numbered(shape, start=1):
     return (k * (k + 1) // 2 % 23).astype(float).reshape(shape)
 
 
+def weights(options=None):
+    """Weights from the smallest up, as cases: with a zero, and no two neighbours of one size."""
+    for w in ([-3.0], [3.0, -4.0], [[3.0, -4.0, 0.0], [0.5, 1.0, -0.25]]):
+        yield (np.array(w),), {}
+    yield (np.arange(-7.0, 17.0).reshape(2, 3, 2, 2) / 4,), {}
+
+
 def manners(formula, dtype=True, overwrites=()):
     """Checks of no equation: the same twice, the input untouched, the floating type kept.
 

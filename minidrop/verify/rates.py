@@ -21,6 +21,8 @@ class Rates(NamedTuple):
 
     due: Callable                                 # (options=, total=, **numbers) -> array (total,)
     cases: Callable                               # options -> dicts of numbers, total among them
+    output: int = 0                               # where there are several arrays
+    optional: tuple[str, ...] = ("total",)        # what it need not take
 
 
 def follows(rates, tags, claim, name, steps=None, after=(), cases=None):
@@ -34,7 +36,10 @@ def follows(rates, tags, claim, name, steps=None, after=(), cases=None):
         unless(box, *after)
         text, seen = "", 0
         for numbers in (cases or rates.cases)(box.options):
-            found, text = answers(box, numbers)
+            total = numbers["total"]
+            if numbers.get("steps", total) != total and not box.takes("steps"):
+                continue
+            found, text = answers(box, numbers, rates.output, rates.optional)
             due = rates.due(options=box.options, **numbers)
             if found.shape != due.shape:
                 return fails(text, f"an array of the shape {found.shape}", f"the shape {due.shape}")
@@ -44,24 +49,26 @@ def follows(rates, tags, claim, name, steps=None, after=(), cases=None):
                 if not abs(found[t] - due[t]) <= CLOSE * np.abs(due).max() + 1e-9:
                     return fails(f"{text}: t = {t}, of {shown(found, 12)}", f"{found[t]:.6g}",
                                  f"{due[t]:.6g}, of {shown(due, 12)}")
+        if not seen:
+            raise Unseen("it takes no steps")
         return held(f"{seen} steps, up to {text}")
 
     return check
 
 
-def answers(box, numbers):
+def answers(box, numbers, output=0, optional=("total",)):
     """(the numbers of all steps in float64, how the call is named)."""
     given = {role: value for role, value in numbers.items()
-             if box.takes(role) or role == "p" and box.takes("keep")}
-    left = {role for role in numbers if role not in given and numbers[role] not in (0, None)}
-    if missing := left - {"total", "steps"}:
+             if (box.takes(role) or role == "p" and box.takes("keep"))}
+    left = {role for role, value in numbers.items() if value and role not in given}
+    if missing := left - set(optional):
         raise Unseen(f"it takes no {', '.join(sorted(missing))}")
-    text = ", ".join(f"{role} = {value:g}" for role, value in numbers.items() if value is not None)
-    given = {role: value for role, value in given.items() if value is not None}
-    if box.takes("t"):
-        found = [np.asarray(box.train(like=None, t=t, **given).y, "float64").reshape(-1)
-                 for t in range(numbers["total"])]
-        if any(one.size != 1 for one in found):
-            return np.asarray(found[0]), text
-        return np.array([one[0] for one in found]), text
-    return np.asarray(box.train(like=None, **given).y, "float64"), text
+    text = ", ".join(f"{role} = {value:g}" for role, value in numbers.items()
+                     if role in given or role == "total")
+    if not box.takes("t"):
+        return np.asarray(box.train(like=None, **given).outputs[output], "float64"), text
+    found = [np.asarray(box.train(like=None, t=t, **given).outputs[output], "float64").reshape(-1)
+             for t in range(numbers["total"])]
+    if other := [one for one in found if one.size != 1]:
+        return other[0], text
+    return np.concatenate(found), text

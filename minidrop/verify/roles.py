@@ -39,6 +39,7 @@ NAMES = {                   # role: usual names, without underscores and case
     "weight_decay": ("weightdecay", "wd"), "decay": ("decay", "mu"), "limit": ("limit", "maxvalue"),
     "t": ("t", "iteration", "step"), "total": ("total", "totalsteps"),
     "cycles": ("cycles", "ncycles"), "probs": ("probs", "probabilities"),
+    "alpha1": ("alpha1", "lrmax"), "alpha2": ("alpha2", "lrmin"), "first": ("first",),
     "sparsity": ("sparsity", "amount"), "cutoff": ("cutoff",), "cycle": ("cycle", "cyclelength"),
     "start": ("start", "swastart", "initial"), "end": ("end", "final"), "steps": ("steps",),
     "swa_lr": ("swalr",), "threshold": ("threshold",),
@@ -131,7 +132,8 @@ def signature_of(function):
     """
     try:
         signature = inspect.signature(function)
-        if isinstance(function, type) and all(_rest(one) for one in signature.parameters.values()):
+        if isinstance(function, type) and "__init__" in vars(function) and all(
+                _rest(one) for one in signature.parameters.values()):
             unbound = inspect.signature(vars(function)["__init__"])
             return unbound.replace(parameters=[*unbound.parameters.values()][1:])
         return signature
