@@ -65,6 +65,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_flip_crop.py": "holds implementations on the host",
     "verify/test_formulas_over_time.py": "holds implementations on the host",
     "verify/test_formulas_others.py": "holds implementations on the host",
+    "verify/test_formulas_smallify.py": "holds implementations on the host",
     "verify/test_formulas_weights.py": "holds implementations on the host",
     "test_train_command.py": "the command line prints text",
     "verify/test_dropconnect.py": "holds implementations on the host",
