@@ -205,6 +205,8 @@ def dtype(law, box):
         x, p = ramp(shapes(law, box)[-1]).astype(name), box.choices("p", 0.5)[0]
         if (found := box.train(x, p=p).y.dtype) != name:
             return fails(f"x of {name}, p = {p:g}", str(found), name)
+        if box.has_evaluation() and (found := box.evaluate(x, p=p).y.dtype) != name:
+            return fails(f"x of {name}, p = {p:g}, in evaluation", str(found), name)
     return held(", ".join(box.adapter.dtypes))
 
 

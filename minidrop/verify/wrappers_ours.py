@@ -32,7 +32,7 @@ def dropconnect(x, w, b, p, training, seed):
         mask = connections.dropconnect_mask(seed, len(x), w.shape, p)
         return connections.dropconnect(x, w, b, mask)
     mean, variance = connections.dropconnect_moments(x, w, b, p)
-    return mean + variance**0.5 * gaussian(seed, mean.shape, "float32")
+    return mean + variance**0.5 * gaussian(seed, mean.shape)
 
 
 def targeted(w, gamma, alpha, unit, seed):

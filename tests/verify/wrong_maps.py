@@ -24,7 +24,7 @@ def ones(x, after):
     return [1] * (x.ndim - after)
 
 
-@wrong("spatial", "spatial.2")
+@wrong("spatial", "spatial.2", "spatial.1")
 def a_draw_for_every_pixel(x, p, training, rng):
     """(spatial.2): plain dropout, which leaves no map whole."""
     return silenced(x, p, rng, x.shape) if training else x
@@ -36,7 +36,7 @@ def one_draw_for_all_channels(x, p, training, rng):
     return silenced(x, p, rng, (len(x), *ones(x, 1))) if training else x
 
 
-@wrong("spatial", "spatial.2")
+@wrong("spatial", "spatial.2", "spatial.1")
 def pixels_of_all_channels(x, p, training, rng):
     """(spatial.2): a mask (N, 1, H, W), which silences pixels in all channels."""
     return silenced(x, p, rng, (len(x), 1, *x.shape[2:])) if training else x
@@ -48,13 +48,13 @@ def maps_of_all_examples(x, p, training, rng):
     return silenced(x, p, rng, (1, x.shape[1], *ones(x, 2))) if training else x
 
 
-@wrong("spatial", "spatial.2")
+@wrong("spatial", "spatial.2", "spatial.1")
 def channels_taken_to_be_last(x, p, training, rng):
     """(spatial.2): reads (N, C, H, W) as (N, H, W, C), and silences columns of all channels."""
     return silenced(x, p, rng, (len(x), *ones(x, 2), x.shape[-1])) if training else x
 
 
-@wrong("spatial", "spatial.2")
+@wrong("spatial", "spatial.2", "spatial.1")
 def rows_of_a_map(x, p, training, rng):
     """(spatial.2): a mask (N, C, H, 1), which is right for sequences."""
     shape = (*x.shape[:3], *ones(x, 3)) if x.ndim > 3 else (*x.shape[:2], 1)

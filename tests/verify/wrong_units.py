@@ -91,7 +91,7 @@ def noisy_in_evaluation(x, p, training, rng):
     return noisy(x, np.sqrt(p / (1 - p)), rng)
 
 
-@wrong("gaussian", "gaussian.2")
+@wrong("gaussian", "gaussian.2", "gaussian.1")
 def scaled_as_dropout_is(x, p, training, rng):
     """(gaussian.2): divides by q as well, though the mean is 1 already."""
     return noisy(x, np.sqrt(p / (1 - p)), rng) / x.dtype.type(1 - p) if training else x
@@ -123,7 +123,7 @@ def silenced(x, p, rng, lowest=LOWEST, shape=None, factors=affine):
     return (a * np.where(keep, x, lowest) + b).astype(x.dtype)
 
 
-@wrong("alpha", "alpha.2")
+@wrong("alpha", "alpha.2", "alpha.4")
 def without_the_stretch(x, p, training, rng):
     """(alpha.2): silences to SELU's lowest value, and neither stretches nor shifts."""
     return silenced(x, p, rng, factors=lambda p: (1.0, 0.0)) if training else x

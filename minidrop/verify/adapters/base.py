@@ -22,6 +22,19 @@ EXAMPLE = {"p": 0.5, "block": 3, "length": 2, "alpha": 1.0, "gamma": 0.5, "group
            "momentum": 0.5}                       # to make a layer and look at it
 
 
+def once_each(method):
+    """The method binding(self, function, skip), which asks each function for its signature once."""
+    @functools.wraps(method)
+    def binding(self, function, skip):
+        own, known = getattr(function, "__func__", function), vars(self).setdefault("bound", {})
+        key = id(own), skip
+        if key not in known:
+            known[key] = own, method(self, function, skip)     # kept, so that its id is its own
+        return known[key][1]
+
+    return binding
+
+
 class Adapter(Framework):
     """An implementation in some framework, called with NumPy arrays.
 
@@ -56,7 +69,7 @@ class Adapter(Framework):
 
     def roles(self):
         """The roles that its arguments play, those of its maker and what it holds among them."""
-        made = self._maker().roles() if self.kind == "maker" else set()
+        made = self.maker.roles() if self.kind == "maker" else set()
         layer = None if self.kind == "function" else self.example()
         held = {role for role in self.arrays if layer is not None and self.place(layer, role)}
         return made | held | (self.called.roles() if self.called else set())
@@ -64,7 +77,7 @@ class Adapter(Framework):
     def example(self):
         """A layer to look at; None where none can be made (which comes again when it is run)."""
         try:
-            taken = self._maker().roles() if self.kind == "maker" else set()
+            taken = self.maker.roles() if self.kind == "maker" else set()
             known = {role: value for role, value in EXAMPLE.items() if role in taken
                      or role == "p" and "keep" in taken}
             layer = self._layer(known, EXAMPLE_SIZES)
@@ -165,6 +178,7 @@ class Adapter(Framework):
         """The layer with what was put into it, [(Place, tensor)]; it is there already."""
         return layer
 
+    @once_each
     def binding(self, function, skip):
         """The Binding of what is called to run it."""
         wanted = (*self.arrays, *(() if self.kind != "function" else self.parameters))
@@ -183,7 +197,7 @@ class Adapter(Framework):
             if "" not in self.layers:
                 self.layers[""] = self.fresh(self.impl)
             return self.layers[""]
-        maker = self._maker()
+        maker = self.maker
         known = {role: known[role] for name, role in maker.arguments.items()
                  if role in SIZES and role in known and name in maker.required}
         key = (*sorted(parameters.items()), *known.items())
@@ -193,7 +207,9 @@ class Adapter(Framework):
             self.layers[key] = self.made(self.impl(*args, **kwargs, **self.extra))
         return self.layers[key]
 
-    def _maker(self):
+    @functools.cached_property
+    def maker(self):
+        """The Binding of what makes the layers."""
         return bind(self.impl, self.parameters, self._renamed(self.impl), (*self.extra,), SIZES)
 
     def _given(self, binding, parameters):

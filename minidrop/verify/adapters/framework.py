@@ -18,7 +18,7 @@ class Framework(Inside):
 
     def array(self, a, gradient):
         """The array as the framework has it, a copy; `gradient` says that one will be asked for."""
-        return a.copy()
+        return a.copy(order="K")
 
     def host(self, tensor):
         """A NumPy array; Trouble for what is no array of the framework."""

@@ -159,7 +159,7 @@ class JaxAdapter(Adapter):
     def _noise(self, binding):
         given = super()._noise(binding)
         if (role := binding.arguments.get("rngs")) and given:
-            if "rngs" in binding.required or self.kind == "maker" and binding == self._maker():
+            if "rngs" in binding.required or self.kind == "maker" and binding == self.maker:
                 given[role] = sys.modules["flax.nnx"].Rngs(given[role])
             else:
                 del given[role]                   # the module has its own

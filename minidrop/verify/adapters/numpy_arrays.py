@@ -71,7 +71,8 @@ class MinidropAdapter(NumpyAdapter):
     framework = "minidrop"
 
     def array(self, a, gradient):
-        return Tensor(a.copy(), requires_grad=True) if gradient else a.copy()
+        a = a.copy(order="K")                     # the order in memory is looked at too
+        return Tensor(a, requires_grad=True) if gradient else a
 
     def host(self, tensor):
         return super().host(data_of(tensor))

@@ -43,7 +43,7 @@ def _units(shape, options):
 def _counting(options):
     if options["feature"]:
         return ((1, 2, 2, 1), 100), ((10, 8, 3, 2), 100), ((300, 200, 2, 2), 2)
-    return ((1, 2), 100), ((10, 10), 100), ((300, 300), 2)
+    return ((1, 2), 100), ((5, 3, 2, 3), 50), ((10, 10), 100), ((300, 300), 2)
 
 
 def _shapes(options):

@@ -29,7 +29,7 @@ DEVIATIONS = {
 RATES = 0.5, 0.2, 0.75, 0.05
 CLIPPED = (math.erf(4 / math.sqrt(2)) - 8 * math.exp(-8) / math.sqrt(2 * math.pi)
            + 16 * math.erfc(4 / math.sqrt(2)))    # the mean of min(z^2, 16) for a normal z
-DRAWS = ((1, 2), 100), ((10, 10), 100), ((300, 300), 2)
+DRAWS = ((1, 2), 100), ((5, 3, 2, 3), 50), ((10, 10), 100), ((300, 300), 2)
 
 
 def sigma(box, p):
@@ -54,7 +54,7 @@ def law_of_noise(law, box):
         for p in box.choices("p", *RATES):
             drawn, due = noise(law, box, shape, calls, p), sigma(box, p)
             cdf = np.vectorize(lambda e, due=due: 0.5 * math.erfc((1 - e) / due / math.sqrt(2)))
-            few = drawn.ravel()[:10000]
+            few = drawn.ravel()[:40000]
             within = (np.abs(drawn - 1) < due).sum()
             if not box.chance.rate(within, drawn.size, math.erf(1 / math.sqrt(2))) \
                     or not box.chance.distribution(few, cdf):
