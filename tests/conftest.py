@@ -77,6 +77,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_cutmix.py": "holds implementations on the host",
     "verify/test_mixup.py": "holds implementations on the host",
     "verify/test_masks.py": "holds implementations on the host",
+    "verify/test_mutants.py": "holds implementations on the host",
     "verify/test_units.py": "holds implementations on the host",
     "parity/test_averages.py": "PyTorch here is the CPU's",
     "parity/test_dropblock.py": "PyTorch here is the CPU's",

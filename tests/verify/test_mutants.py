@@ -13,7 +13,10 @@ from minidrop.verify.field import LIBRARIES, TABLE
 from minidrop.verify.places import found_at
 from minidrop.verify.techniques import NAMES
 from tests import faults
+from tests.verify.against import STOCHASTIC
+from tests.verify.gallery import Right
 from tests.verify.right import RIGHT
+from tests.verify.test_flip_crop import ours as flip_crop
 from tests.verify.test_gallery import KILLS
 from tests.verify.wrong import WRONG
 
@@ -22,7 +25,7 @@ EACH = 1 if os.environ.get("MINIDROP_GALLERY") == "all" else 3
 MUSEUM = [entry for entry in WRONG if entry.museum and entry.technique in NAMES]
 OTHERS = [entry for entry in WRONG if not entry.museum and entry.technique in NAMES]
 QUICK = {"dropout: kept with p", "dropblock: rate without the border",
-         "targeted: others dropped", "adam: without the root", "mixup: labels as they were"}
+         "targeted: others dropped", "adam: without the root"}
 UNTOLD: dict[str, str] = {}
 
 
@@ -92,16 +95,25 @@ def test_every_right_one_holds(entry):
 
 
 OURS = [(technique, entry) for technique in NAMES
-        for entry in TABLE[technique].get("minidrop", ())]
+        for entry in TABLE.get(technique, {}).get("minidrop", ())]
+OURS += [(entry.technique, entry) for entry in RIGHT if entry.name.startswith("minidrop")
+         and entry.technique in {*NAMES} - {*TABLE}]
+OURS += [("flip_crop", Right("minidrop", "flip_crop", flip_crop, {"framework": "minidrop"}))]
+
+
+def test_minidrop_is_tried_in_every_technique_that_draws():
+    assert {technique for technique, _ in OURS} >= {*STOCHASTIC, "flip_crop", "l0", "mc"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("technique, entry", OURS, ids=[
-    f"{technique} {entry.place} {' '.join(map(str, entry.form.values()))}"
-    for technique, entry in OURS])
+    f"{technique}-{at}" for at, (technique, _) in enumerate(OURS)])
 def test_minidrop_is_never_failed(technique, entry):
-    impl = found_at(entry.place)
+    if isinstance(entry, Right):
+        impl, settings = entry.impl, entry.options
+    else:
+        impl, settings = found_at(entry.place), {**entry.settings, **entry.form}
+        settings["framework"] = LIBRARIES["minidrop"][1]
     for seed in range(SEEDS):
-        report = check(impl, technique, framework=LIBRARIES["minidrop"][1], seed=seed,
-                       **entry.settings, **entry.form)
+        report = check(impl, technique, seed=seed, **settings)
         assert report.holds and report.alarm < 1e-6, (seed, report)

@@ -87,35 +87,35 @@ def wave(place, length, lr0):
     return lr0 / 2 * (math.cos(math.pi * place / length) + 1)
 
 
-@wrong("snapshot", "snapshot.2")
+@wrong("snapshot", "snapshot.2", "snapshot.1")
 def cycles_rounded_down(t, total, cycles, lr0):
     """(snapshot.2): a cycle has floor(T / M) iterations, so there may be one more."""
     length = total // cycles
     return wave((t - 1) % length, length, lr0)
 
 
-@wrong("snapshot", "snapshot.2")
+@wrong("snapshot", "snapshot.2", "snapshot.1")
 def time_from_zero(t, total, cycles, lr0):
     """(snapshot.2): takes t for a count from 0, and begins a step late."""
     length = math.ceil(total / cycles)
     return wave(t % length, length, lr0)
 
 
-@wrong("snapshot", "snapshot.2")
+@wrong("snapshot", "snapshot.2", "snapshot.1")
 def down_to_zero(t, total, cycles, lr0):
     """(snapshot.2): divides by length - 1, so that a cycle ends at 0."""
     length = math.ceil(total / cycles)
     return wave((t - 1) % length, max(length - 1, 1), lr0)
 
 
-@wrong("snapshot", "snapshot.2")
+@wrong("snapshot", "snapshot.2", "snapshot.1")
 def a_whole_wave(t, total, cycles, lr0):
     """(snapshot.2): a whole wave, down and up again."""
     length = math.ceil(total / cycles)
     return wave(2 * ((t - 1) % length), length, lr0)
 
 
-@wrong("snapshot", "snapshot.2")
+@wrong("snapshot", "snapshot.2", "snapshot.1")
 def never_started_again(t, total, cycles, lr0):
     """(snapshot.2): one wave for the whole run."""
     return wave(t - 1, total, lr0)
