@@ -31,8 +31,9 @@ def manners(*tags, **parameters):
     """The checks of evaluation (about the equations `tags`), seeds, the input, dtype, infinity."""
     def chosen(box):
         one = box.options.get("images") == "one"
-        return pictures(*(2, 2, 5, 6)[one:]), {name: box.choices(name, value)[0]
-                                               for name, value in parameters.items()}
+        given = {name: box.choices(name, value)[0] for name, value in parameters.items()}
+        least = given.get("block", 1)             # a larger one may be refused
+        return pictures(*(2, 2, max(5, least), max(6, least + 1))[one:]), given
 
     @states(*tags)
     def evaluation(box):

@@ -126,9 +126,10 @@ def spread(values):
 def apart(box, mask, p, axis, words):
     """Do neighbours along an axis share their fate as often as by chance?"""
     pairs = np.moveaxis(mask, axis, 0)
-    half, due = len(pairs) // 2, p**2 + (1 - p)**2
+    half, share = len(pairs) // 2, mask.mean()    # a wrong rate is found elsewhere
     agree = pairs[:2 * half:2] == pairs[1:2 * half:2]
-    if box.chance.rate(agree.sum(), agree.size, due):
+    due, seen = p**2 + (1 - p)**2, share**2 + (1 - share)**2
+    if any(box.chance.rate(agree.sum(), agree.size, one) for one in (due, seen)):
         return held(f"{agree.size} pairs")
     return fails(box.last, f"{words} share their fate in {agree.mean():.4f} of {agree.size} pairs",
                  f"{due:.4f}")
