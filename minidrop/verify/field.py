@@ -111,6 +111,8 @@ TABLE: dict[str, dict[str, tuple[Entry, ...]]] = {
     "mc": {"minidrop": (Entry(f"{HERE}:mc_prediction", name="minidrop.mc_predict"),
                         Entry(f"{HERE}:mc_moments", form={"what": "moments"},
                               name="minidrop.mc_moments"))},
+    "multi_sample": {
+        "minidrop": (Entry(f"{HERE}:multi_sample", name="minidrop.multi_sample_loss"),)},
     "l0": {"minidrop": (Entry("minidrop:hard_concrete"),
                         Entry("minidrop:hard_concrete_nonzero", form={"what": "open"}))},
     "targeted": {

@@ -66,7 +66,7 @@ def made(formula, box, arrays, numbers, dtype="float32"):
     """The Input of these arrays and numbers; Unseen where it takes no such number."""
     roles, passed = box.adapter.arrays, {}
     for role, value in numbers.items():
-        if box.takes(role):
+        if box.takes(role) or role == "p" and box.takes("keep"):
             passed[role] = value
         elif role not in box.options:
             raise Unseen(f"it takes no {role}")
@@ -75,7 +75,7 @@ def made(formula, box, arrays, numbers, dtype="float32"):
         if not box.takes(role) and role not in formula.neutral:
             raise Unseen(f"it takes no {role}")
     arrays = tuple(
-        np.asarray(array, dtype) if box.takes(role) else np.full_like(array, formula.neutral[role])
+        typed(array, dtype) if box.takes(role) else np.full_like(array, formula.neutral[role])
         for role, array in zip(roles, arrays, strict=False))
     text = [f"{role} = {shown(array)}" for role, array in zip(roles, arrays, strict=False)
             if box.takes(role)]
@@ -84,9 +84,15 @@ def made(formula, box, arrays, numbers, dtype="float32"):
     return Input(arrays, passed, known, dtype, ", ".join(text))
 
 
+def typed(array, dtype):
+    """The array in a floating type; labels and masks stay what they are."""
+    array = np.asarray(array)
+    return array.astype(dtype) if array.dtype.kind == "f" else array
+
+
 def due_for(formula, box, x):
     """The arrays that are due for an Input, in float64."""
-    wide = (np.asarray(array, "float64") for array in x.arrays)
+    wide = (typed(array, "float64") for array in x.arrays)
     found = formula.due(*wide, options=box.options, **x.known)
     return [np.asarray(one) for one in (found if isinstance(found, tuple) else (found,))]
 
@@ -162,11 +168,14 @@ def gradient(formula, tags, claim, name, which, after=("output",), cases=None):
 
 def _gradients(formula, box, x):
     """A cotangent of the output, and the gradients that are due, by minidrop's tape."""
-    tensors = [Tensor(np.asarray(array, "float64"), requires_grad=True) for array in x.arrays]
+    wide = [typed(array, "float64") for array in x.arrays]
+    tensors = [Tensor(a, requires_grad=True) if a.dtype.kind == "f" else a for a in wide]
     y = formula.due(*tensors, options=box.options, **x.known)
     y = y[0] if isinstance(y, tuple) else y
     g = (numbered(y.shape)[..., ::-1] if y.shape else np.ones(())).astype(x.dtype) / 4 - 1
-    return g, grad(y, tensors, g=Tensor(np.asarray(g, "float64")))
+    found = iter(grad(y, [one for one in tensors if isinstance(one, Tensor)],
+                      g=Tensor(np.asarray(g, "float64"))))
+    return g, [next(found) if isinstance(one, Tensor) else one for one in tensors]
 
 
 def numbered(shape, start=1):

@@ -10,6 +10,7 @@ from ..norms import layer_norm as by_example
 from ..paths.stochastic_depth import StochasticDepth
 from ..tape import data_of
 from ..units import mc
+from ..units import multi_sample as samples
 from ..weights import dropconnect as connections
 from ..weights import targeted as chosen
 
@@ -66,6 +67,11 @@ def mc_prediction(probs):
 def mc_moments(probs):
     """Mean and variance of passes with these outputs."""
     return tuple(mc.mc_moments(Passes(probs).init(seed=0), 0 * probs[0], len(probs)))
+
+
+def multi_sample(h, w, b, y, masks, p):
+    """The mean loss of all samples behind a linear head."""
+    return samples.multi_sample_loss(lambda x: x @ w.T + b, h, y, masks, p)
 
 
 def batch_norm(x, w, b, running_mean, running_var, training, momentum, eps):

@@ -152,7 +152,7 @@ class Adapter(Framework):
                     raise Unseen(f"it takes no {role}")
             places.append(place)
             if tensor is None:
-                trained = not role.startswith("running")
+                trained = not role.startswith("running") and array.dtype.kind == "f"
                 tensor = self.array(self._inward(array, role), gradient and trained)
             tensors.append(tensor)
 

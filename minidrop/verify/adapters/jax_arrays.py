@@ -209,7 +209,9 @@ def pulled(call, tensors):
 
     def pull(g):
         filled = [jnp.asarray(one, y.dtype) for one, y in zip(g, outputs, strict=False)]
-        return vjp((*filled, *(jnp.zeros_like(y) for y in outputs[len(filled):])))
+        found = vjp((*filled, *(jnp.zeros_like(y) for y in outputs[len(filled):])))
+        return [one if jnp.issubdtype(tensor.dtype, jnp.floating) else jnp.zeros_like(tensor)
+                for one, tensor in zip(found, tensors, strict=True)]
 
     return outputs, pull, state
 
