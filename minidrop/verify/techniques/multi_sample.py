@@ -44,8 +44,8 @@ def loss(h, w, b, y, masks, *, options, p, reduce=None):
 
 def gradients(h, w, b, y, masks, *, options, p):
     """Those of the loss in h, w and b."""
-    tensors = [Tensor(data_of(one), requires_grad=True) for one in (h, w, b)]
-    return tuple(grad(loss(*tensors, y, masks, options=options, p=p), tensors))
+    h, w, b = (Tensor(data_of(one), requires_grad=True) for one in (h, w, b))
+    return tuple(grad(loss(h, w, b, y, masks, options=options, p=p), [h, w, b]))
 
 
 def _arrays(options, masks):
