@@ -10,6 +10,7 @@ import minidrop as md
 from minidrop.verify import check
 from minidrop.verify.squares import RATES, SIZES, chances, covered
 from minidrop.verify.techniques.dropblock import TECHNIQUE
+from tests.verify.gallery import SEEDS
 
 TIMM, MIGUELVR, NAIVE, SHARED, SAMPLE, UNSCALED, SCALED, KEEP = TECHNIQUE.variants
 FORM = TECHNIQUE.form({})
@@ -100,7 +101,7 @@ def few(n):
 
 # --- what is right --------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("seed", few(20))
+@pytest.mark.parametrize("seed", few(SEEDS))
 @pytest.mark.parametrize("impl", [md.DropBlock, centred, pooled, Homework])
 def test_a_right_one_holds(impl, seed):
     report = check(impl, "dropblock", seed=seed)
@@ -108,9 +109,7 @@ def test_a_right_one_holds(impl, seed):
 
 
 @pytest.mark.slow
-def test_ours_holds_for_many_seeds_and_in_every_form():
-    for seed in range(200):
-        assert check(md.DropBlock, "dropblock", seed=seed).holds, seed
+def test_ours_holds_in_every_form():
     for seeds in ("valid", "all"):
         for shared in (False, True):
             for norm in ("batch", "sample", "none"):

@@ -6,6 +6,7 @@ import pytest
 from minidrop.tape import data_of
 from minidrop.verify import check
 from minidrop.weights.dropconnect import dropconnect, dropconnect_mask, dropconnect_moments
+from tests.verify.gallery import SEEDS
 
 
 def normal(mean, variance, seed):
@@ -182,6 +183,6 @@ def test_another_form_is_held_against_its_own_equations(impl, form):
 @pytest.mark.slow
 @pytest.mark.parametrize("impl, framework", RIGHT)
 def test_a_right_one_holds_for_every_seed(impl, framework):
-    for seed in range(20):
+    for seed in range(SEEDS):
         report = check(impl, "dropconnect", framework=framework, seed=seed)
         assert report.holds, report

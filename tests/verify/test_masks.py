@@ -6,6 +6,7 @@ import pytest
 import minidrop as md
 from minidrop.verify import check
 from minidrop.verify.drawn import binomial_cdf
+from tests.verify.gallery import SEEDS
 
 
 def masked(x, keep, p):
@@ -211,6 +212,6 @@ def test_the_binomial_law_is_that_of_counted_masks():
 @pytest.mark.slow
 @pytest.mark.parametrize("impl", [md.Dropout, dropout, Layer])
 def test_a_right_one_is_never_failed(impl):
-    for seed in range(200):
+    for seed in range(SEEDS):
         report = check(impl, "dropout", seed=seed)
         assert report.holds and report.alarm < 1e-6, (seed, report)

@@ -14,13 +14,12 @@ from minidrop.verify.places import found_at
 from minidrop.verify.techniques import NAMES
 from tests import faults
 from tests.verify.against import STOCHASTIC
-from tests.verify.gallery import Right
+from tests.verify.gallery import SEEDS, Right
 from tests.verify.right import RIGHT
 from tests.verify.test_flip_crop import ours as flip_crop
 from tests.verify.test_gallery import KILLS
 from tests.verify.wrong import WRONG
 
-SEEDS = int(os.environ.get("MINIDROP_SEEDS", "2"))
 EACH = 1 if os.environ.get("MINIDROP_GALLERY") == "all" else 3
 MUSEUM = [entry for entry in WRONG if entry.museum and entry.technique in NAMES]
 OTHERS = [entry for entry in WRONG if not entry.museum and entry.technique in NAMES]

@@ -6,6 +6,7 @@ import pytest
 from minidrop.verify import check
 from minidrop.weights.l0 import hard_concrete, hard_concrete_noise, hard_concrete_nonzero
 from tests.verify import right_weights, wrong_gates
+from tests.verify.gallery import SEEDS
 
 RIGHT = [entry for entry in right_weights.right if entry.technique == "l0"]
 WRONG = [entry for entry in wrong_gates.wrong if entry.technique == "l0"]
@@ -32,7 +33,7 @@ def test_ours_holds_with_its_gradient():
 
 
 def test_drawn_gates_hold_for_many_seeds():
-    for seed in range(20):
+    for seed in range(SEEDS):
         report = check(drawn, "l0", framework="minidrop", seed=seed)
         assert report.holds and 0 < report.alarm < 1e-6, report
 

@@ -5,6 +5,7 @@ import pytest
 from minidrop.verify import check
 from minidrop.weights.targeted import targeted_candidates, targeted_dropout, targeted_mask
 from tests.verify import right_weights, wrong_weights
+from tests.verify.gallery import SEEDS
 
 RIGHT = [entry for entry in right_weights.right if entry.technique == "targeted"]
 WRONG = {entry.name: entry for entry in wrong_weights.wrong if entry.technique == "targeted"}
@@ -34,7 +35,7 @@ def test_ours_holds_with_its_gradient():
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", RIGHT, ids=lambda entry: entry.name)
 def test_a_right_one_in_another_style_holds(entry):
-    for seed in range(20):
+    for seed in range(SEEDS):
         report = check(entry.impl, "targeted", seed=seed)
         assert report.holds, report
 
@@ -64,6 +65,6 @@ def test_evaluation_is_dense_unless_it_is_to_prune():
 
 @pytest.mark.slow
 def test_ours_holds_for_every_seed():
-    for seed in range(20):
+    for seed in range(SEEDS):
         report = check(ours, "targeted", framework="minidrop", seed=seed)
         assert report.holds, report

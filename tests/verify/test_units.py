@@ -9,6 +9,7 @@ import minidrop as md
 from minidrop.nn import Identity, Module
 from minidrop.verify import check
 from minidrop.verify.techniques.spatial import DRAWS
+from tests.verify.gallery import SEEDS
 
 LOWEST = -1.7580993408473766
 
@@ -132,7 +133,7 @@ RIGHT_ONES = [
 @pytest.mark.slow
 @pytest.mark.parametrize("impl, technique, form", RIGHT_ONES)
 def test_a_right_one_is_never_failed(impl, technique, form):
-    for seed in range(20):
+    for seed in range(SEEDS):
         report = check(impl, technique, seed=seed, **form)
         assert report.holds and report.alarm < 1e-6, (seed, report)
 
