@@ -73,6 +73,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_targeted_verify.py": "holds implementations on the host",
     "verify/test_mc_verify.py": "holds implementations on the host",
     "verify/test_multi_sample_verify.py": "holds implementations on the host",
+    "verify/test_variational_verify.py": "holds implementations on the host",
     "verify/test_adapters.py": "holds implementations on the host",
     "verify/test_attentive.py": "holds implementations on the host",
     "verify/test_cutmix.py": "holds implementations on the host",

@@ -113,6 +113,12 @@ TABLE: dict[str, dict[str, tuple[Entry, ...]]] = {
                               name="minidrop.mc_moments"))},
     "multi_sample": {
         "minidrop": (Entry(f"{HERE}:multi_sample", name="minidrop.multi_sample_loss"),)},
+    "variational": {
+        "minidrop": (Entry(f"{HERE}:variational", name="minidrop.local_reparameterisation"),
+                     Entry("minidrop:variational_log_alpha", form={"what": "log alpha"}),
+                     Entry("minidrop:variational_kl", form={"what": "kl"}),
+                     Entry(f"{HERE}:variational_kept", form={"what": "keep"},
+                           name="minidrop.Variational.expect"))},
     "l0": {"minidrop": (Entry("minidrop:hard_concrete"),
                         Entry("minidrop:hard_concrete_nonzero", form={"what": "open"}))},
     "targeted": {

@@ -35,6 +35,8 @@ NAMES = {                   # role: usual names, without underscores and case
     "evaluation": ("deterministic", "inference", "evaluation", "iseval", "eval", "test", "testing",
                    "userunningaverage"),
     "mask": ("mask", "noise", "keepmask", "noisemask", "u", "masks", "keepmasks"),
+    "theta": ("theta", "mu", "mean", "weight", "weights", "w"),
+    "log_sigma2": ("logsigma2", "logvar", "logvariance", "logsigma"),
     "h": ("h", "hidden", "features", "x", "input", "inputs"),
     "gradients": ("gradients", "grads", "g"), "lr": ("lr", "lr0", "learningrate", "eta", "baselr"),
     "weight_decay": ("weightdecay", "wd"), "decay": ("decay", "mu"), "limit": ("limit", "maxvalue"),

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import optim
-from ..nn import Identity, Module, Noise
+from ..functional import exp
+from ..nn import Identity, Linear, Module, Noise
 from ..noise import gaussian
 from ..norms import batch_norm as by_batch
 from ..norms import layer_norm as by_example
@@ -13,6 +14,7 @@ from ..units import mc
 from ..units import multi_sample as samples
 from ..weights import dropconnect as connections
 from ..weights import targeted as chosen
+from ..weights import variational as learnt
 
 
 class Nothing(Module):
@@ -72,6 +74,18 @@ def mc_moments(probs):
 def multi_sample(h, w, b, y, masks, p):
     """The mean loss of all samples behind a linear head."""
     return samples.multi_sample_loss(lambda x: x @ w.T + b, h, y, masks, p)
+
+
+def variational(x, theta, log_sigma2, noise):
+    """The pre-activations of a dense layer, for given local noise."""
+    return learnt.local_reparameterisation(x @ theta, (x * x) @ exp(log_sigma2), noise)
+
+
+def variational_kept(theta, log_sigma2):
+    """The weights of a Variational layer in evaluation."""
+    layer = learnt.Variational(Linear(*theta.shape[::-1])).init(seed=0)
+    layer.layer.weight.data, layer.log_sigma2.data = theta, log_sigma2
+    return data_of(layer.expect(theta))
 
 
 def batch_norm(x, w, b, running_mean, running_var, training, momentum, eps):
