@@ -54,10 +54,10 @@ def verify(context, name, impl, target, field, show, jobs, **settings):
     if field:
         from . import field_command
 
-        ours = {key: settings.pop(key) for key in ("seed", "seconds")}
-        given = [key for key in settings
-                 if context.get_parameter_source(key) is not ParameterSource.DEFAULT]
-        field_command.field(name, impl, target, jobs, show, ours, given)
+        given = {key: value for key, value in settings.items()
+                 if context.get_parameter_source(key) is not ParameterSource.DEFAULT}
+        ours = {key: given.pop(key) for key in ("seed", "seconds") if key in given}
+        field_command.field(name, impl, target, jobs, show, ours, [*given])
     elif show or jobs > 1:
         raise click.UsageError("--show and --jobs go with --field")
     elif name is None:

@@ -60,6 +60,7 @@ class Binding(NamedTuple):
     arguments: dict[str, str]                     # name of the argument: role, in their order
     required: frozenset[str]                      # names without a default
     positional: frozenset[str]                    # names that must be given by place
+    first: int = 0                                # so many of them stand first in the signature
 
     def roles(self):
         """The roles that are played."""
@@ -68,17 +69,23 @@ class Binding(NamedTuple):
     def called(self, given, leading=()):
         """(args, kwargs) of a call with `given`, by role; a role not given keeps its default.
 
-        The roles `leading` go by place as long as they come first, as arrays do in all libraries.
+        The roles `leading` go by place as long as they come first, as arrays do in all libraries;
+        behind an argument that is left out, all go by name.
         """
         args: list = []
         kwargs: dict = {}
         for name, role in self.arguments.items():
             if role in given:
-                if name in self.positional or role in leading and not kwargs:
+                in_place = role in leading and not kwargs and self._follows(name, len(args))
+                if name in self.positional or in_place:
                     args.append(given[role])
                 else:
                     kwargs[name] = given[role]
         return args, kwargs
+
+    def _follows(self, name, number):
+        """Is it the next argument of the signature, after so many that are given by place?"""
+        return number < self.first and [*self.arguments][number] == name
 
 
 def bind(function, wanted, renamed=None, skip=(), also=()):
@@ -113,10 +120,12 @@ def bind(function, wanted, renamed=None, skip=(), also=()):
                              f"bind={{{name!r}: ROLE}}, one of {', '.join(allowed)}")
         arguments[name] = left.pop(0)
     named = signature.parameters
+    order = [name for name in named if name not in skip]
+    first = next((i for i, name in enumerate(order) if name not in arguments), len(order))
     return Binding(arguments,
                    frozenset(name for name in arguments if named[name].default is inspect._empty),
                    frozenset(name for name in arguments
-                             if named[name].kind is inspect.Parameter.POSITIONAL_ONLY))
+                             if named[name].kind is inspect.Parameter.POSITIONAL_ONLY), first)
 
 
 def _role(name, free):

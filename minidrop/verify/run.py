@@ -166,12 +166,13 @@ def variant_of(box, technique, failures, seconds=SECONDS):
 
     A variant explains a failure if the check does not fail against its options, some check that
     failed holds, and no other one fails that held before.  Others are added to those that change
-    something by themselves, if there are such.  Returns its name, and the options; ("", {}) where
-    none does, or none is found in so many seconds.
+    something by themselves, if there are such.  Of two that explain as much that one is taken
+    against which more of what failed holds, so that nothing is named by what is no longer seen.
+    Returns its name, and the options; ("", {}) where none does, or none is found in that time.
     """
     failing = {finding.check for finding in failures}
-    best, chosen, form, until = failing, (), {}, time.monotonic() + seconds
-    useful = [()]
+    best, unseen, chosen, form = failing, 0, (), {}
+    until, useful = time.monotonic() + seconds, [()]
     for number in (1, 2, 3):
         before, useful = useful, []
         for some in itertools.combinations(technique.variants, number):
@@ -179,37 +180,40 @@ def variant_of(box, technique, failures, seconds=SECONDS):
             merged = {key: value for change in changes for key, value in change.items()}
             alone = sum(map(len, changes)) == len(merged)
             more = not before or any({*some} >= {*fewer} for fewer in before)
-            if not (best and alone and more) or time.monotonic() > until:
+            if not ((best or unseen) and alone and more) or time.monotonic() > until:
                 continue
-            left, fits = _left(box, technique, merged, failing, best, until)
+            left, hidden, fits = _left(box, technique, merged, failing, best, until)
             if failing - left:
                 useful.append(some)
-            if fits:
-                best, chosen, form = left, some, merged
+            if fits and (len(left), hidden) < (len(best), unseen):
+                best, unseen, chosen, form = left, hidden, some, merged
     rest = f" (which does not explain {', '.join(sorted(best))})" if best else ""
     return (", and ".join(chosen) + rest, form) if chosen else ("", {})
 
 
 def _left(box, technique, merged, failing, best, until):
-    """The checks that still fail with other options, and whether that is all and fewer than `best`.
+    """The checks that still fail with other options, how many of those that failed can no longer be
+    seen, and whether that is all and no more than `best`.
 
     Those that failed are tried first, the others only where it is worth it.
     """
     adapter, options, left, explained = box.adapter, box.options | merged, set[str](), False
+    hidden = 0
     rate, adapter.rate = adapter.rate, options.pop("rate", adapter.rate)
     try:
         other = Box(adapter, options, box.fixed)
         for one in sorted(technique.checks_for(options), key=lambda one: one.called not in failing):
-            worth = one.called in failing or explained and len(left) < len(best)
+            worth = one.called in failing or explained and len(left) <= len(best)
             if not worth or (seconds := until - time.monotonic()) <= 0:
-                return left, False
+                return left, hidden, False
             finding = finding_of(other, one, seconds)
             explained |= finding.word == HOLDS and finding.check in failing
+            hidden += finding.word == UNSEEN and finding.check in failing
             if finding.word == FAILS:
                 left.add(finding.check)
                 if finding.check not in failing or left == failing:
-                    return left, False
-        return left, not other.late
+                    return left, hidden, False
+        return left, hidden, not other.late
     finally:
         adapter.rate = rate
 

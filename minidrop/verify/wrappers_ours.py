@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .. import optim
+from .. import averages, optim
 from ..functional import exp
+from ..inputs import flip_crop as images
 from ..nn import Identity, Linear, Module, Noise
 from ..noise import gaussian
 from ..norms import batch_norm as by_batch
@@ -13,6 +14,7 @@ from ..tape import data_of
 from ..units import mc
 from ..units import multi_sample as samples
 from ..weights import dropconnect as connections
+from ..weights import smallify
 from ..weights import targeted as chosen
 from ..weights import variational as learnt
 
@@ -111,4 +113,35 @@ def adam(w, gradients, lr, beta1, beta2, eps, weight_decay=0.0):
     for t, g in enumerate(gradients, 1):
         rule.update(w, g, m, v, t)
         found.append(w.copy())
+    return np.stack(found)
+
+
+def ema(w, decay):
+    """The corrected moving average after each of the weights w (n, ...)."""
+    average, found = 0 * w[0], []
+    for t, one in enumerate(w, 1):
+        average = averages.ema.ema(average, one, decay)
+        found.append(averages.ema.ema_corrected(average, decay, t))
+    return np.stack(found)
+
+
+def swa(w):
+    """The mean of the weights w (n, ...), taken in one after the other."""
+    average = w[0]
+    for n, one in enumerate(w[1:], 1):
+        average = averages.swa.swa(average, one, n)
+    return average
+
+
+def flip_crop(x, padding, seed):
+    """Flip and crop, without labels."""
+    return images.flip_crop(seed, x, None, padding)[0]
+
+
+def sign_variance(signs, decay):
+    """The moving variance of signs (steps, n) after each step."""
+    mean, variance, found = np.ones_like(signs[0]), np.zeros_like(signs[0]), []
+    for sign in signs:
+        mean, variance = smallify.sign_variance(sign, mean, variance, decay)
+        found.append(variance)
     return np.stack(found)

@@ -79,3 +79,55 @@ def keras_restarts(t, total, cycles, lr):
     schedule = keras.optimizers.schedules.CosineDecayRestarts(
         lr, math.ceil(total / cycles), t_mul=1.0)
     return schedule(t - 1)
+
+
+def torch_ema(w, decay):
+    """AveragedModel with get_ema_multi_avg_fn: the average after each of the weights w (n, ...)."""
+    import torch
+
+    return _averages(w, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay))
+
+
+def torch_swa(w):
+    """AveragedModel: the average of the weights w (n, ...)."""
+    return _averages(w)[-1]
+
+
+def _averages(w, **how):
+    import torch
+
+    model, found = torch.nn.ParameterList([w[0].detach().clone()]), []
+    average = torch.optim.swa_utils.AveragedModel(model, **how)
+    for one in w.detach():
+        model[0].data = one.clone()
+        average.update_parameters(model)
+        found.append(next(average.parameters()).detach().clone())
+    return torch.stack(found)
+
+
+def keras_l1(w):
+    """keras.regularizers.L1 of strength 1."""
+    import keras
+
+    return keras.regularizers.L1(1.0)(w)
+
+
+def keras_l2(w):
+    """keras.regularizers.L2 of strength 1."""
+    import keras
+
+    return keras.regularizers.L2(1.0)(w)
+
+
+def torch_renorm(w, limit):
+    """torch.renorm, which shortens what is longer than the limit, along axis 0."""
+    import torch
+
+    return torch.renorm(w, 2, 0, limit)
+
+
+def keras_max_norm(w, limit):
+    """keras.constraints.MaxNorm, over all axes but the first, as w (out, ...) has them."""
+    import keras
+
+    return keras.constraints.MaxNorm(limit, axis=[*range(1, len(w.shape))])(w)

@@ -314,3 +314,15 @@ def test_methods_and_partial_functions():
     assert set(np.round(X / held.train(X, p=0.25).y, 4).ravel()) <= {0.75, np.inf}
     assert check(partial(keeps_last, training=True), "dropout").holds
     assert check(partial(md.Dropout, scaling="paper"), "dropout", scaling="paper").holds
+
+
+def test_arguments_behind_one_that_is_left_out_go_by_name():
+    def instance_norm(input, running_mean=None, weight=None, bias=None, eps=1e-5):
+        assert running_mean is None and weight is not None and bias is not None
+        axes = tuple(range(2, input.ndim))
+        away = input - input.mean(axes, keepdims=True)
+        y = away / np.sqrt((away * away).mean(axes, keepdims=True) + eps)
+        shape = (1, -1, *[1] * len(axes))
+        return (y * weight.reshape(shape) + bias.reshape(shape)).astype(input.dtype)
+
+    assert check(instance_norm, "instance_norm").holds

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from minidrop.cli import main
 from minidrop.verify import check, field, field_command, matrix, matrix_text
+from minidrop.verify.field_table import TABLE, Entry
 from minidrop.verify.places import place
 from minidrop.verify.techniques import NAMES, technique_named
 
@@ -44,9 +45,9 @@ def quick(monkeypatch):
 
 
 def test_every_technique_has_a_row_and_minidrop_a_cell():
-    assert {*field.TABLE} >= {*NAMES}
+    assert {*TABLE} >= {*NAMES}
     for name in NAMES:
-        assert "minidrop" in field.TABLE[name], name
+        assert "minidrop" in TABLE[name], name
 
 
 def test_every_entry_is_a_question_that_makes_sense():
@@ -152,7 +153,7 @@ def test_what_makes_no_sense_is_refused(quick, wrong, said):
 
 
 def test_a_real_cell_is_judged_in_a_process_of_its_own():
-    cell = field.verified("dropout", "minidrop", field.Entry("minidrop:Dropout"))
+    cell = field.verified("dropout", "minidrop", Entry("minidrop:Dropout"))
     assert cell["word"] == "holds" and cell["alarm"] < 1e-6 and cell["versions"]["numpy"]
-    missing = field.verified("dropout", "timm", field.Entry("no.such.module:Dropout"))
+    missing = field.verified("dropout", "timm", Entry("no.such.module:Dropout"))
     assert missing["word"] == field.NOT_VERIFIED and "no module" in missing["reason"]

@@ -131,7 +131,7 @@ class Adapter(Framework):
         if self.kind == "function":
             layer, signature, given = None, self.impl, self._given(self.called, parameters)
         else:
-            layer = self._layer(parameters, sizes(arrays, self.arrays))
+            layer = self._layer(parameters, sizes(arrays, self.arrays), arrays[0].shape[1:])
             signature, given = self.signature(layer), {}
         self.maps_last = (self.layout or layer is not None and self.layout_of(layer)) == "NHWC"
         if layer is not None:
@@ -192,7 +192,7 @@ class Adapter(Framework):
         return {name: role for name, role in self.renamed.items()
                 if name in signature_of(function).parameters}
 
-    def _layer(self, parameters, known):
+    def _layer(self, parameters, known, shape=()):
         if self.kind == "layer":
             if "" not in self.layers:
                 self.layers[""] = self.fresh(self.impl)
@@ -200,7 +200,8 @@ class Adapter(Framework):
         maker = self.maker
         known = {role: known[role] for name, role in maker.arguments.items()
                  if role in SIZES and role in known and name in maker.required}
-        key = (*sorted(parameters.items()), *known.items())
+        shape = shape if "w" in self.arrays else ()           # its weights may fit that alone
+        key = (*sorted(parameters.items()), *known.items(), shape)
         if key not in self.layers:
             given = self._given(maker, parameters) | self._noise(maker) | known
             args, kwargs = maker.called(given)

@@ -177,7 +177,7 @@ def pasted(box):
         mixing.readable(box, check, "the boxes are of another law")
     shape, alpha = (16, 16), box.choices("alpha", 1.0)[0]
     due = mean_share(shape, alpha, box.options["sides"])
-    found = drawn(box, shape, alpha, 300)
+    found = drawn(box, shape, alpha, 600 if box.options["sides"] == "inside" else 300)
     if not any(box.chance.mean([area(one) / 256 for one in some], due, 0, 1)
                for some in boxes.but_loners(box, found)):
         return fails(f"{len(found)} boxes on images of 16 x 16, alpha = {alpha:g}",
