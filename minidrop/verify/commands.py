@@ -24,9 +24,11 @@ from ..suggest import unknown
 @click.option("--set", "extra", multiple=True, metavar="ARGUMENT=VALUE",
               help="A value for an argument that is no part of the technique, as inplace=false.")
 @click.option("--fixed", multiple=True, metavar="PARAMETER=VALUE",
-              help="With what a layer was made that is given as an object, as p=0.3.")
+              help="The parameters of a layer that is made already, which can be given no "
+              "others, as p=0.3.")
 @click.option("--form", multiple=True, metavar="OPTION=VALUE",
-              help="Which form of the technique it is held against, as scaling=paper.")
+              help="Which form of the technique it is held against, as scaling=paper; "
+              "minidrop verify NAME lists them.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=30.0,
               show_default=True, help="What one check may take.")
@@ -43,8 +45,9 @@ def verify(context, name, impl, target, field, show, jobs, **settings):
     """Hold an implementation against the equations of the technique NAME.
 
     It is run as a black box, in a process of its own, in training and in evaluation; the answer
-    says for every equation whether it holds, fails, or cannot be seen from outside.  Without --impl
-    what is checked, without NAME what can be verified.  The exit code is 0 where everything holds
+    says for every equation whether it holds, fails, or cannot be seen from outside.  For instance:
+    minidrop verify dropout --impl torch.nn:Dropout.  Without --impl it says what is checked, and
+    without NAME what can be verified.  The exit code is 0 where everything holds
     that can be seen, 1 where something fails, 2 for a question that cannot be answered.
     """
     from .techniques import NAMES
@@ -60,6 +63,9 @@ def verify(context, name, impl, target, field, show, jobs, **settings):
         field_command.field(name, impl, target, jobs, show, ours, [*given])
     elif show or jobs > 1:
         raise click.UsageError("--show and --jobs go with --field")
+    elif name is None and impl:
+        raise click.UsageError(f"say what {impl} is to be: minidrop verify NAME --impl {impl}; "
+                               "minidrop verify lists the names")
     elif name is None:
         _names()
     elif impl is None:
@@ -150,23 +156,14 @@ def _pairs(option, given):
 def _names():
     """What can be verified."""
     from .. import catalog
-    from .techniques import NAMES, technique_named
+    from .techniques import NAMES
 
     wide = max(map(len, NAMES))
     for name in NAMES:
-        technique = technique_named(name)
         click.echo(f"{name:{wide}}  {catalog.technique(name).summary}")
-        for option, values in technique.options.items():
-            _listed(f"--form {option}", map(str, values), wide + 2)
-        if technique.variants:
-            _listed("knows", technique.variants, wide + 2)
-    click.echo("\nwhat is checked: minidrop verify NAME; "
-               "yours: minidrop verify NAME --impl package.module:callable")
-
-
-def _listed(label, values, indent):
-    click.echo(click.wrap_text(f"{label}: {'; '.join(values)}", 100, " " * indent,
-                               " " * (indent + 4)))
+    click.echo("\nwhat is checked, and which forms and variants are known: minidrop verify NAME\n"
+               "your own: minidrop verify NAME --impl package.module:callable\n"
+               "for instance: minidrop verify dropout --impl torch.nn:Dropout")
 
 
 def _describe(name):
