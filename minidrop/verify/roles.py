@@ -112,6 +112,10 @@ def bind(function, wanted, renamed=None, skip=(), also=()):
     if unknown := set(renamed) - set(signature.parameters):
         raise ValueError(f"bind names {', '.join(sorted(unknown))}, and the arguments are "
                          f"{', '.join(signature.parameters)}")
+    for name, role in renamed.items():
+        if role not in allowed and role not in NAMES:
+            raise ValueError(f"bind says that {name} is {role!r}, which is none of "
+                             f"{', '.join(allowed)}")
     left = [role for role in wanted if role not in arguments.values()
             and not (role == "p" and "keep" in arguments.values())]
     for name in strangers:

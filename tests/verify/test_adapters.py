@@ -251,6 +251,8 @@ def test_channels_last_is_what_the_implementation_sees():
 def test_what_cannot_be_told_is_said_in_a_sentence():
     with pytest.raises(ValueError, match="bind=.'m': ROLE"):
         box(lambda x, p, m: x)
+    with pytest.raises(ValueError, match="bind says that q is 'rate', which is none of x, p, "):
+        box(lambda x, q: x, bind={"q": "rate"})
     with pytest.raises(ValueError, match="cannot be told from outside; wrap it, as in lambda x, p"):
         box(dict.update, framework="numpy")
     with pytest.raises(ValueError, match="framework must be one of"):
