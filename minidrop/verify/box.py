@@ -192,6 +192,10 @@ class Box:
         for name, value in parameters.items():
             if name in self.fixed and self.fixed[name] != value:
                 raise Unseen(f"the layer was made with {name} = {self.fixed[name]}")
+            if self.adapter.kind == "layer" and name not in self.fixed and not (
+                    self.takes(name) or name == "p" and self.takes("keep")):
+                raise Unseen(f"with which {name} the layer was made is not said: --fixed "
+                             f"{name}=..., in Python fixed={{{name!r}: ...}}")
         passed = {name: value for name, value in parameters.items()
                   if name not in self.fixed or self.takes(name)}
         outputs, inputs, pull = self._guard(

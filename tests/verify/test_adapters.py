@@ -113,6 +113,11 @@ def test_weights_are_put_into_layers_and_have_their_gradients(impl):
     assert_linear(impl)
 
 
+def test_a_layer_whose_rate_is_not_said_is_not_held_to_another():
+    report = check(md.nn.Sequential(md.Dropout(0.3)), "dropout")
+    assert not report.failures and "--fixed p=..." in str(report)
+
+
 def test_a_layer_made_by_somebody_else_stays_as_it_was():
     layer = md.nn.Linear(2, 3).init(0)
     before = layer.weight.data.copy()
