@@ -25,7 +25,11 @@ MUSEUM = [entry for entry in WRONG if entry.museum and entry.technique in NAMES]
 OTHERS = [entry for entry in WRONG if not entry.museum and entry.technique in NAMES]
 QUICK = {"dropout: kept with p", "dropblock: rate without the border",
          "targeted: others dropped", "adam: without the root"}
-UNTOLD: dict[str, str] = {}
+UNTOLD = {
+    "layer_norm: over the last axis alone":
+        "the last axis alone is layer norm too, as Transformers "
+        "have it; only a weight of several axes asks for more",
+}
 
 
 def named(entry):

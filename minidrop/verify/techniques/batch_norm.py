@@ -71,6 +71,21 @@ def running_statistics(box):
     return held(f"up to {x.text}")
 
 
+@states("batch_norm.4")
+def running_statistics_in_evaluation(box):
+    """In evaluation the running statistics stay what they are."""
+    for role in ("running_mean", "running_var"):
+        if not box.takes(role):
+            raise Unseen(f"it takes no {role}")
+    for x in inputs(NORM.formula(), box):
+        answer = box.evaluate(*x.arrays, **x.numbers)
+        found = answer.outputs[1:3] if len(answer.outputs) >= 3 else answer.inputs[3:5]
+        for name, one, right in zip(("mean", "variance"), found, x.arrays[3:], strict=True):
+            if wrong := differs(one, np.asarray(right, "float64"), x.dtype):
+                return fails(f"{x.text}, in evaluation: the running {name}", *wrong)
+    return held(f"up to {x.text}")
+
+
 EVALUATION = Formula(_evaluated, NORM.cases, NEUTRAL)
 
 TECHNIQUE = Technique(
@@ -78,7 +93,7 @@ TECHNIQUE = Technique(
     parameters=("momentum", "eps"),
     checks=(agrees(EVALUATION, ("batch_norm.4",), "In evaluation one affine map for each channel, "
                    "of the running statistics", "evaluation", training=False),
-            running_statistics,
+            running_statistics, running_statistics_in_evaluation,
             *checks(NORM, sharing=("batch_norm.1",), statistics=("batch_norm.1",),
                     output=("batch_norm.2",), affine_gradient=("batch_norm.5",),
                     input_gradient=("batch_norm.6",)),
