@@ -56,6 +56,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_page.py": "reads a page",
     "verify/test_package.py": "starts a pytest of its own",
     "verify/test_process.py": "starts processes, on the host",
+    "verify/test_styles.py": "holds implementations on the host",
     "verify/test_report.py": "reads text",
     "test_verify.py": "holds implementations on the host",
     "verify/test_formulas.py": "holds implementations on the host",

@@ -16,7 +16,7 @@ from .technique import call, shown
 class Trouble(Exception):
     """What an implementation did in the place of an answer: `found`, and what was `due`.
 
-    `refusal` says that it raised a ValueError, which may be its right.
+    `refusal` says that it raised a ValueError or an AssertionError, which may be its right.
     """
 
     def __init__(self, found, due="an array", refusal=False):
@@ -200,6 +200,8 @@ class Box:
                   if name not in self.fixed or self.takes(name)}
         outputs, inputs, pull = self._guard(
             lambda: self.adapter.call(arrays, passed, training, gradient, noise))
+        if not outputs:
+            raise Trouble("an empty tuple")
         answer = Answer([_numbers(one) for one in outputs], inputs, pull and self._pulled(pull))
         if like is not None and answer.y.shape != arrays[like].shape:
             raise Trouble(f"an array of the shape {answer.y.shape}", f"{arrays[like].shape}")
@@ -220,7 +222,8 @@ class Box:
         except (Trouble, Unseen, Stop):
             raise
         except BaseException as error:            # KeyboardInterrupt too: see Interrupted
-            raise Trouble(told(error), refusal=isinstance(error, ValueError)) from error
+            raise Trouble(told(error), refusal=isinstance(error, ValueError | AssertionError)
+                          ) from error
         finally:
             for one in self.heard[before:]:
                 text = told(one.message)
@@ -255,6 +258,9 @@ def _numbers(value: Any):
 
 def told(error):
     """The kind of an error and the first line of its message, at most 120 characters."""
-    first = (str(error).strip().splitlines() or [""])[0]
+    try:
+        first = (str(error).strip().splitlines() or [""])[0]
+    except Exception:                             # it cannot say what it is
+        first = ""
     text = f"{type(error).__name__}: {first}" if first else type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."

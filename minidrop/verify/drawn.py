@@ -5,10 +5,21 @@ from functools import partial
 
 import numpy as np
 
-from .reading import RATES, close, independent, masks, of_units, units_dropped
+from .box import Unseen
+from .reading import (
+    RATES,
+    close,
+    independent,
+    masks,
+    of_units,
+    right_values,
+    shapes,
+    units_dropped,
+    ways,
+)
 from .technique import fails, held
 
-COUNTED = *RATES, 0.05, 0.9, 0.002                # small and large rates show what rounds them
+COUNTED = *RATES, 0.05, 0.9, 0.002, 0.98               # small and large rates show what rounds them
 MANY = 200                                        # units up to which all pairs are looked at
 
 
@@ -67,6 +78,21 @@ def apart(law, box):
     return held(f"every axis and distance of up to {calls} x {shape}")
 
 
+def afresh(law, box):
+    """Two calls share no more of their masks than chance has it."""
+    if box.failed & {"together", "apart", "anew"}:
+        raise Unseen("units or calls depend on each other already")
+    for shape, calls in law.counting(box.options):
+        p = box.choices("p", 0.5)[0]
+        mask = units_dropped(law, box, shape, calls, p)
+        if found := _shared_at_a_distance(box, mask, 0, law.odds(p)):
+            distance, share, pairs = found
+            return fails(f"{calls} calls on random {shape}, p = {p:g}",
+                         f"in calls {distance} apart units have the same fate in {share:.4f} of "
+                         f"{pairs} pairs", f"{_alike(law.odds(p)):.4f}")
+    return held(f"all units of up to {calls} x {shape} together")
+
+
 def how_many(law, box):
     """How much a call drops varies as if each unit were drawn by itself."""
     tried = []
@@ -116,6 +142,31 @@ def moments(law, box):
             if not box.chance.mean(np.clip(spread, 0, most), variance, 0, most):
                 return fails(tried, f"a variance of {spread.mean():.4f}", f"{variance:g}")
     return held(f"up to {drawn.size} units")
+
+
+def any_size(law, box):
+    """Small, large, negative entries and zeros are treated as all others."""
+    right_values(box)
+    shape, p, calls = shapes(law, box)[-1], box.choices("p", 0.5)[0], 100
+    kinds = np.array([1e-4, -1e-4, 1, -1, 1e4, -1e4, 0.0, -0.0], np.float32)
+    x = np.resize(kinds, shape)
+    kept, dropped, _ = ways(law, box, x, p)
+    y = np.stack([box.train(x, p=p).y for _ in range(calls)])
+    wrong = ~(close(y, kept) | close(y, dropped))
+    if wrong.any():
+        at = tuple(np.argwhere(wrong)[0])
+        return fails(f"an entry {x[at[1:]]:g}, p = {p:g}", f"{y[at]:g}",
+                     f"{kept[at[1:]]:g} if kept, {dropped[at[1:]]:g} if dropped")
+    if law.units(shape, box.options) != shape or box.failed & {
+            "together", "anew", "apart", "afresh", "rate"}:
+        return held(f"the values, {calls} x {shape}")
+    for kind in kinds:
+        which = (x == kind) & ~close(kept, dropped)
+        dead = close(y[:, which], dropped[which])
+        if dead.size and not box.chance.rate(dead.sum(), dead.size, law.odds(p)):
+            return fails(f"entries {kind:g}, p = {p:g}",
+                         f"{dead.mean():.4f} of {dead.size} dropped", f"{law.odds(p):g}")
+    return held(f"entries of 1e-4 to 1e4, {calls} x {shape}")
 
 
 def gradient_at_zero(law, box):

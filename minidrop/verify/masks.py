@@ -48,15 +48,15 @@ def checks(law, *, evaluation, ends, values, rate, units, shared=None, counts=No
     together; `counts`: how many at once; `last`: p = 1; these three are as `units` and `ends` where
     they are not given.  Without `values` or `mean` those checks are left out.
     """
-    one = (exact.values,) if values else ()
+    one, sizes = ((exact.values,), (drawn.any_size,)) if values else ((), ())
     return (
         *tied(law, evaluation, exact.evaluation), *tied(law, ends, exact.rate_0),
         *tied(law, ends, exact.rarest_draw), *tied(law, last or ends, exact.rate_1),
         *tied(law, values, *one), *tied(law, values or gradient, exact.every_mask),
         *tied(law, shared or units, drawn.together),
-        *tied(law, units, drawn.anew, drawn.apart, exact.own_source),
+        *tied(law, units, drawn.anew, drawn.apart, drawn.afresh, exact.own_source),
         *tied(law, counts or units, drawn.how_many), *tied(law, rate, drawn.rate),
-        *tied(law, mean, *([drawn.moments] if mean else [])),
+        *tied(law, mean, *([drawn.moments] if mean else [])), *tied(law, values, *sizes),
         *tied(law, gradient, exact.gradient, drawn.gradient_at_zero, exact.gradient_at_the_ends),
         *manners(law))
 

@@ -90,3 +90,16 @@ def end(box, p):
     if box.choices("p", p)[0] != p:
         raise Unseen(f"the layer was made with p = {box.fixed['p']}")
     return p
+
+
+def ways(law, box, x, p):
+    """(what x becomes if kept, if dropped, the slope of what is kept)."""
+    ones = np.ones(1, np.float32)
+    slope = law.kept(ones, p, box.options) - law.kept(0 * ones, p, box.options)
+    return law.kept(x, p, box.options), law.dropped(x, p, box.options) + 0 * x, slope[0]
+
+
+def right_values(box):
+    """Unseen where finite values are known to be wrong, so that others say nothing."""
+    if box.failed & {"values", "line", "stretch"}:
+        raise Unseen("finite values are wrong already")

@@ -19,9 +19,10 @@ NAMES = {                   # role: usual names, without underscores and case
     "cells": ("cells", "cellmask", "patches", "attention"),
     "order": ("order", "perm", "permutation", "indices", "index", "partner", "partners"),
     "p": ("p", "rate", "prob", "dropprob", "droprate", "dropp", "dropout", "dropoutrate",
-          "dropoutp", "dropoutprob", "pdrop", "ratio", "probability", "deathrate"),
+          "dropoutp", "dropoutprob", "pdrop", "ratio", "probability", "deathrate", "drop",
+          "dropratio", "dropoutratio", "dropprobability", "dropoutprobability", "pdropout"),
     "keep": ("keep", "keepprob", "keeprate", "keepp", "q", "survival", "survivalprob",
-             "survivalrate", "retain", "retainprob", "pkeep", "keepprobability"),
+             "survivalrate", "retain", "retainprob", "pkeep", "keepprobability", "keepratio", "kp"),
     "block": ("block", "blocksize", "bs"),
     "length": ("length", "size", "masksize", "holesize", "side"),
     "padding": ("padding", "pad"),
@@ -31,7 +32,8 @@ NAMES = {                   # role: usual names, without underscores and case
     "n_out": ("nout", "outfeatures", "units", "features", "outputsize", "outputdim", "outdim"),
     "channels": ("channels", "numfeatures", "numchannels", "features", "c", "dim", "inputsize"),
     "shape": ("shape", "normalizedshape"),
-    "training": ("training", "train", "istraining", "istrain", "trainmode"),
+    "training": ("training", "train", "istraining", "istrain", "trainmode", "trainflg",
+                 "trainflag", "trainingmode"),
     "evaluation": ("deterministic", "inference", "evaluation", "iseval", "eval", "test", "testing",
                    "userunningaverage"),
     "mask": ("mask", "noise", "keepmask", "noisemask", "u", "masks", "keepmasks"),
@@ -61,6 +63,8 @@ class Binding(NamedTuple):
     required: frozenset[str]                      # names without a default
     positional: frozenset[str]                    # names that must be given by place
     first: int = 0                                # so many of them stand first in the signature
+    keyword: frozenset[str] = frozenset()         # names that must be given by name
+    unread: tuple[str, ...] = ()                  # names with a default, and without a role
 
     def roles(self):
         """The roles that are played."""
@@ -76,7 +80,8 @@ class Binding(NamedTuple):
         kwargs: dict = {}
         for name, role in self.arguments.items():
             if role in given:
-                in_place = role in leading and not kwargs and self._follows(name, len(args))
+                in_place = (role in leading and not kwargs and name not in self.keyword
+                            and self._follows(name, len(args)))
                 if name in self.positional or in_place:
                     args.append(given[role])
                 else:
@@ -126,10 +131,16 @@ def bind(function, wanted, renamed=None, skip=(), also=()):
     named = signature.parameters
     order = [name for name in named if name not in skip]
     first = next((i for i, name in enumerate(order) if name not in arguments), len(order))
+
+    def of_kind(kind):
+        return frozenset(name for name in arguments if named[name].kind is kind)
+
     return Binding(arguments,
                    frozenset(name for name in arguments if named[name].default is inspect._empty),
-                   frozenset(name for name in arguments
-                             if named[name].kind is inspect.Parameter.POSITIONAL_ONLY), first)
+                   of_kind(inspect.Parameter.POSITIONAL_ONLY), first,
+                   of_kind(inspect.Parameter.KEYWORD_ONLY),
+                   tuple(name for name, one in named.items()
+                         if not (name in arguments or name in skip or _rest(one))))
 
 
 def _role(name, free):
@@ -154,11 +165,23 @@ def signature_of(function):
             return unbound.replace(parameters=[*unbound.parameters.values()][1:])
         return signature
     except (TypeError, ValueError):
-        if stated := _stated(function):
+        if stated := _of_schema(function) or _stated(function):
             return stated
         name = getattr(function, "__name__", type(function).__name__)
         raise ValueError(f"the arguments of {name} cannot be told from outside; wrap it, as in "
                          f"lambda x, p, training: {name}(x, p, training)") from None
+
+
+def _of_schema(function):
+    """The signature that TorchScript wrote down, or None."""
+    schema = getattr(function, "schema", None)
+    if schema is None:
+        return None
+    kind: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([
+        inspect.Parameter(one.name, kind, default=one.default_value if one.has_default_value()
+                          else inspect.Parameter.empty)
+        for one in schema.arguments if one.type.kind() != "ClassType"])     # a module itself
 
 
 def _stated(function):

@@ -94,7 +94,10 @@ def boxed(impl, technique, options, *, seed=0, fixed=None, bind=None, extra=None
         raise ValueError(f"an implementation is a function, a class or a layer, got a "
                          f"{type(impl).__name__}")
     form = technique.form(options)
-    adapter = adapter_for(impl, technique, bind=bind or (), extra=extra or (), **settings)
+    try:
+        adapter = adapter_for(impl, technique, bind=bind or (), extra=extra or (), **settings)
+    except Unseen as reason:                      # of what its arguments are for
+        raise ValueError(str(reason)) from None
     return kind(adapter, form, fixed or (), seed)
 
 

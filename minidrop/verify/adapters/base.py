@@ -220,7 +220,8 @@ class Adapter(Framework):
             role = "keep" if "keep" in binding.roles() else "p"
             given[role] = 1 - given.pop("p")
         if missing := [role for role in given if role not in binding.roles()]:
-            raise Unseen(f"it takes no {', '.join(missing)}")
+            unread = f"; if {' or '.join(binding.unread)} is meant, say bind={{NAME: ROLE}}"
+            raise Unseen(f"it takes no {', '.join(missing)}" + (unread if binding.unread else ""))
         return given
 
     def _mode(self, layer, binding, training):

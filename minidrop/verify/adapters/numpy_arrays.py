@@ -21,11 +21,19 @@ class NumpyAdapter(Adapter):
     """
 
     framework = "numpy"
+    legacy = False                                # is what it calls rng a RandomState?
+
+    def source(self, role, seed):
+        legacy = self.legacy and role == "rng"
+        return super().source("random_state" if legacy else role, seed)
 
     def call(self, *given):
         try:
             return super().call(*given)
         except (TypeError, AttributeError) as error:
+            if isinstance(getattr(error, "obj", None), np.random.Generator) and not self.legacy:
+                self.legacy, self.sources, self.layers = True, {}, {}
+                return self.call(*given)          # rng.rand: what it calls rng is a RandomState
             others = [name for name in ("torch", "keras", "jax") if name in sys.modules]
             if not others or self.framework != "numpy":
                 raise
@@ -43,8 +51,9 @@ class NumpyAdapter(Adapter):
         random.setstate((3, (0,) * 624 + (624,), None))
         twister = np.random.MT19937()
         twister.state = zeros
-        self.layers, self.sources = {}, {"rng": np.random.Generator(twister),
-                                         "random_state": np.random.RandomState(twister)}
+        old = np.random.RandomState(twister)
+        self.layers, self.sources = {}, {
+            "rng": old if self.legacy else np.random.Generator(twister), "random_state": old}
         return True
 
     def entry(self, layer):

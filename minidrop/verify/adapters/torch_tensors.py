@@ -82,9 +82,12 @@ def pulled(tensors, outputs):
     wanted = [leaf for leaf in leaves if leaf.requires_grad]
 
     def pull(g):
-        given = [torch.from_numpy(np.ascontiguousarray(one)) for one in g]
-        found = iter(torch.autograd.grad(outputs[:len(g)], wanted, given, retain_graph=True,
-                                         allow_unused=True))
+        given = [(y, torch.from_numpy(np.ascontiguousarray(one)))
+                 for y, one in zip(outputs, g, strict=False) if y.requires_grad]
+        if not given:                             # a constant: its gradient is 0
+            return [torch.zeros_like(leaf) for leaf in leaves]
+        found = iter(torch.autograd.grad([y for y, _ in given], wanted, [one for _, one in given],
+                                         retain_graph=True, allow_unused=True))
         each = [next(found) if leaf.requires_grad else None for leaf in leaves]
         return [torch.zeros_like(leaf) if one is None else one
                 for one, leaf in zip(each, leaves, strict=True)]
