@@ -126,6 +126,14 @@ def technique(name, package=PACKAGE):
     return {t.name: t for t in techniques(package)}[name]
 
 
+def summaries(package=PACKAGE):
+    """{technique: the first line of its file}, without reading what is tied to its equations."""
+    texts = {path.stem: docstring(path) for path in sorted(package.rglob("*.py"))
+             if r"\tag{" in path.read_text(encoding="utf-8")}
+    return {name: text.partition("\n")[0].strip() for name, text in texts.items()
+            if _TAG.search(text)}
+
+
 def formulas(name, package=PACKAGE):
     """{tag: LaTeX} of the technique called `name`, from its own file alone, which is quickly read.
 

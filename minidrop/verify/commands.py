@@ -158,9 +158,9 @@ def _names():
     from .. import catalog
     from .techniques import NAMES
 
-    wide = max(map(len, NAMES))
+    wide, summaries = max(map(len, NAMES)), catalog.summaries()
     for name in NAMES:
-        click.echo(f"{name:{wide}}  {catalog.technique(name).summary}")
+        click.echo(f"{name:{wide}}  {summaries[name]}")
     click.echo("\nwhat is checked, and which forms and variants are known: minidrop verify NAME\n"
                "your own: minidrop verify NAME --impl package.module:callable\n"
                "for instance: minidrop verify dropout --impl torch.nn:Dropout")
@@ -175,19 +175,19 @@ def _describe(name):
     technique = technique_named(name)
     form = technique.form({})
     findings = [one.finding(held(""), form) for one in technique.checks]
-    click.secho(catalog.technique(name).summary, bold=True)
+    click.secho(catalog.summaries()[name], bold=True)
     called = ", ".join((*technique.arrays, *technique.parameters))
     click.echo(f"called as f({called}, and a mode and a source of noise where it takes them), or "
                f"made with\n({', '.join(technique.parameters)}) and called with "
                f"({', '.join(technique.arrays)})")
-    for equation in catalog.technique(name).equations:
-        click.echo(f"\n({equation.tag})  {terminal.formula(equation.latex)}")
+    for tag, latex in catalog.formulas(name).items():
+        click.echo(f"\n({tag})  {terminal.formula(latex)}")
         for finding in findings:
-            if equation.tag in finding.tags:
+            if tag in finding.tags:
                 click.echo(f"    {finding.claim}")
-        if equation.tag in technique.unseen:
-            click.secho(f"    cannot be seen: {technique.unseen[equation.tag]}", dim=True)
-        elif not any(equation.tag in finding.tags for finding in findings):
+        if tag in technique.unseen:
+            click.secho(f"    cannot be seen: {technique.unseen[tag]}", dim=True)
+        elif not any(tag in finding.tags for finding in findings):
             click.secho("    of another form", dim=True)
     click.echo("\nbeside the equations")
     for finding in findings:

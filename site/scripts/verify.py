@@ -15,8 +15,8 @@ START, END = "<!-- techniques: written by site/scripts/verify.py -->\n", "\n<!--
 
 def tables():
     """All techniques, as Markdown: how each is called, what is due by which equation, its forms."""
-    titles = {one.name: one.summary.partition(":")[0] for one in catalog.techniques()}
-    return "\n\n".join(_section(name, titles[name]) for name in NAMES)
+    titles = catalog.summaries()
+    return "\n\n".join(_section(name, titles[name].partition(":")[0]) for name in NAMES)
 
 
 def with_tables(text):
@@ -28,12 +28,13 @@ def with_tables(text):
 def claims(technique):
     """{tag: [(claim, form), ...]}; the form is "" where the technique is meant unless told.
 
-    The tag "" holds what is about no equation.  Each other form differs in one option, and adds
-    what is due in it and not before.
+    The tag "" holds what is about no equation.  Each other form differs in one option, or in
+    one beside `what`, and adds what is due in it and not before.
     """
     found, form = {}, technique.form({})
     others = [{name: value} for name, values in technique.options.items() for value in values[1:]]
-    for change in ({}, *others):
+    kinds = [one for one in others if "what" in one]
+    for change in ({}, *others, *(kind | one for kind in kinds for one in others)):
         for check in technique.checks_for(form | change):
             finding = check.finding(held(""), form | change)
             for tag in finding.tags or ("",):

@@ -33,8 +33,8 @@ def test_without_an_implementation_it_says_what_is_checked(name):
 
     text = call(name)
     assert max(map(len, text.splitlines())) <= 100 or name != "dropout"
-    for equation in catalog.technique(name).equations:
-        assert f"({equation.tag})  " in text
+    for tag in catalog.formulas(name):
+        assert f"({tag})  " in text
 
 
 def test_what_it_says_of_dropout():
