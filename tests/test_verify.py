@@ -34,6 +34,7 @@ def test_a_right_one_holds(impl):
     assert report.holds and 0 < report.alarm < 1e-6, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     (unscaled, ["dropout.2", "dropout.3"], "test-time scaling, as in the papers of 2012 and 2014"),
     (rows_alike, ["dropout.1"], "one mask for all examples of the batch"),

@@ -158,6 +158,7 @@ def test_a_layer_of_ours_begins_anew(made):
     assert getattr(layer, "noise", None) is None
 
 
+@pytest.mark.slow
 def test_a_source_of_its_own_is_no_failure_and_one_that_is_handed_over_has_to_be_used():
     def own(x, p):
         rng = np.random.default_rng()
@@ -315,6 +316,7 @@ def test_what_is_not_for_numpy_says_so_in_a_sentence(monkeypatch):
     assert "say framework='torch'" in caught.value.due
 
 
+@pytest.mark.slow
 def test_methods_and_partial_functions():
     layer = Made(0.25)
     held = Box(adapter_for(layer.__call__, technique_named("dropout")), fixed={"p": 0.25})

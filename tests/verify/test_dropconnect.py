@@ -139,6 +139,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 def test_ours_holds_with_its_gradient():
     report = check(ours, "dropconnect", framework="minidrop")
     assert report.holds and 0 < report.alarm < 1e-6, report
@@ -146,6 +147,7 @@ def test_ours_holds_with_its_gradient():
     assert [tag for tag in words if words[tag] == "holds"] == [TAGS[n] for n in (1, 2, 4, 5, 6)]
 
 
+@pytest.mark.slow
 def test_one_that_is_given_its_mask_holds():
     for impl, framework in (dropconnect, "minidrop"), (masked, None):
         report = check(impl, "dropconnect", framework=framework)
@@ -154,6 +156,7 @@ def test_one_that_is_given_its_mask_holds():
     assert report.broken == ["dropconnect.2"], report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     pytest.param(*one, id=one[0].__name__, marks=[pytest.mark.slow] if number > 1 else [])
     for number, one in enumerate(WRONG)])

@@ -72,6 +72,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2, 3))])
 @pytest.mark.parametrize("impl", [ours, by_places, pytest.param(each, marks=pytest.mark.slow)])
 def test_a_right_one_holds(impl, seed):

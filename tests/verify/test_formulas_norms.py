@@ -161,6 +161,7 @@ def test_minidrops_batch_norm_holds_with_its_gradients():
     assert report.holds and {word for _, word, _ in report.equations()} == {"holds"}, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes, broken, variant", [
     ({"running_ddof": 0}, "batch_norm.3", "the running variance is biased"),
     ({"new": False}, "batch_norm.3", "momentum is the weight of the old statistics (Keras)"),

@@ -152,6 +152,7 @@ DRAWN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("impl, due, smallest", [
     pytest.param(*one, marks=pytest.mark.slow if at > 1 else []) for at, one in enumerate(DRAWN)])
 def test_a_mask_drawn_in_a_wrong_way_fails_at_its_law_alone(impl, due, smallest):
@@ -161,6 +162,7 @@ def test_a_mask_drawn_in_a_wrong_way_fails_at_its_law_alone(impl, due, smallest)
     assert smallest in report.failures[0].input, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("impl, due", [
     (Layer, set()),
     pytest.param(ReadsTheMaskFromTheOutput, {"gradient at zero"}, marks=pytest.mark.slow),

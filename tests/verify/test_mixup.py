@@ -60,6 +60,7 @@ RIGHT = [(md.Mixup, {}), (mixup(), {}), (a_loop, {}), (ByLibraryDraws, {}),
          (md.Mixup, {"extra": {"per": "example"}, "per": "example"})]
 
 
+@pytest.mark.slow
 def test_minidrops_own_holds():
     report = check(md.Mixup(alpha=0.2), "mixup", fixed={"alpha": 0.2})
     assert report.holds and 0 < report.alarm < 1e-6, report
@@ -116,6 +117,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     WRONG[2], *(pytest.param(*one, marks=pytest.mark.slow) for one in WRONG[:2] + WRONG[3:])])
 def test_a_wrong_one_fails_at_its_equation_and_is_named(impl, broken, variant):
@@ -131,6 +133,7 @@ def test_two_variants_at_once_are_both_named():
                               "batch (timm)"), report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0, 1.5, 4.0, 30.0])
 def test_the_distribution_of_the_weights_is_betas(alpha):
     from scipy.stats import beta

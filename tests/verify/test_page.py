@@ -1,6 +1,7 @@
 """The page that explains how a verdict is reached says what is true."""
 
 import contextlib
+import functools
 import io
 import re
 import runpy
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "site/pages/verify.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 SCRIPT = runpy.run_path(str(ROOT / "site/scripts/verify.py"), run_name="verify")
+TABLES = functools.cache(SCRIPT["tables"])
 WRITTEN = TEXT.partition(SCRIPT["START"])[0] + TEXT.partition(SCRIPT["END"])[2]
 
 
@@ -36,7 +38,7 @@ def test_its_tables_are_those_of_the_techniques():
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_has_every_equation_form_and_variant(name):
     technique = technique_named(name)
-    section = re.search(rf"^### [^\n]*: `{name}`\n.*?(?=^### |\Z)", SCRIPT["tables"](), re.M | re.S)
+    section = re.search(rf"^### [^\n]*: `{name}`\n.*?(?=^### |\Z)", TABLES(), re.M | re.S)
     for tag in md.catalog.formulas(name):
         row = re.search(rf"^\| {re.escape(tag)} \| (.+) \|$", section[0], re.M)[1]
         claims = [claim for claim, _ in SCRIPT["claims"](technique).get(tag, ())]

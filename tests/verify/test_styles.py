@@ -48,6 +48,7 @@ class Made:
         return drop(x, 1 - self.keep_prob, self.rng) if train_flg else x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("impl", [by_keyword, of_old_numpy, that_asserts, Made])
 def test_unusual_styles_are_understood(impl):
     report = check(impl, "dropout")
@@ -55,6 +56,7 @@ def test_unusual_styles_are_understood(impl):
     assert report.alarm < 1e-6
 
 
+@pytest.mark.slow
 def test_torch_that_answers_with_a_constant_at_rate_1_has_a_gradient_of_0():
     torch = pytest.importorskip("torch")
 
@@ -102,6 +104,7 @@ def spoiled(change):
     return impl
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("impl, found", [
     (remembers, "afresh"),
     (of_the_sign, "any size"),

@@ -25,6 +25,7 @@ def ours(w, gamma, alpha, unit, seed):
                                              unit))
 
 
+@pytest.mark.slow
 def test_ours_holds_with_its_gradient():
     report = check(ours, "targeted", framework="minidrop")
     words = {tag: word for tag, word, _ in report.equations()}
@@ -52,6 +53,7 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(name):
         assert report.variant.startswith(variant) and bool(report.variant) == bool(variant), report
 
 
+@pytest.mark.slow
 def test_evaluation_is_dense_unless_it_is_to_prune():
     def pruned(w, gamma, alpha, unit, training, seed):
         gone = targeted_candidates(w, gamma, unit)

@@ -101,6 +101,7 @@ NAMED = [
 QUICK = {8, 13, 18}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technique, impl, broken, variant", [
     pytest.param(*one, marks=[] if at in QUICK else pytest.mark.slow)
     for at, one in enumerate(NAMED)])
