@@ -66,6 +66,7 @@ def test_reading_needs_json_and_numpy_alone():
     assert froms == {(1, "parts")}
 
 
+@pytest.mark.slow
 def test_every_file_follows_the_schema(folder):
     schema = json.loads((folder / "vectors.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -81,6 +82,7 @@ def refused(constant):
     raise ValueError(f"{constant} is no JSON")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [
     lambda case: case.pop("tolerance"), lambda case: case.update(tags=["dropout"]),
     lambda case: case.update(more=1), lambda case: case["inputs"].update(x=0.5),
@@ -97,6 +99,7 @@ def test_the_schema_refuses_what_is_spoilt(spoil):
     assert not validator.is_valid(found)
 
 
+@pytest.mark.slow
 def test_arrays_have_as_many_numbers_as_their_shapes_say_and_keep_their_bits(folder):
     for name, cases in vectors.CASES.items():
         kept = reading.read(folder / f"{name}.json")["cases"]
@@ -155,6 +158,7 @@ def test_computed_equations_are_shown_or_drawn_or_named_here(folder):
     assert computed - shown == draws | of_networks
 
 
+@pytest.mark.slow
 def test_the_same_version_writes_the_same_bytes(folder, tmp_path):
     vectors.write(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(

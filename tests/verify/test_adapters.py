@@ -151,6 +151,7 @@ def test_running_statistics_are_put_in_and_seen_afterwards():
 
 # --- noise that can be seeded, and noise that is 0 ---
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", [lambda: md.Dropout(0.3), lambda: md.Dropout(0.3).init(7)])
 def test_a_layer_of_ours_begins_anew(made):
     layer = made()
@@ -176,6 +177,7 @@ def test_a_source_of_its_own_is_no_failure_and_one_that_is_handed_over_has_to_be
     assert told(deaf) == ("fails", "other masks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw, rate", [
     (lambda rng, shape: np.random.random(shape), None),               # noqa: NPY002
     (lambda rng, shape: rng.random(shape), None),

@@ -40,6 +40,7 @@ def test_chernoffs_bound_is_above_every_exact_tail(n, p):
     assert (bound <= (n + 1) * mass * (1 + 1e-9))[seen].all()    # so it is never far above
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alarm", ALARMS)
 @pytest.mark.parametrize("p", RATES)
 def test_a_right_rate_is_failed_at_most_as_often_as_stated(monkeypatch, p, alarm):
@@ -92,6 +93,7 @@ def test_a_mean_is_failed_where_the_bound_is_the_alarm():
 LAWS = ([0.5, 0.5], [0.9, 0.1], [0.2, 0.5, 0.3], [0.25] * 4, [0.1, 0.2, 0.3, 0.2, 0.2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alarm", ALARMS)
 @pytest.mark.parametrize("probabilities", LAWS, ids=len)
 def test_a_right_distribution_is_failed_at_most_as_often_as_stated(monkeypatch, probabilities,

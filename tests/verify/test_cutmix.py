@@ -41,6 +41,7 @@ def unmixed(x, y, alpha, rng):
     return pasted(x, y, alpha, rng)[0], y
 
 
+@pytest.mark.slow
 def test_minidrops_own_holds():
     report = check(md.CutMix(alpha=1.0), "cutmix", fixed={"alpha": 1.0})
     assert report.holds and 0 < report.alarm < 1e-6, report
@@ -71,6 +72,7 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(impl, broken, variant):
     assert report.variant == variant, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape, alpha", [((4, 6), 1.0), ((5, 7), 0.5)])
 def test_the_law_of_the_boxes_is_that_of_many_draws(shape, alpha):
     """6 standard errors of 20,000 draws, for each of the boxes."""

@@ -39,12 +39,14 @@ def few(entries, quick):
             for one in entries if one.technique == "cutout"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", few(RIGHT, ["minidrop", "squares by comparing places"]))
 def test_a_right_one_holds(entry):
     report = check(entry.impl, "cutout", **entry.options)
     assert report.holds and 0 < report.alarm < 1e-6, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", few(WRONG, QUICK))
 def test_a_wrong_one_fails_at_its_equation_and_is_named(entry):
     report = check(entry.impl, "cutout")

@@ -75,6 +75,7 @@ def test_adamw_holds_in_its_own_form():
     assert check(adam_with(decoupled=True), "adam", decay="decoupled").holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes, broken, variant", [
     ({"corrected": False}, ["adam.3", "adam.7"], "nothing is corrected"),
     ({"root": False}, ["adam.4"], "divides by v, without the square root"),

@@ -59,6 +59,7 @@ def test_minidrops_layer_norm_holds_with_its_gradients():
     assert report.holds and {word for _, word, _ in report.equations()} == {"holds"}, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("impl, variant", [
     (layer_norm_with(ddof=1), "normalises by the unbiased variance"),
     (layer_norm_with(outside=True), "eps is added to the deviation, outside the root"),
@@ -201,6 +202,7 @@ def test_those_of_minidrop_hold_with_their_gradients(name, impl):
     assert report.holds and {word for _, word, _ in report.equations()} == {"holds"}, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, impl, broken, variant", [
     ("group_norm", interleaved, "group_norm.1", "groups are interleaved"),
     ("group_norm", lambda x, groups, w, b, eps: grouped(x, 1, w, b, eps), "group_norm.1", ""),

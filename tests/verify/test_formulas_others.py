@@ -172,6 +172,7 @@ def test_dynamics_hold(what, impl):
 PAIRS, ERROR = ["dynamics.3", "dynamics.5", "dynamics.6"], ["dynamics.4", "dynamics.7"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what, impl, broken, variant", [
     ("variance", lambda grads: by_pairs(grads, lambda cosine: cosine), PAIRS,
      "mean cosine in place of the distance"),

@@ -57,6 +57,7 @@ def test_the_gradients_of_switches_are_seen():
     assert report.json()["equations"]["smallify.2"] == "holds", report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what, impl, broken, variant", [
     ("variance", lambda signs, decay: looped_variance(signs, decay, start=0.0),
      ["smallify.7", "smallify.9"], "the mean of the sign starts at 0"),

@@ -54,6 +54,7 @@ def test_it_is_short_beside_its_tables():
     assert all(len(line) <= 105 for line in WRITTEN.splitlines() if not line.startswith("|"))
 
 
+@pytest.mark.slow
 def test_its_example_prints_what_it_shows():
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -74,6 +75,7 @@ def test_its_commands_and_options_exist():
     assert {name for name, _ in rows} <= parameters
 
 
+@pytest.mark.slow
 def test_its_words_and_numbers_are_those_of_the_code():
     assert re.findall(r"^\| ([a-z ]+) \|", WRITTEN.partition("| word |")[2], re.M)[:4] == [
         HOLDS, FAILS, UNSEEN, OTHER]

@@ -50,6 +50,7 @@ def test_a_report_is_read_in_a_terminal_and_in_python(tmp_path, report):
     assert json.loads((tmp_path / "report.json").read_text("utf-8")) == report.json()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 def test_a_report_has_colours_in_a_terminal_and_keeps_to_its_width(width, report):
     out = io.StringIO()

@@ -109,6 +109,7 @@ def test_drawn_weights_hold_in_their_own_form():
     assert holding(drawn_weights, noise="of each weight") == [1, 4, 6]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", WRONG, ids=lambda entry: entry.name)
 def test_a_wrong_one_fails_at_its_equation_and_is_named(entry):
     report = check(entry.impl, "variational")
@@ -124,6 +125,7 @@ def test_wrong_noise_fails_at_its_equations_and_is_named(impl, tags, variant):
     assert report.variant == variant, report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what, impl, tags, variant", WRONG_FUNCTIONS)
 def test_a_wrong_function_fails_at_its_equations_and_is_named(what, impl, tags, variant):
     report = check(impl, "variational", what=what)
