@@ -218,9 +218,11 @@ def dtype(law, box):
         for one, mode in zip(found, ("", ", in evaluation"), strict=False):
             if one.dtype != name:
                 return fails(f"x of {name}, p = {p:g}{mode}", str(one.dtype), name)
+        if law.kept is None or box.failed & {"values", "line", "stretch"}:
+            continue                              # no mask can be read, or values are wrong already
         kept, dropped, _ = ways(law, box, x, p)
         way = np.where(close(found[0], dropped), dropped, kept)
-        if not box.failed & {"values", "line", "stretch"} and not close(found[0], way).all():
+        if not close(found[0], way).all():
             return fails(f"x of {name}, p = {p:g}", *_first_odd(found[0], way))
     return held(", ".join(refused or box.adapter.dtypes))
 
