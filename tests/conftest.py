@@ -100,6 +100,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_transformers.py": "PyTorch here is the CPU's",
     "parity/test_units.py": "PyTorch here is the CPU's",
     "parity/test_verify_dropblock.py": "PyTorch here is the CPU's",
+    "parity/test_verify_field.py": "starts processes",
     "parity/test_verify_keras.py": "PyTorch here is the CPU's",
     "parity/test_verify_torch.py": "PyTorch here is the CPU's",
     "parity/test_window.py": "PyTorch here is the CPU's",

@@ -101,7 +101,7 @@ TABLE: dict[str, dict[str, tuple[Entry, ...]]] = {
                   Entry("keras.activations:gelu", _kept(approximate=True), {"what": "gelu tanh"}),
                   Entry("keras.activations:selu", form={"what": "selu"}))},
     "dynamics": {
-        "minidrop": (Entry("minidrop:gradient_norm"),
+        "minidrop": (Entry("minidrop:gradient_norm", form={"what": "norm"}),
                      Entry("minidrop:model_distance", form={"what": "distance"}),
                      Entry("minidrop:gradient_direction_variance", form={"what": "variance"}),
                      Entry("minidrop:gradient_direction_error", form={"what": "error"}))},

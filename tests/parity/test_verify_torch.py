@@ -99,3 +99,8 @@ def test_the_framework_is_that_of_the_code_that_runs(torch, torchvision, timm):
 def test_the_layers_of_a_caller_are_left_alone(torch):
     layer = torch.nn.Dropout(0.3).eval()
     assert check(layer, "dropout", fixed={"p": 0.3}).holds and not layer.training
+
+
+def test_the_gradient_of_a_number_is_asked_for(torch):
+    report = check(lambda w: w.abs().sum(), "l1", framework="torch")
+    assert report.holds, report

@@ -6,6 +6,8 @@ What it says of libraries is tests/parity/test_verify_field.py's.
 import inspect
 import io
 import json
+import runpy
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +18,7 @@ from minidrop.verify.field_table import TABLE, Entry
 from minidrop.verify.places import place
 from minidrop.verify.techniques import NAMES, technique_named
 
+ROOT = Path(__file__).parents[2]
 CHECKED = {*inspect.signature(check).parameters}
 
 
@@ -159,3 +162,29 @@ def test_a_real_cell_is_judged_in_a_process_of_its_own():
     assert cell["word"] == "holds" and cell["alarm"] < 1e-6 and cell["versions"]["numpy"]
     missing = field.verified("dropout", "timm", Entry("no.such.module:Dropout"))
     assert missing["word"] == field.NOT_VERIFIED and "no module" in missing["reason"]
+
+
+def test_the_stored_matrix_is_whole_and_minidrop_holds_in_all_of_it():
+    whole = matrix.stored()
+    assert whole["finished"] and all(whole["libraries"].values())
+    assert [matrix.identity(cell) for cell in whole["cells"]] == [
+        (technique, library, entry.title) for technique, library, entry in field.entries()]
+    for cell in whole["cells"]:
+        assert cell["word"] in matrix_text.SHORT and cell["versions"][cell["library"]]
+        if cell["library"] == "minidrop":
+            assert cell["word"] == "holds", cell
+        if cell["word"] != field.NOT_VERIFIED:
+            assert 0 <= cell["alarm"] < 1e-6 and cell["equations"], cell
+            assert (cell["word"] == "holds") == (not cell["failures"])
+            assert (cell["word"] == field.VARIANT) <= bool(cell["variant"])
+            for finding in cell["failures"]:
+                assert finding["claim"] and finding["input"] and finding["found"] != finding["due"]
+
+
+def test_the_stored_matrix_is_shown_and_its_page_is_written_from_it():
+    done = CliRunner().invoke(main, ["verify", "dropout", "--field", "--show"])
+    assert done.exit_code == 0 and "PyTorch" in done.output and "spatial" not in done.output
+    written(matrix.stored())
+    script = runpy.run_path(str(ROOT / "site/scripts/field.py"), run_name="field")
+    assert script["PAGE"].read_text(encoding="utf-8") == script["text"](), \
+        "python site/scripts/field.py writes it"

@@ -82,7 +82,7 @@ def pulled(tensors, outputs):
     wanted = [leaf for leaf in leaves if leaf.requires_grad]
 
     def pull(g):
-        given = [(y, torch.from_numpy(np.ascontiguousarray(one)))
+        given = [(y, torch.from_numpy(np.array(one, order="C")))
                  for y, one in zip(outputs, g, strict=False) if y.requires_grad]
         if not given:                             # a constant: its gradient is 0
             return [torch.zeros_like(leaf) for leaf in leaves]
