@@ -7,13 +7,13 @@ from rich.text import Text
 
 from .field import LIBRARIES, NOT_VERIFIED, VARIANT
 from .report import FAILS, HOLDS
-from .text import STYLES, WIDTH
+from .text import STYLES, WIDTH, bound
 
 SHORT = {HOLDS: "holds", VARIANT: "variant", FAILS: "fails", NOT_VERIFIED: "unclear"}
 COLOURS = STYLES | {VARIANT: "yellow", NOT_VERIFIED: "dim"}
 LEGEND = ("holds: every equation that can be seen from outside; variant: every one, of a form that "
           "has a name; fails: an equation, or a rule of conduct; unclear: no answer that could be "
-          "judged; -: it has none, as far as is known; absent: the library is not installed")
+          "judged; -: nothing of the library is tried here; absent: it is not installed")
 
 
 def techniques(matrix):
@@ -67,18 +67,18 @@ def _shown(finding):
     """The input that shows a failure, with what was found beside what is due."""
     tags = f" ({', '.join(finding['tags'])})" if finding["tags"] else ""
     return (f" Due is: {finding['claim'][0].lower()}{finding['claim'][1:]}{tags}; with "
-            f"{finding['input']} it gives {finding['found']}, and due is {finding['due']}.")
+            f"{finding['input']} it gives {finding['found'].rstrip('.')}, and due is "
+            f"{finding['due']}.")
 
 
 def rendered(matrix):
     """The table, for rich."""
     numbers = {id(cell): number for number, cell in noted(matrix)}
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)
     for library in LIBRARIES:
-        version = matrix["libraries"][library]
-        table.add_column(Text.assemble(LIBRARIES[library][0], "\n", (version or "absent", "dim")),
-                         no_wrap=True)
+        version = (matrix["libraries"][library] or "absent").partition("+")[0]
+        table.add_column(Text.assemble(LIBRARIES[library][0], "\n", (version, "dim")), no_wrap=True)
     for technique in techniques(matrix):
         row = [Text(technique)]
         for library in LIBRARIES:
@@ -121,4 +121,4 @@ def foot(matrix):
     ours = matrix["libraries"]["minidrop"]
     return (f"{len(matrix['cells'])} implementations, each in a process of its own, by minidrop "
             f"{ours}{keras}. A right implementation is failed anywhere in here with a probability "
-            f"below {alarm:.0e}.{part}")
+            f"below {bound(alarm)}.{part}")
