@@ -31,7 +31,7 @@ def mlp(p=0.5, **between):
 def subclasses(kind):
     assert all(hasattr(md, name) for name in dir(md))      # asking for a name imports its file
     return {c for child in kind.__subclasses__() for c in (child, *subclasses(child))
-            if c.__module__.startswith("minidrop.")}
+            if c.__module__.startswith("minidrop.") and ".verify." not in c.__module__}
 
 
 def same_values(a, b):

@@ -17,6 +17,8 @@ from minidrop.verify.techniques import technique_named
 from tests.verify.holders import LINEAR, B, W, assert_linear, assert_norm
 from tests.verify.holders import X as X2
 
+pytestmark = pytest.mark.slow
+
 X, MASK = np.array([[1.0, 2.0]], np.float32), np.array([[True, False]])
 
 
@@ -151,7 +153,6 @@ def test_running_statistics_are_put_in_and_seen_afterwards():
 
 # --- noise that can be seeded, and noise that is 0 ---
 
-@pytest.mark.slow
 @pytest.mark.parametrize("made", [lambda: md.Dropout(0.3), lambda: md.Dropout(0.3).init(7)])
 def test_a_layer_of_ours_begins_anew(made):
     layer = made()
@@ -159,7 +160,6 @@ def test_a_layer_of_ours_begins_anew(made):
     assert getattr(layer, "noise", None) is None
 
 
-@pytest.mark.slow
 def test_a_source_of_its_own_is_no_failure_and_one_that_is_handed_over_has_to_be_used():
     def own(x, p):
         rng = np.random.default_rng()
@@ -177,7 +177,6 @@ def test_a_source_of_its_own_is_no_failure_and_one_that_is_handed_over_has_to_be
     assert told(deaf) == ("fails", "other masks")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("draw, rate", [
     (lambda rng, shape: np.random.random(shape), None),               # noqa: NPY002
     (lambda rng, shape: rng.random(shape), None),
@@ -318,7 +317,6 @@ def test_what_is_not_for_numpy_says_so_in_a_sentence(monkeypatch):
     assert "say framework='torch'" in caught.value.due
 
 
-@pytest.mark.slow
 def test_methods_and_partial_functions():
     layer = Made(0.25)
     held = Box(adapter_for(layer.__call__, technique_named("dropout")), fixed={"p": 0.25})

@@ -7,6 +7,8 @@ import minidrop as md
 from minidrop.verify import check
 from tests.verify.gallery import SEEDS
 
+pytestmark = pytest.mark.slow
+
 
 def mask_of(cells, x):
     rows, columns = x.shape[2] // cells.shape[1], x.shape[3] // cells.shape[2]
@@ -77,7 +79,6 @@ def halves(x, y, cells, order):
     return md.attentive_cutmix(x, y, cells, order)[0], mix(np.full(len(x), 0.5), y, order)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl", [md.attentive_cutmix, by_loops, one_share])
 def test_right_ones_hold_and_what_chose_the_cells_is_not_seen(impl):
     report = check(impl, "attentive_cutmix")
@@ -90,13 +91,11 @@ def test_the_partner_may_be_the_one_who_gives():
     assert report.holds, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl", [md.attentive_cutmix, by_loops])
 def test_right_ones_hold_for_many_seeds(impl):
     assert all(check(impl, "attentive_cutmix", seed=seed).holds for seed in range(SEEDS))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     (from_the_partner, [3, 5], "the partner's cells are pasted into the example"),
     (holes, [3, 5], "the partner's pixels go where the example's cells are"),

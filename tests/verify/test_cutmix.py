@@ -10,6 +10,8 @@ from tests.verify.gallery import SEEDS
 from tests.verify.right_inputs import right
 from tests.verify.wrong_mixes import pasted, wrong
 
+pytestmark = pytest.mark.slow
+
 RIGHT = [entry.impl for entry in right if entry.technique == "cutmix"]
 WRONG = {entry.name: entry.impl for entry in wrong if entry.technique == "cutmix"}
 
@@ -41,13 +43,11 @@ def unmixed(x, y, alpha, rng):
     return pasted(x, y, alpha, rng)[0], y
 
 
-@pytest.mark.slow
 def test_minidrops_own_holds():
     report = check(md.CutMix(alpha=1.0), "cutmix", fixed={"alpha": 1.0})
     assert report.holds and 0 < report.alarm < 1e-6, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, options", [
     *((impl, {}) for impl in RIGHT), (odd, {"sides": "odd"}), (a_box_for_each, {"per": "example"})])
 def test_right_ones_hold_for_many_seeds(impl, options):
@@ -56,7 +56,6 @@ def test_right_ones_hold_for_many_seeds(impl, options):
         assert report.holds and report.alarm < 1e-6, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     (WRONG["label not recounted"], [6], "label weight is the weight drawn, not recounted"),
     (WRONG["height and width exchanged"], [3], "height and width exchanged"),
@@ -72,7 +71,6 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(impl, broken, variant):
     assert report.variant == variant, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shape, alpha", [((4, 6), 1.0), ((5, 7), 0.5)])
 def test_the_law_of_the_boxes_is_that_of_many_draws(shape, alpha):
     """6 standard errors of 20,000 draws, for each of the boxes."""

@@ -8,6 +8,8 @@ from minidrop.verify.techniques.cutout import TECHNIQUE, chances, intervals
 from tests.verify.right import RIGHT
 from tests.verify.wrong import WRONG
 
+pytestmark = pytest.mark.slow
+
 OFFICIAL, MIRRORED, INSIDE, ONE, HALF = TECHNIQUE.variants
 NAMED = {"odd lengths one smaller": OFFICIAL, "always inside": INSIDE,
          "one centre for all images": ONE, "half of the images": HALF}
@@ -39,14 +41,12 @@ def few(entries, quick):
             for one in entries if one.technique == "cutout"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", few(RIGHT, ["minidrop", "squares by comparing places"]))
 def test_a_right_one_holds(entry):
     report = check(entry.impl, "cutout", **entry.options)
     assert report.holds and 0 < report.alarm < 1e-6, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", few(WRONG, QUICK))
 def test_a_wrong_one_fails_at_its_equation_and_is_named(entry):
     report = check(entry.impl, "cutout")
@@ -57,13 +57,11 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(entry):
         assert report.variant == NAMED[entry.name], report
 
 
-@pytest.mark.slow
 def test_a_square_whose_centre_is_in_front_of_the_middle_is_named():
     report = check(mirrored, "cutout")
     assert report.broken == ["cutout.2", "cutout.4"] and report.variant == MIRRORED, report
 
 
-@pytest.mark.slow
 def test_what_takes_one_image_at_a_time_holds_in_its_form():
     assert check(image, "cutout", images="one").holds
 

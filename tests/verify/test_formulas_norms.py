@@ -8,6 +8,8 @@ from minidrop.tape import data_of
 from minidrop.verify import check
 from minidrop.verify.techniques import batch_norm, group_norm, instance_norm, layer_norm
 
+pytestmark = pytest.mark.slow
+
 
 def whitened(x, axes, eps=1e-5, ddof=0, outside=False):
     var = x.var(axes, keepdims=True, ddof=ddof)
@@ -59,7 +61,6 @@ def test_minidrops_layer_norm_holds_with_its_gradients():
     assert report.holds and {word for _, word, _ in report.equations()} == {"holds"}, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, variant", [
     (layer_norm_with(ddof=1), "normalises by the unbiased variance"),
     (layer_norm_with(outside=True), "eps is added to the deviation, outside the root"),
@@ -162,7 +163,6 @@ def test_minidrops_batch_norm_holds_with_its_gradients():
     assert report.holds and {word for _, word, _ in report.equations()} == {"holds"}, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("changes, broken, variant", [
     ({"running_ddof": 0}, "batch_norm.3", "the running variance is biased"),
     ({"new": False}, "batch_norm.3", "momentum is the weight of the old statistics (Keras)"),
@@ -202,7 +202,6 @@ def test_those_of_minidrop_hold_with_their_gradients(name, impl):
     assert report.holds and {word for _, word, _ in report.equations()} == {"holds"}, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name, impl, broken, variant", [
     ("group_norm", interleaved, "group_norm.1", "groups are interleaved"),
     ("group_norm", lambda x, groups, w, b, eps: grouped(x, 1, w, b, eps), "group_norm.1", ""),

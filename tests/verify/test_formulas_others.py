@@ -9,6 +9,8 @@ import minidrop as md
 from minidrop.functional import gelu
 from minidrop.verify import check
 
+pytestmark = pytest.mark.slow
+
 
 def triangle(t, cycle, alpha_1, alpha_2):
     """As the official code has it, for a step."""
@@ -172,7 +174,6 @@ def test_dynamics_hold(what, impl):
 PAIRS, ERROR = ["dynamics.3", "dynamics.5", "dynamics.6"], ["dynamics.4", "dynamics.7"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what, impl, broken, variant", [
     ("variance", lambda grads: by_pairs(grads, lambda cosine: cosine), PAIRS,
      "mean cosine in place of the distance"),

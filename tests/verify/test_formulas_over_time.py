@@ -11,6 +11,8 @@ from tests.verify import gallery
 from tests.verify.right import RIGHT
 from tests.verify.wrong import WRONG
 
+pytestmark = pytest.mark.slow
+
 HERE = "ema", "swa", "early_late"
 
 
@@ -25,7 +27,6 @@ def test_all_that_is_right_holds(entry: gallery.Right):
     assert report.holds, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", of_gallery(WRONG))
 def test_all_that_is_wrong_fails_at_its_equation(entry: gallery.Wrong):
     report = check(entry.impl, entry.technique, **entry.options)

@@ -7,6 +7,8 @@ from minidrop.tape import primitive
 from minidrop.verify import check
 from minidrop.weights.smallify import sign_variance
 
+pytestmark = pytest.mark.slow
+
 
 def minidrop_variance(signs, decay):
     mean, variance, seen = np.ones_like(signs[0]), np.zeros_like(signs[0]), []
@@ -57,7 +59,6 @@ def test_the_gradients_of_switches_are_seen():
     assert report.json()["equations"]["smallify.2"] == "holds", report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what, impl, broken, variant", [
     ("variance", lambda signs, decay: looped_variance(signs, decay, start=0.0),
      ["smallify.7", "smallify.9"], "the mean of the sign starts at 0"),

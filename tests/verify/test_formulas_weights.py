@@ -11,6 +11,8 @@ from tests.verify import gallery
 from tests.verify.right import RIGHT
 from tests.verify.wrong import WRONG
 
+pytestmark = pytest.mark.slow
+
 HERE = "max_norm", "pruning"
 
 
@@ -25,7 +27,6 @@ def test_all_that_is_right_holds(entry: gallery.Right):
     assert report.holds, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", of_gallery(WRONG))
 def test_all_that_is_wrong_fails_at_its_equation(entry: gallery.Wrong):
     report = check(entry.impl, entry.technique, **entry.options)
@@ -74,7 +75,6 @@ def zeros_lost(w, limit):
 BOTH = ["max_norm.1", "max_norm.2"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     (lambda w, limit: w * np.minimum(1, limit / np.maximum(lengths(w, 0), 1e-30)).astype(w.dtype),
      BOTH, "norm over the other axis, the weights that leave a unit"),
@@ -174,7 +174,6 @@ def threshold(w, sparsity, unit):
 ALL = ["pruning.1", "pruning.2"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     (mask_with(count=lambda s, n: round(s * n)), [*ALL, "pruning.3"], "rounds in place of floor"),
     (mask_with(count=lambda s, n: int(s * n)), ["pruning.3"],

@@ -10,6 +10,8 @@ from minidrop.tape import data_of
 from minidrop.verify import check
 from minidrop.verify.wrappers_ours import multi_sample
 
+pytestmark = pytest.mark.slow
+
 
 def softmax(z):
     e = np.exp(z - z.max(-1, keepdims=True))
@@ -117,7 +119,6 @@ def test_gradients_written_by_hand_hold_and_a_wrong_one_does_not():
     assert report.variant == "one mask for all samples", report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, tags, variant", WRONG)
 def test_a_wrong_one_fails_at_its_equations_and_is_named(impl, tags, variant):
     report = check(impl, "multi_sample", framework="minidrop")
@@ -126,7 +127,6 @@ def test_a_wrong_one_fails_at_its_equations_and_is_named(impl, tags, variant):
     assert variant == ("" if explained[1] else explained[0]), report
 
 
-@pytest.mark.slow
 def test_weights_in_the_other_order_are_named():
     report = check(of_inputs_by_outputs, "multi_sample", framework="minidrop")
     assert report.variant == "weights are (in, out)", report

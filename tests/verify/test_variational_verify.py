@@ -8,6 +8,8 @@ from minidrop.verify.wrappers_ours import variational, variational_kept
 from minidrop.weights.variational import variational_kl, variational_log_alpha
 from tests.verify import right_weights, wrong_gates
 
+pytestmark = pytest.mark.slow
+
 RIGHT = [entry for entry in right_weights.right if entry.technique == "variational"]
 WRONG = [entry for entry in wrong_gates.wrong if entry.technique == "variational"]
 VARIANTS = {"variance for the deviation": "the variance in place of the deviation",
@@ -98,7 +100,6 @@ def test_drawn_noise_holds():
     assert holding(drawn) == [4, 6]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl", [drawn, drawn_in_loops])
 def test_drawn_noise_holds_for_many_seeds(impl):
     for seed in range(20 if impl is drawn else 1):
@@ -109,7 +110,6 @@ def test_drawn_weights_hold_in_their_own_form():
     assert holding(drawn_weights, noise="of each weight") == [1, 4, 6]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", WRONG, ids=lambda entry: entry.name)
 def test_a_wrong_one_fails_at_its_equation_and_is_named(entry):
     report = check(entry.impl, "variational")
@@ -117,7 +117,6 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(entry):
     assert report.variant == VARIANTS.get(entry.name, ""), report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, tags, variant", WRONG_DRAWS)
 def test_wrong_noise_fails_at_its_equations_and_is_named(impl, tags, variant):
     report = check(impl, "variational")
@@ -125,7 +124,6 @@ def test_wrong_noise_fails_at_its_equations_and_is_named(impl, tags, variant):
     assert report.variant == variant, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what, impl, tags, variant", WRONG_FUNCTIONS)
 def test_a_wrong_function_fails_at_its_equations_and_is_named(what, impl, tags, variant):
     report = check(impl, "variational", what=what)
