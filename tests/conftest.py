@@ -115,6 +115,14 @@ def pytest_addoption(parser):
     parser.addoption("--reference", action="store_true", help="compare with reference libraries")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """A file of slow tests alone is not even imported where slow tests are left out."""
+    if collection_path.suffix == ".py" and config.getoption("-m") == "not slow" \
+            and "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8"):
+        return True
+    return None
+
+
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--reference"):
         return

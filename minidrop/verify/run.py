@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 
 from .adapters import adapter_for
-from .box import Box, Interrupted, Late, Trouble, Unseen
+from .box import Box, Interrupted, Late, Trouble, Unseen, told
 from .places import place
 from .process import Course
 from .report import FAILS, HOLDS, UNSEEN, Finding, Report
@@ -16,6 +16,7 @@ from .technique import ENOUGH, Outcome, not_tried, overdue
 from .techniques import technique_named
 from .versions import versions_of
 
+OUR_FAULT = "the check itself failed, by no fault of the implementation"
 SECONDS = 30.0                                    # what one check may take
 
 
@@ -122,6 +123,8 @@ def finding_of(box, one, seconds=SECONDS):
     except Late:
         box.late += 1
         outcome = overdue(box.last, time.monotonic() - max(box.since, begun), seconds)
+    except Exception as error:                    # ours, since the implementation's are Trouble
+        outcome = Outcome(UNSEEN, "", f"{OUR_FAULT}: {told(error)}")
     if os.getcwd() != folder:
         box.moved = (box.last, os.getcwd())
         os.chdir(folder)

@@ -10,6 +10,8 @@ from numpy.testing import assert_allclose
 from minidrop.verify import chance as laws
 from minidrop.verify.chance import ALARM, Chance, distance, surprise
 
+pytestmark = pytest.mark.slow
+
 RATES = 0.002, 0.05, 0.2, 0.5, 0.75, 0.9
 ALARMS = 0.5, 0.1, 1e-3, 1e-9
 
@@ -40,7 +42,6 @@ def test_chernoffs_bound_is_above_every_exact_tail(n, p):
     assert (bound <= (n + 1) * mass * (1 + 1e-9))[seen].all()    # so it is never far above
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("alarm", ALARMS)
 @pytest.mark.parametrize("p", RATES)
 def test_a_right_rate_is_failed_at_most_as_often_as_stated(monkeypatch, p, alarm):
@@ -93,7 +94,6 @@ def test_a_mean_is_failed_where_the_bound_is_the_alarm():
 LAWS = ([0.5, 0.5], [0.9, 0.1], [0.2, 0.5, 0.3], [0.25] * 4, [0.1, 0.2, 0.3, 0.2, 0.2])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("alarm", ALARMS)
 @pytest.mark.parametrize("probabilities", LAWS, ids=len)
 def test_a_right_distribution_is_failed_at_most_as_often_as_stated(monkeypatch, probabilities,

@@ -12,6 +12,8 @@ from minidrop.verify.squares import RATES, SIZES, chances, covered
 from minidrop.verify.techniques.dropblock import TECHNIQUE
 from tests.verify.gallery import SEEDS
 
+pytestmark = pytest.mark.slow
+
 TIMM, MIGUELVR, NAIVE, SHARED, SAMPLE, UNSCALED, SCALED, KEEP = TECHNIQUE.variants
 FORM = TECHNIQUE.form({})
 
@@ -101,7 +103,6 @@ def few(n):
 
 # --- what is right --------------------------------------------------------------------------------
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", few(SEEDS))
 @pytest.mark.parametrize("impl", [md.DropBlock, centred, pooled, Homework])
 def test_a_right_one_holds(impl, seed):
@@ -109,7 +110,6 @@ def test_a_right_one_holds(impl, seed):
     assert report.holds and 0 < report.alarm < 1e-6, report
 
 
-@pytest.mark.slow
 def test_ours_holds_in_every_form():
     for seeds in ("valid", "all"):
         for shared in (False, True):
@@ -118,7 +118,6 @@ def test_ours_holds_in_every_form():
                 assert check(md.DropBlock, "dropblock", extra=form, **form).holds, form
 
 
-@pytest.mark.slow
 def test_a_layer_of_one_rate_and_block_is_held_at_its_own():
     report = check(md.DropBlock, "dropblock", fixed={"p": 0.3, "block": 2})
     assert report.holds and report.broken == [], report
@@ -163,7 +162,6 @@ WRONG = {
 QUICK = "timm's default", "as dropout", "p is the rate of seeds"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [name if name in QUICK else
                                   pytest.param(name, marks=pytest.mark.slow) for name in WRONG])
 def test_a_wrong_one_fails_at_its_equation_and_is_named(name):
@@ -186,7 +184,6 @@ def odd_in_fact(x, p, block, training, rng):
     return y if block % 2 else y[:, :, 1:]
 
 
-@pytest.mark.slow
 def test_what_refuses_even_blocks_holds_and_it_is_told():
     report = check(odd_only, "dropblock")
     told = {finding.check: finding for finding in report.findings}["even blocks"]
@@ -194,7 +191,6 @@ def test_what_refuses_even_blocks_holds_and_it_is_told():
     assert told.found == "even blocks are refused (ValueError: block must be odd, got 2)"
 
 
-@pytest.mark.slow
 def test_what_gives_another_shape_for_even_blocks_fails_there_and_nowhere_else():
     report = check(odd_in_fact, "dropblock")
     assert [finding.check for finding in report.failures] == ["even blocks"]

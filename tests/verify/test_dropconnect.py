@@ -8,6 +8,8 @@ from minidrop.verify import check
 from minidrop.weights.dropconnect import dropconnect, dropconnect_mask, dropconnect_moments
 from tests.verify.gallery import SEEDS
 
+pytestmark = pytest.mark.slow
+
 
 def normal(mean, variance, seed):
     noise = np.random.default_rng(seed).normal(size=mean.shape).astype("float32")
@@ -139,7 +141,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.slow
 def test_ours_holds_with_its_gradient():
     report = check(ours, "dropconnect", framework="minidrop")
     assert report.holds and 0 < report.alarm < 1e-6, report
@@ -147,7 +148,6 @@ def test_ours_holds_with_its_gradient():
     assert [tag for tag in words if words[tag] == "holds"] == [TAGS[n] for n in (1, 2, 4, 5, 6)]
 
 
-@pytest.mark.slow
 def test_one_that_is_given_its_mask_holds():
     for impl, framework in (dropconnect, "minidrop"), (masked, None):
         report = check(impl, "dropconnect", framework=framework)
@@ -156,7 +156,6 @@ def test_one_that_is_given_its_mask_holds():
     assert report.broken == ["dropconnect.2"], report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     pytest.param(*one, id=one[0].__name__, marks=[pytest.mark.slow] if number > 1 else [])
     for number, one in enumerate(WRONG)])
@@ -165,13 +164,11 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(impl, broken, variant):
     assert report.broken == [TAGS[int(n)] for n in broken] and report.variant == variant, report
 
 
-@pytest.mark.slow
 def test_a_gradient_that_is_missing_fails_alone():
     report = check(without_gradient_of_w, "dropconnect", framework="minidrop")
     assert report.broken == ["dropconnect.4"], report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, form", [
     (keras_like, {"weights": "(in, out)"}), (mean, {"inference": "mean"}),
     (plain, {"inference": "plain"}), (chainers, {"inference": "plain", "scaling": "inverted"}),
@@ -183,7 +180,6 @@ def test_another_form_is_held_against_its_own_equations(impl, form):
     assert report.holds, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, framework", RIGHT)
 def test_a_right_one_holds_for_every_seed(impl, framework):
     for seed in range(SEEDS):

@@ -10,6 +10,8 @@ from minidrop.verify import check
 from minidrop.verify.images import pictures
 from minidrop.verify.techniques.flip_crop import SIZES, TECHNIQUE, table
 
+pytestmark = pytest.mark.slow
+
 BATCH, UNMIRRORED, REFLECTED, EDGE = TECHNIQUE.variants
 
 
@@ -72,7 +74,6 @@ WRONG = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2, 3))])
 @pytest.mark.parametrize("impl", [ours, by_places, pytest.param(each, marks=pytest.mark.slow)])
 def test_a_right_one_holds(impl, seed):
@@ -80,7 +81,6 @@ def test_a_right_one_holds(impl, seed):
     assert report.holds and 0 < report.alarm < 1e-6, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_one_fails_at_its_equation_and_is_named(name):
     impl, broken, variant = WRONG[name]
@@ -94,7 +94,6 @@ def test_what_is_scaled_fails_where_nothing_else_is_due():
     assert [finding.check for finding in report.failures] == ["crops"]
 
 
-@pytest.mark.slow
 def test_what_takes_one_image_at_a_time_holds_in_its_form():
     assert check(lambda x, padding, rng: one(x, padding, rng), "flip_crop", images="one").holds
 

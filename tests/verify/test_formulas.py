@@ -8,6 +8,8 @@ import pytest
 import minidrop as md
 from minidrop.verify import check
 
+pytestmark = pytest.mark.slow
+
 
 class Adam:
     """Adam as a function, with places to be wrong in."""
@@ -75,7 +77,6 @@ def test_adamw_holds_in_its_own_form():
     assert check(adam_with(decoupled=True), "adam", decay="decoupled").holds
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("changes, broken, variant", [
     ({"corrected": False}, ["adam.3", "adam.7"], "nothing is corrected"),
     ({"root": False}, ["adam.4"], "divides by v, without the square root"),

@@ -8,6 +8,8 @@ from minidrop.verify import check
 from minidrop.verify.drawn import binomial_cdf
 from tests.verify.gallery import SEEDS
 
+pytestmark = pytest.mark.slow
+
 
 def masked(x, keep, p):
     scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
@@ -152,7 +154,6 @@ DRAWN = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, due, smallest", [
     pytest.param(*one, marks=pytest.mark.slow if at > 1 else []) for at, one in enumerate(DRAWN)])
 def test_a_mask_drawn_in_a_wrong_way_fails_at_its_law_alone(impl, due, smallest):
@@ -162,7 +163,6 @@ def test_a_mask_drawn_in_a_wrong_way_fails_at_its_law_alone(impl, due, smallest)
     assert smallest in report.failures[0].input, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, due", [
     (Layer, set()),
     pytest.param(ReadsTheMaskFromTheOutput, {"gradient at zero"}, marks=pytest.mark.slow),
@@ -211,7 +211,6 @@ def test_the_binomial_law_is_that_of_counted_masks():
     assert binomial_cdf(np.array([2, 3]), 3, 1.0).tolist() == [0, 1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl", [md.Dropout, dropout, Layer])
 def test_a_right_one_is_never_failed(impl):
     for seed in range(SEEDS):

@@ -6,6 +6,8 @@ import pytest
 from minidrop.verify import check
 from minidrop.verify.wrappers_ours import mc_moments, mc_prediction
 
+pytestmark = pytest.mark.slow
+
 
 def entropy(p):
     return -(p * np.log(p + 1e-10)).sum(axis=-1)

@@ -8,6 +8,8 @@ from minidrop.verify import check
 from minidrop.verify.mixing import beta_cdf
 from tests.verify.gallery import SEEDS
 
+pytestmark = pytest.mark.slow
+
 
 def mixup(per="batch", partner="permutation", law=lambda rng, alpha, n: rng.beta(alpha, alpha, n),
           labels=lambda w, y, z: w * y + (1 - w) * z, images=lambda w, x, z: w * x + (1 - w) * z):
@@ -60,13 +62,11 @@ RIGHT = [(md.Mixup, {}), (mixup(), {}), (a_loop, {}), (ByLibraryDraws, {}),
          (md.Mixup, {"extra": {"per": "example"}, "per": "example"})]
 
 
-@pytest.mark.slow
 def test_minidrops_own_holds():
     report = check(md.Mixup(alpha=0.2), "mixup", fixed={"alpha": 0.2})
     assert report.holds and 0 < report.alarm < 1e-6, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, settings", RIGHT)
 def test_right_ones_hold_for_many_seeds(impl, settings):
     for seed in range(SEEDS):
@@ -117,7 +117,6 @@ WRONG = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, broken, variant", [
     WRONG[2], *(pytest.param(*one, marks=pytest.mark.slow) for one in WRONG[:2] + WRONG[3:])])
 def test_a_wrong_one_fails_at_its_equation_and_is_named(impl, broken, variant):
@@ -126,14 +125,12 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(impl, broken, variant):
     assert report.broken == broken, report
 
 
-@pytest.mark.slow
 def test_two_variants_at_once_are_both_named():
     report = check(mixup(per="example", partner="flip"), "mixup")
     assert report.variant == ("a weight for each example (Keras), and the partner is the flipped "
                               "batch (timm)"), report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0, 1.5, 4.0, 30.0])
 def test_the_distribution_of_the_weights_is_betas(alpha):
     from scipy.stats import beta

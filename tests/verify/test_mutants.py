@@ -43,7 +43,9 @@ def tried(entry, **settings):
     if getattr(entry, "name", "") in KILLS:
         impl = f"{entry.impl.__module__}:{entry.impl.__name__}"
         return check(impl, entry.technique, seconds=5, **entry.options, **settings)
-    return check(entry.impl, entry.technique, **entry.options, **settings)
+    report = check(entry.impl, entry.technique, **entry.options, **settings)
+    assert not [one for one in report.findings if one.found.startswith(run.OUR_FAULT)], report
+    return report
 
 
 @pytest.fixture

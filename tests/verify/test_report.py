@@ -11,8 +11,10 @@ import pytest
 from rich.console import Console
 
 import minidrop as md
-from minidrop.verify import FAILS, HOLDS, UNSEEN, check, conforms
+from minidrop.verify import FAILS, HOLDS, UNSEEN, check, conforms, run
 from minidrop.verify.run import variant_of
+from minidrop.verify.technique import states
+from minidrop.verify.techniques import technique_named
 from minidrop.verify.text import bound
 
 
@@ -218,3 +220,15 @@ def test_pytest_shows_what_fails_and_no_more():
 def test_an_implementation_can_be_called():
     with pytest.raises(ValueError, match="got a float"):
         check(0.5, "dropout")
+
+
+def test_a_check_of_ours_that_breaks_accuses_nobody():
+    @states("dropout.1")
+    def broken(box):
+        """A check that is wrong."""
+        raise TypeError("no such thing")
+
+    technique = technique_named("dropout")
+    found = run.finding_of(run.boxed(md.Dropout, technique, {}), broken)
+    assert found.word == "cannot be seen"
+    assert found.found == f"{run.OUR_FAULT}: TypeError: no such thing"

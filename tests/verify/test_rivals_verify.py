@@ -8,6 +8,8 @@ from minidrop.weights.l0 import hard_concrete, hard_concrete_noise, hard_concret
 from tests.verify import right_weights, wrong_gates
 from tests.verify.gallery import SEEDS
 
+pytestmark = pytest.mark.slow
+
 RIGHT = [entry for entry in right_weights.right if entry.technique == "l0"]
 WRONG = [entry for entry in wrong_gates.wrong if entry.technique == "l0"]
 VARIANTS = {"gate without the stretch": "no stretch, so that a gate is never exactly 0",

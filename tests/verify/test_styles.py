@@ -10,6 +10,8 @@ from minidrop.verify.roles import bind
 from minidrop.verify.run import boxed, findings_of
 from minidrop.verify.techniques import technique_named
 
+pytestmark = pytest.mark.slow
+
 
 def fails_of(impl, **settings):
     """The checks of dropout that fail, without a search for a variant."""
@@ -48,7 +50,6 @@ class Made:
         return drop(x, 1 - self.keep_prob, self.rng) if train_flg else x
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl", [by_keyword, of_old_numpy, that_asserts, Made])
 def test_unusual_styles_are_understood(impl):
     report = check(impl, "dropout")
@@ -56,7 +57,6 @@ def test_unusual_styles_are_understood(impl):
     assert report.alarm < 1e-6
 
 
-@pytest.mark.slow
 def test_torch_that_answers_with_a_constant_at_rate_1_has_a_gradient_of_0():
     torch = pytest.importorskip("torch")
 
@@ -104,7 +104,6 @@ def spoiled(change):
     return impl
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, found", [
     (remembers, "afresh"),
     (of_the_sign, "any size"),

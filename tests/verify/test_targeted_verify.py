@@ -7,6 +7,8 @@ from minidrop.weights.targeted import targeted_candidates, targeted_dropout, tar
 from tests.verify import right_weights, wrong_weights
 from tests.verify.gallery import SEEDS
 
+pytestmark = pytest.mark.slow
+
 RIGHT = [entry for entry in right_weights.right if entry.technique == "targeted"]
 WRONG = {entry.name: entry for entry in wrong_weights.wrong if entry.technique == "targeted"}
 BROKEN = {                                        # by name: equations, and the variant it is
@@ -25,7 +27,6 @@ def ours(w, gamma, alpha, unit, seed):
                                              unit))
 
 
-@pytest.mark.slow
 def test_ours_holds_with_its_gradient():
     report = check(ours, "targeted", framework="minidrop")
     words = {tag: word for tag, word, _ in report.equations()}
@@ -33,7 +34,6 @@ def test_ours_holds_with_its_gradient():
     assert [tag for tag in words if words[tag] != "holds"] == ["targeted.5"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", RIGHT, ids=lambda entry: entry.name)
 def test_a_right_one_in_another_style_holds(entry):
     for seed in range(SEEDS):
@@ -41,7 +41,6 @@ def test_a_right_one_in_another_style_holds(entry):
         assert report.holds, report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_one_fails_at_its_equation_and_is_named(name):
     report = check(WRONG[name].impl, "targeted")
@@ -53,7 +52,6 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(name):
         assert report.variant.startswith(variant) and bool(report.variant) == bool(variant), report
 
 
-@pytest.mark.slow
 def test_evaluation_is_dense_unless_it_is_to_prune():
     def pruned(w, gamma, alpha, unit, training, seed):
         gone = targeted_candidates(w, gamma, unit)
@@ -65,7 +63,6 @@ def test_evaluation_is_dense_unless_it_is_to_prune():
     assert check(pruned, "targeted", evaluation="pruned").holds
 
 
-@pytest.mark.slow
 def test_ours_holds_for_every_seed():
     for seed in range(SEEDS):
         report = check(ours, "targeted", framework="minidrop", seed=seed)

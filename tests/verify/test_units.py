@@ -11,6 +11,8 @@ from minidrop.verify import check
 from minidrop.verify.techniques.spatial import DRAWS
 from tests.verify.gallery import SEEDS
 
+pytestmark = pytest.mark.slow
+
 LOWEST = -1.7580993408473766
 
 
@@ -101,7 +103,6 @@ NAMED = [
 QUICK = {8, 13, 18}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("technique, impl, broken, variant", [
     pytest.param(*one, marks=[] if at in QUICK else pytest.mark.slow)
     for at, one in enumerate(NAMED)])
@@ -131,7 +132,6 @@ RIGHT_ONES = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("impl, technique, form", RIGHT_ONES)
 def test_a_right_one_is_never_failed(impl, technique, form):
     for seed in range(SEEDS):
