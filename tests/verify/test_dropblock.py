@@ -141,7 +141,6 @@ WRONG = {
     "miguelvr": (wrong(everywhere=True, gamma=naive, before=1, alike=1), "1235",
                  f"{MIGUELVR}, and {SHARED}"),
     "one mask for all channels": (wrong(alike=1), "2", SHARED),
-    "one mask for all examples": (wrong(alike=0), "2", ""),
     "for each example": (
         wrong(factor=lambda mask, p: mask[0].size / np.maximum(mask.sum((1, 2, 3), keepdims=True),
                                                                1)), "4", SAMPLE),
@@ -169,6 +168,11 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(name):
     report = check(impl, "dropblock")
     assert report.broken == [f"dropblock.{n}" for n in broken], report
     assert report.variant == variant and not report.holds, report
+
+
+def test_one_mask_for_all_examples_fails_where_masks_are_drawn():
+    report = check(wrong(alike=0), "dropblock")
+    assert "dropblock.2" in report.broken, report      # and counts that take them for independent
 
 
 # --- how it is refused, and what is told ----------------------------------------------------------
