@@ -17,6 +17,8 @@ from minidrop.verify import vectors
 from minidrop.verify.vectors.case import Case, encoded, record
 from tests.plain import reading, training, units, weights
 
+pytestmark = pytest.mark.slow
+
 PLAIN = Path(reading.__file__).parent
 OTHERS = {
     "DropConnect": weights.dropconnect_inference, "L0": weights.l0_layer,
@@ -66,7 +68,6 @@ def test_reading_needs_json_and_numpy_alone():
     assert froms == {(1, "parts")}
 
 
-@pytest.mark.slow
 def test_every_file_follows_the_schema(folder):
     schema = json.loads((folder / "vectors.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -82,7 +83,6 @@ def refused(constant):
     raise ValueError(f"{constant} is no JSON")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [
     lambda case: case.pop("tolerance"), lambda case: case.update(tags=["dropout"]),
     lambda case: case.update(more=1), lambda case: case["inputs"].update(x=0.5),
@@ -99,7 +99,6 @@ def test_the_schema_refuses_what_is_spoilt(spoil):
     assert not validator.is_valid(found)
 
 
-@pytest.mark.slow
 def test_arrays_have_as_many_numbers_as_their_shapes_say_and_keep_their_bits(folder):
     for name, cases in vectors.CASES.items():
         kept = reading.read(folder / f"{name}.json")["cases"]
@@ -158,7 +157,6 @@ def test_computed_equations_are_shown_or_drawn_or_named_here(folder):
     assert computed - shown == draws | of_networks
 
 
-@pytest.mark.slow
 def test_the_same_version_writes_the_same_bytes(folder, tmp_path):
     vectors.write(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(

@@ -10,6 +10,8 @@ from minidrop.verify import commands, run
 from minidrop.verify.report import Finding, Report
 from minidrop.verify.techniques import NAMES
 
+pytestmark = pytest.mark.slow
+
 PLACE = "tests.verify.implementations"
 
 
@@ -109,7 +111,6 @@ def test_values_are_json_where_they_can_be():
         "a": 1, "b": "x=y", "c": [2, 3], "d": ""}
 
 
-@pytest.mark.slow
 def test_an_implementation_is_held_against_the_equations():
     assert "tests.verify.implementations.dropout" in call("dropout", "--impl", f"{PLACE}:dropout")
     text = call("dropout", "--impl", f"{PLACE}:unscaled", code=1)

@@ -18,6 +18,8 @@ from minidrop.verify.field_table import TABLE, Entry
 from minidrop.verify.places import place
 from minidrop.verify.techniques import NAMES, technique_named
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CHECKED = {*inspect.signature(check).parameters}
 
@@ -92,7 +94,6 @@ def test_every_cell_that_does_not_hold_has_a_note_with_numbers(quick):
     assert "Against scaling = inverted: dropout.1." in " ".join(text.split())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_an_interrupted_run_goes_on(quick, monkeypatch, tmp_path, jobs):
     target, through, first = tmp_path / "field.json", matrix.verified, []
@@ -156,7 +157,6 @@ def test_what_makes_no_sense_is_refused(quick, wrong, said):
     assert done.exit_code == 2 and said in done.output and not quick
 
 
-@pytest.mark.slow
 def test_a_real_cell_is_judged_in_a_process_of_its_own():
     cell = field.verified("dropout", "minidrop", Entry("minidrop:Dropout"))
     assert cell["word"] == "holds" and cell["alarm"] < 1e-6 and cell["versions"]["numpy"]

@@ -13,6 +13,8 @@ from tests.verify import against, exact
 from tests.verify.right import RIGHT
 from tests.verify.wrong import WRONG
 
+pytestmark = pytest.mark.slow
+
 TECHNIQUES = {t.name: {e.tag for e in t.equations} for t in catalog.techniques()}
 MANNERS = {None, "dtype", "shape", "type", "input", "crash", "hang", "refuses", "finite",
            "prints"}
@@ -76,13 +78,11 @@ def test_what_is_wrong_and_does_not_draw_has_other_numbers():
     assert same == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", DRAWS, ids=named)
 def test_what_is_right_and_draws_has_the_law_of_minidrop(entry):
     assert complaint(entry) is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", WRONG_DRAWS, ids=named)
 def test_what_is_wrong_and_draws_has_another_law_or_form(entry):
     assert differs(entry)

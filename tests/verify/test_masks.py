@@ -149,7 +149,7 @@ DRAWN = [
     (antithetic, {"apart", "how many"}, "random (1, 2)"),
     (rare_ones_never, {"rate"}, "p = 0.05"),
     (strictly_above, {"rarest draw"}, "every random number 0"),
-    (mask_kept_for_two_calls(), {"anew"}, "random"),
+    (mask_kept_for_two_calls(), {"anew"}, "random (1, 2)"),
     (first_unit_always_lives, {"anew"}, "random"),
 ]
 

@@ -20,6 +20,8 @@ from tests.verify.test_flip_crop import ours as flip_crop
 from tests.verify.test_gallery import KILLS
 from tests.verify.wrong import WRONG
 
+pytestmark = pytest.mark.slow
+
 EACH = 1 if os.environ.get("MINIDROP_GALLERY") == "all" else 3
 MUSEUM = [entry for entry in WRONG if entry.museum and entry.technique in NAMES]
 OTHERS = [entry for entry in WRONG if not entry.museum and entry.technique in NAMES]
@@ -76,7 +78,6 @@ def test_a_fault_is_found_at_its_equation(entry, unnamed):
     found(entry)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", [*MUSEUM, *OTHERS[::EACH]], ids=named)
 def test_every_fault_is_found_at_its_equation(entry, unnamed):
     if named(entry) in UNTOLD:
@@ -92,7 +93,6 @@ def test_every_fault_of_the_museum_is_tried_but_those_of_no_implementation():
     assert {*UNTOLD} <= {named(entry) for entry in WRONG}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("entry", [e for e in RIGHT if e.technique in NAMES][::EACH], ids=named)
 def test_every_right_one_holds(entry):
     report = tried(entry)
@@ -110,7 +110,6 @@ def test_minidrop_is_tried_in_every_technique_that_draws():
     assert {technique for technique, _ in OURS} >= {*STOCHASTIC, "flip_crop", "l0", "mc"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("technique, entry", OURS, ids=[
     f"{technique}-{at}" for at, (technique, _) in enumerate(OURS)])
 def test_minidrop_is_never_failed(technique, entry):

@@ -9,8 +9,9 @@ import pytest
 
 from minidrop.catalog import PACKAGE
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_a_project_of_its_own_conforms_or_reads_why_not(tmp_path):
     project = Path(__file__).with_name("package")
     done = subprocess.run(

@@ -18,6 +18,8 @@ from minidrop.verify.run import SECONDS
 from minidrop.verify.technique import ENOUGH
 from minidrop.verify.techniques import NAMES, technique_named
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "site/pages/verify.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -54,7 +56,6 @@ def test_it_is_short_beside_its_tables():
     assert all(len(line) <= 105 for line in WRITTEN.splitlines() if not line.startswith("|"))
 
 
-@pytest.mark.slow
 def test_its_example_prints_what_it_shows():
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -75,7 +76,6 @@ def test_its_commands_and_options_exist():
     assert {name for name, _ in rows} <= parameters
 
 
-@pytest.mark.slow
 def test_its_words_and_numbers_are_those_of_the_code():
     assert re.findall(r"^\| ([a-z ]+) \|", WRITTEN.partition("| word |")[2], re.M)[:4] == [
         HOLDS, FAILS, UNSEEN, OTHER]

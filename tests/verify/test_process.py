@@ -13,6 +13,8 @@ from minidrop.verify import FAILS, HOLDS, UNSEEN, check
 from minidrop.verify.places import Broken, found_at, place
 from tests.verify import implementations
 
+pytestmark = pytest.mark.slow
+
 PLACE = "tests.verify.implementations"
 FILE = Path(implementations.__file__)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and groups of POSIX")
@@ -75,7 +77,6 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch):
         found_at(f"{tmp_path / 'needs_ours.py'}:f")
 
 
-@pytest.mark.slow
 def test_a_process_of_its_own_finds_what_this_one_finds():
     seen = []
     report = check(f"{PLACE}:unscaled", "dropout", watch=seen.append)
@@ -87,7 +88,6 @@ def test_a_process_of_its_own_finds_what_this_one_finds():
 
 
 @POSIX
-@pytest.mark.slow
 @pytest.mark.parametrize("name, found", [
     ("segfault", "the process was ended by SIGSEGV"),
     ("exits", "the process ended itself with exit code 3"),
@@ -105,7 +105,6 @@ def test_a_death_is_the_finding_of_its_check_and_three_are_enough(name, found):
 
 
 @POSIX
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stubborn", "in_c"])
 def test_a_hang_is_ended_from_outside(name):
     begun = time.monotonic()
@@ -115,7 +114,6 @@ def test_a_hang_is_ended_from_outside(name):
     assert time.monotonic() - begun < 60
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
 def test_memory_is_bounded():
     report = check(f"{PLACE}:greedy", "dropout")
@@ -124,7 +122,6 @@ def test_memory_is_bounded():
 
 
 @POSIX
-@pytest.mark.slow
 def test_floods_forks_and_readers_do_no_harm(capfd):
     report = check(f"{PLACE}:flood", "dropout")
     assert report.verdict == "fails prints"
@@ -147,7 +144,6 @@ def running(text):
 
 
 @POSIX
-@pytest.mark.slow
 def test_nothing_is_left_running_or_open():
     threads, files = threading.active_count(), len(os.listdir("/dev/fd"))
     assert check(f"{PLACE}:children", "dropout").holds
@@ -158,13 +154,11 @@ def test_nothing_is_left_running_or_open():
 
 
 @POSIX
-@pytest.mark.slow
 def test_what_always_dies_gets_one_finding():
     [one] = check(f"{PLACE}:dead", "dropout").failures
     assert (one.check, one.found) == ("answer", "the process ended itself with exit code 7")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text, found", [
     ("1 / 0", "ZeroDivisionError: division by zero"),
     ("import os; os._exit(5)", "the process ended itself with exit code 5"),
@@ -178,7 +172,6 @@ def test_an_import_that_fails_is_a_verdict(tmp_path, text, found):
     assert report.verdict == "gives no answer"
 
 
-@pytest.mark.slow
 def test_a_wrong_question_is_a_value_error():
     for settings, sentence in [({"framework": "caffe"}, "framework must be one of"),
                                ({"scaling": "no"}, "scaling must be one of"),
@@ -190,7 +183,6 @@ def test_a_wrong_question_is_a_value_error():
 
 
 @POSIX
-@pytest.mark.slow
 def test_it_works_from_a_bare_script_and_with_stdin_closed(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("from minidrop.verify import check\n"

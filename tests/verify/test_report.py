@@ -17,6 +17,8 @@ from minidrop.verify.technique import states
 from minidrop.verify.techniques import technique_named
 from minidrop.verify.text import bound
 
+pytestmark = pytest.mark.slow
+
 
 def dropout(x, p, training, rng):
     return np.where(rng.random(x.shape) >= p, x / (1 - p) if p < 1 else 0 * x, 0) if training else x
@@ -52,7 +54,6 @@ def test_a_report_is_read_in_a_terminal_and_in_python(tmp_path, report):
     assert json.loads((tmp_path / "report.json").read_text("utf-8")) == report.json()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 def test_a_report_has_colours_in_a_terminal_and_keeps_to_its_width(width, report):
     out = io.StringIO()
@@ -91,7 +92,6 @@ def test_a_wrong_type_or_shape_or_an_exit_is_a_finding(wrong, found, due):
     assert (one.check, one.found, one.due) == ("answer", found, due)
 
 
-@pytest.mark.slow
 def test_a_keyboard_interrupt_of_the_implementation_is_its_own_fault():
     def asks(x, p, training, rng):
         if p == 0.75:
@@ -139,7 +139,6 @@ def test_one_that_is_slow_is_not_failed():
     assert finding(report, "values").found == "its answers come too slowly for 0.1 s"
 
 
-@pytest.mark.slow
 def test_prints_are_kept_and_fail_and_warnings_are_told(capfd):
     def talks(x, p, training, rng):
         print("hello")
@@ -157,7 +156,6 @@ def test_prints_are_kept_and_fail_and_warnings_are_told(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.slow
 def test_the_working_directory_stays_what_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "below").mkdir()
@@ -180,7 +178,6 @@ def test_nothing_can_be_read_from_stdin():
     assert answer.found.startswith("EOFError") and "how much?" in prints.found
 
 
-@pytest.mark.slow
 def test_a_pair_of_variants_is_named_where_one_alone_does_not_explain():
     def both(x, q, training, rng):
         return unscaled(x, 1 - q, training, rng)
@@ -193,7 +190,6 @@ def test_a_pair_of_variants_is_named_where_one_alone_does_not_explain():
     assert check(both, "dropout", bind={"q": "p"}, rate="keep", scaling="paper").holds
 
 
-@pytest.mark.slow
 def test_a_variant_is_named_only_where_it_explains_and_in_time(report):
     def half(x, p, training, rng):
         return x * (rng.random(x.shape) >= p) / 2 if training else x
@@ -208,7 +204,6 @@ def test_a_variant_is_named_only_where_it_explains_and_in_time(report):
     assert variant_of(box, technique, report.failures, 0.0) == ("", {})
 
 
-@pytest.mark.slow
 def test_pytest_shows_what_fails_and_no_more():
     with pytest.raises(AssertionError) as caught:
         conforms(unscaled, "dropout")
