@@ -172,7 +172,7 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(name):
 
 def test_one_mask_for_all_examples_fails_where_masks_are_drawn():
     report = check(wrong(alike=0), "dropblock")
-    assert report.broken == [f"dropblock.{n}" for n in (1, 2, 5)], report   # .1, .5: dependent counts
+    assert report.broken == [f"dropblock.{n}" for n in (1, 2, 5)], report   # .1, .5: by its counts
 
 
 # --- how it is refused, and what is told ----------------------------------------------------------
