@@ -55,12 +55,12 @@ def verify(context, name, impl, target, field, show, jobs, **settings):
     if name is not None and name not in NAMES:
         raise unknown("technique to verify", name, [*NAMES])
     if field:
-        from . import field_command
+        from .field import command
 
         given = {key: value for key, value in settings.items()
                  if context.get_parameter_source(key) is not ParameterSource.DEFAULT}
         ours = {key: given.pop(key) for key in ("seed", "seconds") if key in given}
-        field_command.field(name, impl, target, jobs, show, ours, [*given])
+        command.field(name, impl, target, jobs, show, ours, [*given])
     elif show or jobs > 1:
         raise click.UsageError("--show and --jobs go with --field")
     elif name is None and impl:

@@ -6,8 +6,8 @@
 
 from pathlib import Path
 
-from minidrop.verify import matrix, matrix_text
-from minidrop.verify.field import LIBRARIES
+from minidrop.verify.field import matrix, matrix_text
+from minidrop.verify.field.libraries import LIBRARIES
 
 PAGE = Path(__file__).parents[1] / "pages" / "field.md"
 

@@ -6,8 +6,9 @@ fail at the same equations, and to hold against that form.
 
 import pytest
 
-from minidrop.verify import check, matrix, run
-from minidrop.verify.field import FAILS, HOLDS, LIBRARIES, VARIANT, entries, version_of
+from minidrop.verify import check, run
+from minidrop.verify.field import matrix
+from minidrop.verify.field.libraries import FAILS, HOLDS, LIBRARIES, VARIANT, entries, version_of
 from minidrop.verify.places import found_at
 
 pytestmark = [pytest.mark.reference,

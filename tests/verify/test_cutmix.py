@@ -5,7 +5,7 @@ import pytest
 
 import minidrop as md
 from minidrop.verify import check
-from minidrop.verify.boxes import law_of, mean_share
+from minidrop.verify.checks.boxes import law_of, mean_share
 from tests.verify.gallery import SEEDS
 from tests.verify.right_inputs import right
 from tests.verify.wrong_mixes import pasted, wrong

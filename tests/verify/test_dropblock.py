@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import minidrop as md
 from minidrop.verify import check
-from minidrop.verify.squares import RATES, SIZES, chances, covered
+from minidrop.verify.checks.squares import RATES, SIZES, chances, covered
 from minidrop.verify.techniques.dropblock import TECHNIQUE
 from tests.verify.gallery import SEEDS
 

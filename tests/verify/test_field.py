@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from minidrop.cli import main
-from minidrop.verify import check, field, field_command, matrix, matrix_text
-from minidrop.verify.field_table import TABLE, Entry
+from minidrop.verify import check
+from minidrop.verify.field import command, libraries, matrix, matrix_text
+from minidrop.verify.field.table import TABLE, Entry
 from minidrop.verify.places import place
 from minidrop.verify.techniques import NAMES, technique_named
 
@@ -45,7 +46,7 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(matrix, "verified", verified)
     monkeypatch.setattr(matrix, "installed", lambda: {
-        name: None if name == "kornia" else "1.0" for name in field.LIBRARIES})
+        name: None if name == "kornia" else "1.0" for name in libraries.LIBRARIES})
     return made
 
 
@@ -56,10 +57,10 @@ def test_every_technique_has_a_row_and_minidrop_a_cell():
 
 
 def test_every_entry_is_a_question_that_makes_sense():
-    for technique, library, entry in field.entries():
+    for technique, library, entry in libraries.entries():
         assert place(entry.place) and {*entry.settings} <= CHECKED, entry
-        assert technique_named(technique).form(entry.form) and library in field.LIBRARIES
-    titles = [(*one[:2], one[2].title) for one in field.entries()]
+        assert technique_named(technique).form(entry.form) and library in libraries.LIBRARIES
+    titles = [(*one[:2], one[2].title) for one in libraries.entries()]
     assert len(set(titles)) == len(titles)
 
 
@@ -136,7 +137,7 @@ def test_the_command_runs_writes_and_says_what_was_kept(quick, monkeypatch, tmp_
     target = tmp_path / "field.json"
     done = CliRunner().invoke(main, ["verify", "dropout", "--field", "--json", str(target)])
     assert done.exit_code == 0 and "holds" in done.output and f"written: {target}" in done.output
-    bar = field_command.Bar()
+    bar = command.Bar()
     bar(None, total=9, known=2)
     assert "interrupted after 2 of 11" in bar.sentence(None)
 
@@ -158,25 +159,25 @@ def test_what_makes_no_sense_is_refused(quick, wrong, said):
 
 
 def test_a_real_cell_is_judged_in_a_process_of_its_own():
-    cell = field.verified("dropout", "minidrop", Entry("minidrop:Dropout"))
+    cell = libraries.verified("dropout", "minidrop", Entry("minidrop:Dropout"))
     assert cell["word"] == "holds" and cell["alarm"] < 1e-6 and cell["versions"]["numpy"]
-    missing = field.verified("dropout", "timm", Entry("no.such.module:Dropout"))
-    assert missing["word"] == field.NOT_VERIFIED and "no module" in missing["reason"]
+    missing = libraries.verified("dropout", "timm", Entry("no.such.module:Dropout"))
+    assert missing["word"] == libraries.NOT_VERIFIED and "no module" in missing["reason"]
 
 
 def test_the_stored_matrix_is_whole_and_minidrop_holds_in_all_of_it():
     whole = matrix.stored()
     assert whole["finished"] and all(whole["libraries"].values())
     assert [matrix.identity(cell) for cell in whole["cells"]] == [
-        (technique, library, entry.title) for technique, library, entry in field.entries()]
+        (technique, library, entry.title) for technique, library, entry in libraries.entries()]
     for cell in whole["cells"]:
         assert cell["word"] in matrix_text.SHORT and cell["versions"][cell["library"]]
         if cell["library"] == "minidrop":
             assert cell["word"] == "holds", cell
-        if cell["word"] != field.NOT_VERIFIED:
+        if cell["word"] != libraries.NOT_VERIFIED:
             assert 0 <= cell["alarm"] < 1e-6 and cell["equations"], cell
             assert (cell["word"] == "holds") == (not cell["failures"])
-            assert (cell["word"] == field.VARIANT) <= bool(cell["variant"])
+            assert (cell["word"] == libraries.VARIANT) <= bool(cell["variant"])
             for finding in cell["failures"]:
                 assert finding["claim"] and finding["input"] and finding["found"] != finding["due"]
 

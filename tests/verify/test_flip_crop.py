@@ -7,7 +7,7 @@ import pytest
 
 import minidrop as md
 from minidrop.verify import check
-from minidrop.verify.images import pictures
+from minidrop.verify.checks.images import pictures
 from minidrop.verify.techniques.flip_crop import SIZES, TECHNIQUE, table
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 
 import minidrop as md
 from minidrop.verify import check
-from minidrop.verify.drawn import binomial_cdf
+from minidrop.verify.checks.drawn import binomial_cdf
 from tests.verify.gallery import SEEDS
 
 pytestmark = pytest.mark.slow

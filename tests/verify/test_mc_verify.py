@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minidrop.verify import check
-from minidrop.verify.wrappers_ours import mc_moments, mc_prediction
+from minidrop.verify.field.wrappers_ours import mc_moments, mc_prediction
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 
 import minidrop as md
 from minidrop.verify import check
-from minidrop.verify.mixing import beta_cdf
+from minidrop.verify.checks.mixing import beta_cdf
 from tests.verify.gallery import SEEDS
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import minidrop as md
 from minidrop.functional import cross_entropy
 from minidrop.tape import data_of
 from minidrop.verify import check
-from minidrop.verify.wrappers_ours import multi_sample
+from minidrop.verify.field.wrappers_ours import multi_sample
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from minidrop.verify import check, run
-from minidrop.verify.field import LIBRARIES, TABLE
+from minidrop.verify.field.libraries import LIBRARIES, TABLE
 from minidrop.verify.places import found_at
 from minidrop.verify.techniques import NAMES
 from tests import faults

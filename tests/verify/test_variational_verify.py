@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minidrop.verify import check
-from minidrop.verify.wrappers_ours import variational, variational_kept
+from minidrop.verify.field.wrappers_ours import variational, variational_kept
 from minidrop.weights.variational import variational_kl, variational_log_alpha
 from tests.verify import right_weights, wrong_gates
 

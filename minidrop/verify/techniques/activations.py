@@ -7,7 +7,7 @@ import numpy as np
 from ...ops.activations import erf
 from ...tape import Tensor
 from ..box import Unseen
-from ..formulas import Formula, agrees, gradient, manners, states_as, unless
+from ..checks.formulas import Formula, agrees, gradient, manners, states_as, unless
 from ..technique import Technique, fails, held, of_form
 
 ALPHA, LAMBDA = 1.6732632423543772, 1.0507009873554805

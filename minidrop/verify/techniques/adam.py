@@ -8,7 +8,7 @@ up to a factor that depends on the step alone, which is for the correction to ha
 import numpy as np
 
 from ..box import Unseen
-from ..formulas import Formula, agrees, inputs, manners, numbered, states_as, unless
+from ..checks.formulas import Formula, agrees, inputs, manners, numbered, states_as, unless
 from ..technique import Technique, fails, held, shown, states
 
 PLACES = "beside the root", "within the root", "before the correction"

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..masks import Law, checks, tied
-from ..reading import RATES, close, distinct, dropped_in, independent
+from ..checks.masks import Law, checks, tied
+from ..checks.reading import RATES, close, distinct, dropped_in, independent
 from ..technique import Technique, fails, held
 
 LOWEST = -1.7580993408473766                      # -lambda alpha of SELU

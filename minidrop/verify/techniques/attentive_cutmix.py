@@ -7,9 +7,9 @@ into x[i].
 
 import numpy as np
 
-from .. import mixing
-from ..boxes import coded, origins
-from ..mixing import CLOSE, mixed, one_hot, sparse
+from ..checks import mixing
+from ..checks.boxes import coded, origins
+from ..checks.mixing import CLOSE, mixed, one_hot, sparse
 from ..technique import Technique, call, fails, held, shown, states
 
 

@@ -7,8 +7,8 @@ place of what was handed over, the new running mean and variance.
 import numpy as np
 
 from ..box import Unseen
-from ..formulas import Formula, agrees, differs, inputs, manners
-from ..norm_checks import EPS, NEUTRAL, VARIANTS, Norm, channel, checks
+from ..checks.formulas import Formula, agrees, differs, inputs, manners
+from ..checks.norms import EPS, NEUTRAL, VARIANTS, Norm, channel, checks
 from ..technique import Technique, fails, held, states
 
 SHAPES = (4, 1), (2, 1), (3, 2), (2, 3, 4), (2, 3, 2, 2)

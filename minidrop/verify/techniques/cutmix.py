@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from .. import boxes, mixing
 from ..box import Unseen
-from ..boxes import NOTHING, area, box_of, coded, law_of, mean_share, origins, read, size
-from ..mixing import BATCH, CLOSE, mixed, one_hot
+from ..checks import boxes, mixing
+from ..checks.boxes import NOTHING, area, box_of, coded, law_of, mean_share, origins, read, size
+from ..checks.mixing import BATCH, CLOSE, mixed, one_hot
 from ..report import FAILS
 from ..technique import Technique, call, fails, held, shown, states
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..box import Unseen
 from ..chance import surprise
-from ..images import manners, pictures, trained
+from ..checks.images import manners, pictures, trained
 from ..technique import Technique, call, fails, held, states
 
 SIZES = (3, 4, 2), (4, 3, 3), (5, 6, 4), (6, 5, 5), (3, 4, 7)                  # H, W, L

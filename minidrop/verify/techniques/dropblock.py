@@ -10,8 +10,8 @@ import numpy as np
 
 from ..box import Trouble, Unseen
 from ..chance import surprise
-from ..images import manners, pictures
-from ..squares import (
+from ..checks.images import manners, pictures
+from ..checks.squares import (
     MAPS,
     RATES,
     alone,

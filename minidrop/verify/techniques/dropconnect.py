@@ -3,10 +3,10 @@
 import numpy as np
 
 from ..box import Trouble, Unseen
-from ..connections import extremes, inputs, kept, run, scale, seen
-from ..normals import Case, normal
-from ..on_weights import after, counted, manners, named
-from ..reading import RATES, close, ramp
+from ..checks.connections import extremes, inputs, kept, run, scale, seen
+from ..checks.normals import Case, normal
+from ..checks.on_weights import after, counted, manners, named
+from ..checks.reading import RATES, close, ramp
 from ..technique import Technique, fails, held, shown, states
 
 SHAPES = (1, 1, 1), (1, 1, 2), (2, 2, 2), (3, 4, 5), (50, 8, 8)      # (N, out, in)

@@ -1,7 +1,7 @@
 """What dropout is held to: (dropout.1) to (dropout.5), inverted or in the papers' scaling."""
 
-from ..masks import Law, checks
-from ..scaling import SCALINGS, by_scaling, dropped, evaluated, kept
+from ..checks.masks import Law, checks
+from ..checks.scaling import SCALINGS, by_scaling, dropped, evaluated, kept
 from ..technique import Technique
 
 DRAWS = {                                         # for what there is one draw: the axes that share

@@ -7,7 +7,7 @@ to that of a reference, f(x, y).
 
 import numpy as np
 
-from ..formulas import Formula, agrees, inputs, manners, numbered, unless
+from ..checks.formulas import Formula, agrees, inputs, manners, numbered, unless
 from ..technique import Technique, fails, held, of_form, states
 
 

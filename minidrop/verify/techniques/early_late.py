@@ -6,8 +6,8 @@ A function f(p, cutoff, total, t) or f(p, cutoff, t) of one iteration, from 0, w
 import numpy as np
 
 from ..box import Unseen
-from ..formulas import unless
-from ..rates import Rates, answers, follows
+from ..checks.formulas import unless
+from ..checks.rates import Rates, answers, follows
 from ..technique import Technique, fails, held, shown, states
 
 ENDS = "in the last early step", "at the cutoff"

@@ -7,7 +7,7 @@ kind="corrected" starts at zero and divides by 1 - decay^t, "first" starts at th
 import numpy as np
 
 from ..box import Unseen
-from ..formulas import Formula, agrees, differs, inputs, manners, numbered, unless
+from ..checks.formulas import Formula, agrees, differs, inputs, manners, numbered, unless
 from ..technique import Technique, fails, held, of_form, shown, states
 
 DECAYS = 0.75, 0.25

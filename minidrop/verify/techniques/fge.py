@@ -7,8 +7,8 @@ alpha2), that of step t from 0; "steps": after which steps networks are collecte
 
 import numpy as np
 
-from ..formulas import Formula, agrees, manners
-from ..rates import Rates, follows
+from ..checks.formulas import Formula, agrees, manners
+from ..checks.rates import Rates, follows
 from ..technique import Technique, of_form
 
 RUNS = (2, 2), (4, 4), (10, 8), (6, 2), (20, 8)

@@ -7,7 +7,7 @@ or not, and which of the (2 P + 1)^2 crops.
 import numpy as np
 
 from ..box import Unseen
-from ..images import manners, pictures, trained
+from ..checks.images import manners, pictures, trained
 from ..technique import Technique, fails, held, states
 
 SIZES = (3, 4, 1), (5, 4, 1), (5, 6, 2)                                     # H, W, P

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ..box import Trouble, Unseen
-from ..drawn import anew, apart
-from ..exact import (
+from ..checks.drawn import anew, apart
+from ..checks.exact import (
     dtype,
     empty_batch,
     evaluation,
@@ -15,8 +15,8 @@ from ..exact import (
     rate_0,
     same_seed,
 )
-from ..masks import Law, tied
-from ..reading import close, distinct, independent, ramp, small
+from ..checks.masks import Law, tied
+from ..checks.reading import close, distinct, independent, ramp, small
 from ..technique import Technique, call, fails, held, shown
 
 DEVIATIONS = {

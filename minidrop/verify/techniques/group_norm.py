@@ -1,7 +1,7 @@
 """What group norm is held to: (group_norm.1) to (group_norm.4)."""
 
-from ..formulas import manners
-from ..norm_checks import EPS, VARIANTS, Norm, alone, channel, checks
+from ..checks.formulas import manners
+from ..checks.norms import EPS, VARIANTS, Norm, alone, channel, checks
 from ..technique import Technique
 
 

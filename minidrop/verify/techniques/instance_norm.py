@@ -1,7 +1,7 @@
 """What instance norm is held to: (instance_norm.1) to (instance_norm.4)."""
 
-from ..formulas import manners
-from ..norm_checks import EPS, VARIANTS, Norm, alone, channel, checks
+from ..checks.formulas import manners
+from ..checks.norms import EPS, VARIANTS, Norm, alone, channel, checks
 from ..technique import Technique
 
 NORM = Norm(

@@ -1,6 +1,6 @@
 """What the L2 penalty is held to: f(w), a number, of an array of weights."""
 
-from ..formulas import Formula, agrees, gradient, manners, weights
+from ..checks.formulas import Formula, agrees, gradient, manners, weights
 from ..technique import Technique
 
 

@@ -1,8 +1,8 @@
 """What layer norm is held to: (layer_norm.1) to (layer_norm.3), over the last axis or all but one.
 """
 
-from ..formulas import manners
-from ..norm_checks import EPS, VARIANTS, Norm, alone, checks
+from ..checks.formulas import manners
+from ..checks.norms import EPS, VARIANTS, Norm, alone, checks
 from ..technique import Technique
 
 

@@ -6,7 +6,7 @@ Libraries add some 1e-7 to a length before they divide by it, and are not failed
 import numpy as np
 
 from ..box import Unseen
-from ..formulas import Formula, agrees, differs, inputs, manners, unless
+from ..checks.formulas import Formula, agrees, differs, inputs, manners, unless
 from ..technique import Technique, fails, held, shown, states
 
 GUARD = 1e-6                                      # relative: what is added so as not to divide by 0

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ..formulas import Formula, agrees, inputs, manners, unless
+from ..checks.formulas import Formula, agrees, inputs, manners, unless
 from ..technique import Technique, fails, held, of_form, shown, states
 
 CLOSE = 1e-5              # numbers that keep a logarithm from infinity are allowed: log(p + 1e-8)

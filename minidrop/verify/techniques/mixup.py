@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from .. import mixing
 from ..box import Unseen
-from ..mixing import ALPHAS, BATCH, CLOSE, EDGE, Mixed, agree, beta_cdf, mixed, one_hot
+from ..checks import mixing
+from ..checks.mixing import ALPHAS, BATCH, CLOSE, EDGE, Mixed, agree, beta_cdf, mixed, one_hot
 from ..technique import Technique, call, fails, held, shown, states
 
 SHAPES = (2, 1, 1, 2), (2, 3, 2, 2), (4, 1, 2, 2), (BATCH, 2, 3, 4)

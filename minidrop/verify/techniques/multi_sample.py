@@ -13,7 +13,7 @@ import numpy as np
 from ...functional import cross_entropy
 from ...tape import Tensor, data_of, grad
 from ..box import Unseen
-from ..formulas import (
+from ..checks.formulas import (
     RELATIVE,
     UNSEEN_GRADIENT,
     Formula,

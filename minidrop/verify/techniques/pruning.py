@@ -7,8 +7,8 @@ with zeros in the place of what is pruned tell the same.
 import numpy as np
 
 from ..box import Trouble, Unseen
-from ..candidates import candidates, weights
-from ..formulas import unless
+from ..checks.candidates import candidates, weights
+from ..checks.formulas import unless
 from ..technique import Technique, fails, held, shown, states
 
 SHAPES = (1, 2), (2, 4), (3, 5), (5, 3), (4, 2, 3, 2)

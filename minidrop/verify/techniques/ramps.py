@@ -8,7 +8,7 @@ function of one step t, from 0, will do as well.
 
 import numpy as np
 
-from ..rates import Rates, follows
+from ..checks.rates import Rates, follows
 from ..technique import Technique, of_form
 
 STEPS = "total", "steps"                           # without them it arrives behind the last

@@ -7,7 +7,7 @@ and 0 or booleans (steps, n); "variance": f(signs, decay), the moving variance a
 
 import numpy as np
 
-from ..formulas import Formula, agrees, gradient, manners
+from ..checks.formulas import Formula, agrees, gradient, manners
 from ..technique import Technique, of_form
 
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ...averages.snapshot import majority_vote
-from ..formulas import Formula, agrees, inputs, manners, unless
+from ..checks.formulas import Formula, agrees, inputs, manners, unless
 from ..technique import Technique, fails, held, of_form, states
 
 LENGTHS = "ceiling", "floor", "floor, the last takes the rest"

@@ -1,7 +1,7 @@
 """What spatial dropout is held to: (spatial.1) to (spatial.4), for inputs of 3, 4 or 5 axes."""
 
-from ..masks import Law, checks
-from ..scaling import SCALINGS, dropped, evaluated, kept
+from ..checks.masks import Law, checks
+from ..checks.scaling import SCALINGS, dropped, evaluated, kept
 from ..technique import Technique
 
 DRAWS = {                                         # for what there is one draw: the axes that share

@@ -3,8 +3,8 @@
 The implementation takes the branch x = f(...) and gives what is added to the skip.
 """
 
-from ..masks import Law, checks
-from ..scaling import by_scaling, dropped, evaluated, kept
+from ..checks.masks import Law, checks
+from ..checks.scaling import by_scaling, dropped, evaluated, kept
 from ..technique import Technique
 
 

@@ -6,7 +6,7 @@ rate for each step, or f(t, ...), that of step t.
 
 import numpy as np
 
-from ..formulas import (
+from ..checks.formulas import (
     Formula,
     agrees,
     differs,
@@ -14,7 +14,7 @@ from ..formulas import (
     manners,
     numbered,
 )
-from ..rates import Rates, follows
+from ..checks.rates import Rates, follows
 from ..technique import Technique, fails, held, of_form, shown, states
 
 

@@ -9,9 +9,9 @@ import math
 import numpy as np
 
 from ..box import Unseen
-from ..candidates import candidates, forms, run, scale, weights
-from ..on_weights import counted, manners, named
-from ..reading import close, ramp
+from ..checks.candidates import candidates, forms, run, scale, weights
+from ..checks.on_weights import counted, manners, named
+from ..checks.reading import close, ramp
 from ..technique import Technique, fails, held, shown, states
 
 SHAPES = (1, 2), (2, 4), (3, 5), (5, 3), (4, 2, 3, 2)

@@ -10,10 +10,10 @@ import numpy as np
 from ...functional import exp
 from ...tape import Tensor, grad
 from ..box import Unseen
-from ..divergences import alphas, divergence, exact, kept, log_alpha
-from ..formulas import differs
-from ..normals import Case, normal
-from ..on_weights import manners, named
+from ..checks.divergences import alphas, divergence, exact, kept, log_alpha
+from ..checks.formulas import differs
+from ..checks.normals import Case, normal
+from ..checks.on_weights import manners, named
 from ..technique import Technique, fails, held, of_form, shown, states
 
 ROWS, CALLS = 20_000, 2000                        # a distribution is seen in so many

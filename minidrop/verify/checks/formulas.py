@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tape import Tensor, grad
-from .box import Unseen
-from .technique import fails, held, shown, states
+from ...tape import Tensor, grad
+from ..box import Unseen
+from ..technique import fails, held, shown, states
 
 RELATIVE = {"float32": 2e-5, "float64": 1e-9}     # of the largest number that is due
 ABSOLUTE = {"float32": 1e-6, "float64": 1e-11}

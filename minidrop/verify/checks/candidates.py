@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .box import Unseen
+from ..box import Unseen
 
 
 def run(box, w, gamma, alpha, unit, training=True, gradient=False):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .box import Trouble, Unseen
-from .technique import call, fails, held, shown
+from ..box import Trouble, Unseen
+from ..technique import call, fails, held, shown
 
 CLASSES = BATCH = 10                              # so that every example has a class of its own
 CLOSE = 1e-5                                      # shares are near 1, in float32

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from ..box import Unseen
+from ..technique import fails, held, shown, states
 from . import drawn
-from .box import Unseen
 from .masks import Law
-from .technique import fails, held, shown, states
 
 
 class Entries:

@@ -6,11 +6,11 @@ import time
 from contextlib import contextmanager
 from importlib import metadata
 
-from .. import __version__
-from .field_table import TABLE
-from .report import FAILS, HOLDS, UNSEEN
-from .run import SECONDS, check
-from .techniques import NAMES
+from ... import __version__
+from ..report import FAILS, HOLDS, UNSEEN
+from ..run import SECONDS, check
+from ..techniques import NAMES
+from .table import TABLE
 
 LIBRARIES = {               # distribution: (its name, the framework of the adapter)
     "minidrop": ("minidrop", "minidrop"), "torch": ("PyTorch", "torch"),

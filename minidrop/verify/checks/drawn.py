@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from .box import Unseen
+from ..box import Unseen
+from ..technique import fails, held
 from .reading import (
     RATES,
     close,
@@ -17,7 +18,6 @@ from .reading import (
     units_dropped,
     ways,
 )
-from .technique import fails, held
 
 COUNTED = *RATES, 0.05, 0.9, 0.002, 0.98               # small and large rates show what rounds them
 MANY = 200                                        # units up to which all pairs are looked at

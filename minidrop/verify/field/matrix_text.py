@@ -5,9 +5,9 @@ import textwrap
 from rich.table import Table
 from rich.text import Text
 
-from .field import LIBRARIES, NOT_VERIFIED, VARIANT
-from .report import FAILS, HOLDS
-from .text import STYLES, WIDTH, bound
+from ..report import FAILS, HOLDS
+from ..text import STYLES, WIDTH, bound
+from .libraries import LIBRARIES, NOT_VERIFIED, VARIANT
 
 SHORT = {HOLDS: "holds", VARIANT: "variant", FAILS: "fails", NOT_VERIFIED: "unclear"}
 COLOURS = STYLES | {VARIANT: "yellow", NOT_VERIFIED: "dim"}

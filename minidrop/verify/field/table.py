@@ -8,8 +8,8 @@ is instead is found out, and not written here.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-OURS = "minidrop.verify.wrappers"
-HERE, RULES = "minidrop.verify.wrappers_ours", "minidrop.verify.wrappers_rules"
+OURS = "minidrop.verify.field.wrappers"
+HERE, RULES = "minidrop.verify.field.wrappers_ours", "minidrop.verify.field.wrappers_rules"
 
 
 class Entry(NamedTuple):

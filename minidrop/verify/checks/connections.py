@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .box import Trouble, Unseen
+from ..box import Trouble, Unseen
 from .reading import close
 
 BASE = 5                                          # digits 0 and 1 stay apart if scaled by 2 or 4

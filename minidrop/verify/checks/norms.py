@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .box import Unseen
+from ..box import Unseen
+from ..technique import fails, held, shown
 from .formulas import Formula, agrees, due_for, gradient, inputs, made, numbered, states_as, unless
-from .technique import fails, held, shown
 
 EPS: dict[str, tuple] = {"eps": (1e-5, 1e-3, 1e-6), "place": ("inside the root", "outside"),
        "variance": ("biased", "unbiased")}

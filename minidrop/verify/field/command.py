@@ -32,7 +32,7 @@ def field(name, impl, target, jobs, show, settings, unwanted):
 
 
 def _print(whole):
-    from .. import terminal
+    from ... import terminal
     from .matrix_text import lines
 
     out = terminal.console(**({} if sys.stdout.isatty() else {"width": 100}))

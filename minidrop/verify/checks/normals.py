@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..xp import erf
-from .technique import fails, held
+from ...xp import erf
+from ..technique import fails, held
 
 
 class Case(NamedTuple):

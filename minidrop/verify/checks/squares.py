@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .box import Trouble
+from ..box import Trouble
+from ..technique import fails, held
 from .images import pictures
-from .technique import fails, held
 
 SIZES = (2, 2, 1), (3, 3, 3), (4, 4, 2), (5, 5, 3), (4, 7, 3), (7, 4, 3), (5, 6, 4)    # H, W, b
 RATES, MAPS = (0.5, 0.2), 4000

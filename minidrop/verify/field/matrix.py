@@ -6,10 +6,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from .field import entries, installed, keras_backend, verified
+from .libraries import entries, installed, keras_backend, verified
 
 SECONDS = 120.0                                   # for a check, and to find a name for what fails
-STORED = Path(__file__).with_name("field.json")
+STORED = Path(__file__).parents[1] / "field.json"
 
 
 class Stopped(Exception):

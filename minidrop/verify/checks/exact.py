@@ -5,10 +5,10 @@ import itertools
 
 import numpy as np
 
-from .box import Trouble, Unseen
+from ..box import Trouble, Unseen
+from ..roles import SOURCES
+from ..technique import call, fails, held, shown
 from .reading import close, distinct, end, ramp, right_values, shapes, small, ways
-from .roles import SOURCES
-from .technique import call, fails, held, shown
 
 
 def evaluation(law, box):

@@ -9,8 +9,8 @@ numbers, the value that comes out again and again is that of a dropped entry.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..technique import states
 from . import drawn, exact
-from .technique import states
 
 
 class Law(NamedTuple):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .box import Unseen
+from ..box import Unseen
 
 RATES = 0.5, 0.2, 0.75
 CLOSE = 2e-5                                      # relative, for float32 and a few operations

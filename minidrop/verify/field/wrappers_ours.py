@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from .. import averages, optim
-from ..functional import exp
-from ..inputs import flip_crop as images
-from ..nn import Identity, Linear, Module, Noise
-from ..noise import gaussian
-from ..norms import batch_norm as by_batch
-from ..norms import layer_norm as by_example
-from ..paths.stochastic_depth import StochasticDepth
-from ..tape import data_of
-from ..units import mc
-from ..units import multi_sample as samples
-from ..weights import dropconnect as connections
-from ..weights import smallify
-from ..weights import targeted as chosen
-from ..weights import variational as learnt
+from ... import averages, optim
+from ...functional import exp
+from ...inputs import flip_crop as images
+from ...nn import Identity, Linear, Module, Noise
+from ...noise import gaussian
+from ...norms import batch_norm as by_batch
+from ...norms import layer_norm as by_example
+from ...paths.stochastic_depth import StochasticDepth
+from ...tape import data_of
+from ...units import mc
+from ...units import multi_sample as samples
+from ...weights import dropconnect as connections
+from ...weights import smallify
+from ...weights import targeted as chosen
+from ...weights import variational as learnt
 
 
 class Nothing(Module):

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from .box import Unseen
+from ..box import Unseen
+from ..technique import fails, held, shown, states
 from .formulas import differs
 from .on_weights import named
-from .technique import fails, held, shown, states
 
 ALPHAS = np.array([[-7.0, -4.0, -1.0], [0.0, 1.0, 3.5]])
 EXACT = {0.0: 0.42669, 3.0: 0.02469}              # by quadrature: log alpha, and the divergence

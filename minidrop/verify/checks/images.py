@@ -5,8 +5,8 @@
 
 import numpy as np
 
-from .box import Unseen
-from .technique import call, fails, held, states
+from ..box import Unseen
+from ..technique import call, fails, held, states
 
 
 def pictures(*shape):

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .box import Unseen
+from ..box import Unseen
+from ..technique import fails, held, shown
 from .formulas import states_as, unless
-from .technique import fails, held, shown
 
 CLOSE = 2e-5                                      # of the largest number that is due
 
