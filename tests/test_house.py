@@ -16,7 +16,11 @@ from tests.conftest import HOST_ONLY
 
 # The floor of each file, the first match counts.  Within ops/ and nn/ the order is fixed too.
 FLOORS = (
-    ("__init__.py", 20), ("__main__.py", 20), ("cli.py", 11), ("grade.py", 10),
+    ("__init__.py", 20), ("__main__.py", 20), ("cli.py", 11),
+    ("grade/__init__.py", 10.9), ("grade/commands.py", 10.8), ("grade/report.py", 10.7),
+    ("grade/marking.py", 10.6), ("grade/stub.py", 10.5), ("grade/process.py", 10.5),
+    ("grade/exercise.py", 10.4), ("grade/judges.py", 10.3),
+    ("grade/", 10),
     ("verify/__init__.py", 9.6), ("verify/commands.py", 9.7), ("verify/run.py", 9.5),
     ("verify/field/__init__.py", 9.6), ("verify/field/command.py", 9.65),
     ("verify/field/matrix.py", 9.62), ("verify/field/matrix_text.py", 9.62),
@@ -73,7 +77,7 @@ FLOORS = (
 )
 TECHNIQUE, BASES = 6, {"units.dropout", "units.spatial", "norms.normalise"}
 MAY_USE = {"arguments", "intervals", "xp", "noise", "nn", "functional", *BASES}
-HOSTS = {"data", "verify"}
+HOSTS = {"data", "verify", "grade"}
 NUMPY = {"xp.py", "noise.py", "bench.py", "workloads.py", "plots.py"}
 CUPY = {"xp.py"}
 

@@ -1,0 +1,232 @@
+"""Judges: how the answers of a submission are held against what is due.
+
+A judge is called as `judge(task, call, inputs)`.  `call(arguments, times=1)` gives the list of what
+the submission returned, or raises Fault.  It returns a Verdict.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..verify.chance import Chance
+from .values import realised
+
+
+class Fault(Exception):
+    """A submission did not answer: the message is one sentence for the student.
+
+    `kind` is a word: unwritten, missing, raised, late, memory, output, refused, died, shape.
+    """
+
+    def __init__(self, kind, said):
+        super().__init__(said)
+        self.kind, self.said = kind, said
+
+
+class Failure(NamedTuple):
+    """The smallest input that fails: what came, and what is due (None where nothing came)."""
+
+    arguments: dict
+    got: Any
+    due: Any
+    said: str
+    hint: str = ""
+    kind: str = "wrong"
+
+
+class Verdict(NamedTuple):
+    """Is a task right?  Of `tried` inputs `right` ones were; `failure` is the first that fails."""
+
+    tried: int
+    right: int
+    failure: Failure | None
+    remarks: tuple = ()
+
+
+def same(relative=1e-6, absolute=1e-9):
+    """A judge: the same numbers and shapes as the key's, whatever their type.
+
+    Booleans and the numbers 0 and 1 are the same, and so are tuples and lists of arrays.
+    """
+    def judge(task, call, inputs):
+        first, right, everything = None, 0, []
+        for arguments in inputs:
+            due = task.key(*realised(arguments).values())
+            try:
+                got = call(arguments)[0]
+            except Fault as fault:
+                failure = Failure(arguments, None, due, fault.said, task.hint, fault.kind)
+                return Verdict(len(inputs), right, first or failure)
+            said = difference(got, due, relative, absolute)
+            everything.append((arguments, got))
+            right += not said
+            if said and first is None:
+                first = Failure(arguments, got, due, said, task.hint)
+        if first is not None:
+            first = first._replace(hint=_mistake(task, everything, relative, absolute) or task.hint)
+        return Verdict(len(inputs), right, first)
+    return judge
+
+
+def _mistake(task, everything, relative, absolute):
+    """The reason of the known mistake that gives just these answers, if one does."""
+    for reason, function in task.wrongs.items():
+        with np.errstate(all="ignore"):
+            try:
+                answers = [function(*realised(arguments).values()) for arguments, _ in everything]
+                if not any(difference(got, answer, relative, absolute) for (_, got), answer in
+                           zip(everything, answers, strict=True)):
+                    return reason
+            except Exception:                     # a mistake may raise: it is one
+                continue
+    return ""
+
+
+def difference(got, due, relative=1e-6, absolute=1e-9):
+    """In which way `got` is not `due`: a sentence, empty where they are the same."""
+    if isinstance(due, tuple | list):
+        if not isinstance(got, tuple | list) or len(got) != len(due):
+            many = f"{len(got)}" if isinstance(got, tuple | list) else "one thing"
+            return f"{len(due)} results are due, in this order, and {many} came"
+        for i, (one, other) in enumerate(zip(got, due, strict=True)):
+            if said := difference(one, other, relative, absolute):
+                return f"result {i + 1} of {len(due)}: {said}"
+        return ""
+    try:
+        got, due = np.asarray(got, float), np.asarray(due, float)
+    except (TypeError, ValueError):
+        return f"an array of numbers is due, and {type(got).__name__} came"
+    if got.shape != due.shape:
+        return f"the shape {due.shape} is due, and {got.shape} came"
+    wrong = ~np.isclose(got, due, relative, absolute, equal_nan=True)
+    if not wrong.any():
+        return ""
+    if got.ndim == 0:
+        return f"{due:.7g} is due, and {got:.7g} came"
+    where = tuple(map(int, np.argwhere(wrong)[0]))
+    return (f"{int(wrong.sum())} of {wrong.size} entries differ; at {list(where)} "
+            f"{due[where]:.7g} is due, and {got[where]:.7g} came")
+
+
+def drawn(*laws, draws=2000):
+    """A judge for a task that draws: each law holds for `draws` calls, with streams of their own.
+
+    A law is called as `law(values, chance, **arguments)`, where values has the draws as its first
+    axis, and returns "" or a sentence.  A right answer is failed with a probability of at most
+    1e-9 for each comparison, and `draws` may come in any order and of any kind of number.
+    """
+    def judge(task, call, inputs):
+        for count, arguments in enumerate(inputs):
+            try:
+                answers = call(arguments, draws)
+                values = np.stack([np.asarray(one, float) for one in answers])
+            except Fault as fault:
+                return Verdict(len(inputs), count, Failure(arguments, None, None, fault.said,
+                                                           task.hint, fault.kind))
+            except (TypeError, ValueError):
+                return Verdict(len(inputs), count, Failure(
+                    arguments, answers[0], None, "each call has to return an array of numbers, of "
+                    "one shape", task.hint, "shape"))
+            chance = Chance()
+            for one in laws:
+                if said := one(values, chance, **arguments):
+                    return Verdict(len(inputs), count, Failure(
+                        arguments, values[0], None, said, _broken(task, one.__name__), "law"))
+            again = call(arguments, 1)[0]         # the same stream from the start
+            if said := difference(again, values[0]):
+                return Verdict(len(inputs), count, Failure(
+                    arguments, again, values[0], "with the same rng it draws something else: draw "
+                    "from the rng that is given, and from nothing else", task.hint, "law"))
+        return Verdict(len(inputs), len(inputs), None)
+    return judge
+
+
+def _broken(task, law):
+    """The reason of the only known mistake that breaks a law; else the hint."""
+    reasons = [reason for reason, breaks in task.laws.items() if breaks == law]
+    return reasons[0] if len(reasons) == 1 else task.hint
+
+
+def law(name):
+    """Decorator: give a law its name, by which a task's mistakes say what they break."""
+    def keep(function):
+        function.__name__ = name
+        return function
+    return keep
+
+
+def only(*allowed, shape):
+    """The law `values`: nothing but the numbers `allowed`, in the shape `shape(**arguments)`."""
+    @law("values")
+    def holds(values, chance, **arguments):
+        due = tuple(shape(**arguments))
+        if values.shape[1:] != due:
+            return f"the shape {due} is due, and {values.shape[1:]} came"
+        others = np.setdiff1d(values, allowed)
+        if others.size:
+            return (f"only {', '.join(f'{one:g}' for one in allowed)} are due, and "
+                    f"{others[0]:.6g} came")
+        return ""
+    return holds
+
+
+def rate(p):
+    """The law `rate`: each entry is 0 with probability `p(**arguments)`."""
+    @law("rate")
+    def holds(values, chance, **arguments):
+        due, dropped = p(**arguments), (values == 0).sum(0)
+        agrees = np.asarray(chance.rate(dropped, len(values), due))
+        if agrees.all():
+            return ""
+        where = tuple(map(int, np.argwhere(~agrees)[0]))
+        rates = np.broadcast_to(due, dropped.shape)
+        return (f"the entry {list(where)} is dropped in {dropped[where]} of {len(values)} draws, "
+                f"and {rates[where] * len(values):.6g} are due, about")
+    return holds
+
+
+def shared(axes, p):
+    """The law `shared`: along `axes` all entries are alike, and along the others they are not.
+
+    Two entries that are independent differ with the probability 2 p (1 - p), `p(**arguments)`.
+    """
+    @law("shared")
+    def holds(values, chance, **arguments):
+        for axis in range(1, values.ndim):
+            if values.shape[axis] < 2:
+                continue
+            one, other = np.take(values, 0, axis), np.take(values, 1, axis)
+            if axis - 1 in axes:
+                if (one != other).any():
+                    return f"along axis {axis - 1} all entries are to be the same, and they differ"
+            elif said := _apart(one, other, chance, p(**arguments), f"neighbours along axis "
+                                f"{axis - 1}"):
+                return said
+        return ""
+    return holds
+
+
+def independent(p):
+    """The law `independent`: entries next to each other, and calls, do not depend on each other."""
+    @law("independent")
+    def holds(values, chance, **arguments):
+        rate = p(**arguments)
+        for axis in range(1, values.ndim):
+            if values.shape[axis] > 1 and (said := _apart(
+                    np.take(values, 0, axis), np.take(values, 1, axis), chance, rate,
+                    f"neighbours along axis {axis - 1}")):
+                return said
+        half = len(values) // 2 * 2
+        return _apart(values[:half:2], values[1:half:2], chance, rate, "two calls in a row")
+    return holds
+
+
+def _apart(one, other, chance, rate, what):
+    """Do two independent sets of draws differ as often as they should?  One entry of each call."""
+    one, other = one.reshape(len(one), -1)[:, 0], other.reshape(len(other), -1)[:, 0]
+    differ = int(((one == 0) != (other == 0)).sum())
+    due = 2 * rate * (1 - rate)
+    if chance.rate(differ, len(one), due):
+        return ""
+    return (f"{what} differ in {differ} of {len(one)} draws, and {due * len(one):.6g} are due, "
+            "about, where each is drawn for itself")

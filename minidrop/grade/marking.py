@@ -1,0 +1,110 @@
+"""Mark one submission: each task by its judge, in a process that does not know what is due."""
+
+import ast
+import time
+from typing import NamedTuple
+
+from .judges import Failure, Fault, Verdict
+from .process import Limits, Submission
+from .refuse import refusals
+
+REFUSED = "refused"
+
+
+class Mark(NamedTuple):
+    """The mark of one task: `points` of `most`, and its verdict."""
+
+    task: str
+    points: float
+    most: float
+    verdict: Verdict
+
+    @property
+    def right(self):
+        """Whether all inputs were right."""
+        return self.verdict.failure is None
+
+
+class Marks(NamedTuple):
+    """The marks of a submission; `refused` says why it was not run at all, "" where it was."""
+
+    exercise: str
+    marks: tuple
+    refused: str
+    seconds: float
+
+    @property
+    def points(self):
+        """The points of all tasks."""
+        return sum(mark.points for mark in self.marks)
+
+    @property
+    def most(self):
+        """The points there are."""
+        return sum(mark.most for mark in self.marks)
+
+
+def mark(source, exercise, seed=0, limits=None, points=None, watch=None):
+    """Mark a submission, a text or bytes, for an exercise.
+
+    `seed` chooses the inputs, `limits` are those of `Limits`, `points` {task name: points} others
+    than the exercise's, and `watch` is called with each Mark.  Whatever the submission does, this
+    returns Marks.
+    """
+    begun, worth = time.monotonic(), {name: task.points for name, task in exercise.tasks.items()}
+    worth |= points or {}
+    text, refused = readable(source)
+    marks = []
+    with Submission(text, limits or Limits()) as submission:
+        for name, task in exercise.tasks.items():
+            verdict = _refused(refused, task) if refused else _judged(task, submission, seed)
+            marks.append(Mark(name, worth[name] if verdict.failure is None else 0.0, worth[name],
+                              verdict))
+            if watch:
+                watch(marks[-1])
+    return Marks(exercise.name, tuple(marks), refused, time.monotonic() - begun)
+
+
+def readable(source):
+    """(text, "") of a submission that may run, ("", the reason) of one that may not."""
+    if isinstance(source, bytes):
+        try:
+            source = source.decode()
+        except UnicodeDecodeError as error:
+            return "", f"the file is not text: byte {error.start} is not UTF-8"
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
+        return "", f"the file is not Python: {line}{getattr(error, 'msg', None) or error}"
+    found = refusals(source)
+    return ("", f"line {found[0][0]}: {found[0][1]}") if found else (source, "")
+
+
+def _judged(task, submission, seed):
+    def call(arguments, times=1):
+        return submission.call(task.function, arguments, times)
+
+    return task.judge(task, call, task.inputs(seed))
+
+
+def _refused(reason, task):
+    inputs = task.inputs()
+    return Verdict(len(inputs), 0, Failure(inputs[0], None, None, reason, "", REFUSED))
+
+
+def exercise_of(source):
+    """The name of the exercise that a submission is for: its line `EXERCISE = "dropout"`, or None.
+
+    >>> exercise_of('EXERCISE = "dropout"')
+    'dropout'
+    """
+    text, refused = readable(source)
+    for node in [] if refused else ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) \
+                and node.targets[0].id == "EXERCISE" and isinstance(node.value, ast.Constant):
+            return node.value.value
+    return None
+
+
+__all__ = ["Fault", "Mark", "Marks", "exercise_of", "mark", "readable"]

@@ -1,0 +1,28 @@
+"""Marking: what is right passes, what is wrong fails with its reason."""
+
+import pytest
+
+from minidrop.grade.exercise import exercise_named
+from minidrop.grade.marking import exercise_of, mark
+from minidrop.grade.stub import solved, stub
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_blank_stub_gets_no_points_and_each_task_says_its_name():
+    exercise = exercise_named("dropout")
+    marks = mark(stub(exercise), exercise)
+    assert marks.points == 0 and marks.most == exercise.points
+    for one in marks.marks:
+        assert one.task in one.verdict.failure.said and one.verdict.failure.kind == "unwritten"
+
+
+def test_a_task_that_is_right_is_paid_though_another_is_wrong():
+    exercise = exercise_named("dropout")
+    marks = mark(solved(exercise, draw_mask=None), exercise)
+    assert [one.points for one in marks.marks] == [0, 2]
+
+
+def test_a_submission_says_what_it_is_for():
+    assert exercise_of(stub(exercise_named("dropout"))) == "dropout"
+    assert exercise_of("x = 1") is None and exercise_of(b"\xff") is None
