@@ -51,6 +51,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_ties.py": "reads source text",
     "test_vectors.py": "files, read back with NumPy",
     "grade/test_marking.py": "submissions are NumPy in a process of their own",
+    "grade/test_prove.py": "submissions are NumPy in a process of their own",
     "verify/test_chance.py": "bounds for numbers of draws, on the host",
     "verify/test_commands.py": "the command line prints text",
     "verify/test_field.py": "starts processes, and prints text",

@@ -32,6 +32,7 @@ class Failure(NamedTuple):
     said: str
     hint: str = ""
     kind: str = "wrong"
+    law: str = ""
 
 
 class Verdict(NamedTuple):
@@ -130,21 +131,35 @@ def drawn(*laws, draws=2000):
             chance = Chance()
             for one in laws:
                 if said := one(values, chance, **arguments):
+                    hint = _broken(task, one.__name__, arguments, values)
                     return Verdict(len(inputs), count, Failure(
-                        arguments, values[0], None, said, _broken(task, one.__name__), "law"))
+                        arguments, values[0], None, said, hint, "law", one.__name__))
             again = call(arguments, 1)[0]         # the same stream from the start
             if said := difference(again, values[0]):
                 return Verdict(len(inputs), count, Failure(
                     arguments, again, values[0], "with the same rng it draws something else: draw "
-                    "from the rng that is given, and from nothing else", task.hint, "law"))
+                    "from the rng that is given, and from nothing else",
+                    _broken(task, "rng", arguments, values), "law", "rng"))
         return Verdict(len(inputs), len(inputs), None)
     return judge
 
 
-def _broken(task, law):
-    """The reason of the only known mistake that breaks a law; else the hint."""
+def _broken(task, law, arguments, values):
+    """The reason of the known mistake that breaks a law: the only one, or that which draws the
+    same; else the hint."""
     reasons = [reason for reason, breaks in task.laws.items() if breaks == law]
-    return reasons[0] if len(reasons) == 1 else task.hint
+    same = [reason for reason in reasons if len(reasons) > 1
+            and _draws(task.wrongs[reason], arguments, values[:100])]
+    return (same or reasons)[0] if len(same or reasons) == 1 else task.hint
+
+
+def _draws(function, arguments, values):
+    """Does a function draw these values, call by call?"""
+    try:
+        return not any(difference(function(*realised(arguments, i).values()), one)
+                       for i, one in enumerate(values))
+    except Exception:                             # a mistake may raise: it is one
+        return False
 
 
 def law(name):

@@ -17,11 +17,11 @@ class Function(NamedTuple):
     source: str
 
 
-def realised(arguments):
+def realised(arguments, call=0):
     """Arguments as a function in this process takes them: streams and functions made."""
     def made(value):
         if isinstance(value, Rng):
-            return np.random.default_rng([value.seed, 0])
+            return np.random.default_rng([value.seed, call])
         if isinstance(value, Function):
             return eval(value.source, {"np": np})     # an author's text, not a student's
         return np.copy(value) if isinstance(value, np.ndarray) else value
