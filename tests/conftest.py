@@ -50,6 +50,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_strict.py": "tests the stand-in itself",
     "test_ties.py": "reads source text",
     "test_vectors.py": "files, read back with NumPy",
+    "grade/test_exercises.py": "submissions are NumPy in a process of their own",
     "grade/test_marking.py": "submissions are NumPy in a process of their own",
     "grade/test_prove.py": "submissions are NumPy in a process of their own",
     "verify/test_chance.py": "bounds for numbers of draws, on the host",

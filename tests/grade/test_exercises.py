@@ -1,0 +1,71 @@
+"""Every exercise: what its author gave is marked, in processes, and has to pass or fail as it says.
+"""
+
+import functools
+
+import numpy as np
+import pytest
+
+from minidrop import catalog, lesson
+from minidrop.grade.exercise import exercise_named, exercise_names
+from minidrop.grade.judges import difference
+from minidrop.grade.prove import prove
+from minidrop.grade.values import realised
+
+EXERCISES = {name: exercise_named(name) for name in exercise_names()}
+TASKS = {task.name: task for exercise in EXERCISES.values() for task in exercise.tasks.values()}
+SEEDS = range(1, 6)                               # of a lecturer, who keeps them hidden
+
+
+@functools.cache
+def proofs(exercise):
+    return prove(EXERCISES[exercise])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TASKS)
+def test_what_is_right_passes_and_each_mistake_fails_for_its_reason(name):
+    found = [proof for proof in proofs(name.partition(".")[0]) if proof.task == name]
+    assert len(found) > 8 and not [proof for proof in found if not proof.holds]
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.key])
+def test_hidden_inputs_tell_the_same_right_from_wrong(name):
+    task = TASKS[name]
+    for seed in SEEDS:
+        inputs = task.inputs(seed)
+        due = [task.key(*realised(arguments).values()) for arguments in inputs]
+        for style, function in task.rights.items():
+            assert not any(differences(function, inputs, due)), (style, seed)
+        for reason, function in task.wrongs.items():
+            with np.errstate(all="ignore"):
+                assert any(differences(function, inputs, due)), (reason, seed)
+
+
+def differences(function, inputs, due):
+    answers = (function(*realised(arguments).values()) for arguments in inputs)
+    return [difference(answer, one) for answer, one in zip(answers, due, strict=True)]
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_task_is_of_an_equation_and_its_exercise_of_a_lesson_that_is_written(name):
+    exercise, stated = EXERCISES[name], equations().get(name, {})
+    assert exercise.lesson in lesson.written() and exercise.title and exercise.tasks
+    for task in exercise.tasks.values():
+        assert task.equation
+        assert task.name not in stated or task.equation == stated[task.name]
+        assert 1 <= task.points <= 4
+        assert task.title.endswith((".", "?")) and task.hint.endswith((".", "?"))
+        assert task.title not in task.hint and task.hint not in task.wrongs
+
+
+@functools.cache
+def equations():
+    return {name: catalog.formulas(name) for name in catalog.summaries()}
+
+
+def test_names_are_of_one_task_and_functions_of_one_task_in_an_exercise():
+    assert len(TASKS) == sum(len(exercise.tasks) for exercise in EXERCISES.values())
+    for exercise in EXERCISES.values():
+        functions = [task.function for task in exercise.tasks.values()]
+        assert len(functions) == len(set(functions))
