@@ -14,7 +14,7 @@ from tests.verify.gallery import SEEDS
 
 pytestmark = pytest.mark.slow
 
-TIMM, MIGUELVR, NAIVE, SHARED, SAMPLE, UNSCALED, SCALED, KEEP = TECHNIQUE.variants
+TIMM, MIGUELVR, NAIVE, SHARED, BATCHWISE, SAMPLE, UNSCALED, SCALED, KEEP = TECHNIQUE.variants
 FORM = TECHNIQUE.form({})
 
 
@@ -141,6 +141,13 @@ WRONG = {
     "miguelvr": (wrong(everywhere=True, gamma=naive, before=1, alike=1), "1235",
                  f"{MIGUELVR}, and {SHARED}"),
     "one mask for all channels": (wrong(alike=1), "2", SHARED),
+    "one mask for all examples": (wrong(alike=0), "2", BATCHWISE),
+    "one mask for all examples, p / b^2": (wrong(alike=0, gamma=naive), "2",
+                                           f"{NAIVE}, and {BATCHWISE}"),
+    "frozen": (lambda x, p, block, training: pooled(x, p, block, training,
+                                                    np.random.default_rng(0)), "2", ""),
+    "frozen, one for all examples": (lambda x, p, block, training: pooled(
+        x, p, block, training, np.random.default_rng(0), alike=0), "2", ""),
     "for each example": (
         wrong(factor=lambda mask, p: mask[0].size / np.maximum(mask.sum((1, 2, 3), keepdims=True),
                                                                1)), "4", SAMPLE),
@@ -170,9 +177,10 @@ def test_a_wrong_one_fails_at_its_equation_and_is_named(name):
     assert report.variant == variant and not report.holds, report
 
 
-def test_one_mask_for_all_examples_fails_where_masks_are_drawn():
-    report = check(wrong(alike=0), "dropblock")
-    assert report.broken == [f"dropblock.{n}" for n in (1, 2, 5)], report   # .1, .5: by its counts
+def test_one_mask_for_all_examples_holds_in_that_form_and_its_rate_is_counted_there():
+    assert check(wrong(alike=0), "dropblock", batchwise=True).holds
+    report = check(wrong(alike=0, gamma=naive), "dropblock", batchwise=True)
+    assert report.broken == ["dropblock.1", "dropblock.5"] and report.variant == NAIVE, report
 
 
 # --- how it is refused, and what is told ----------------------------------------------------------

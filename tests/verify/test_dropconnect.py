@@ -134,7 +134,7 @@ WRONG = [
     (plain, "56", "evaluation by plain weights, the rate ignored"),
     (chainers, "256", SCALED), (bias_too, "1256", "the bias is dropped too"),
     (of_inputs, "1256", "drops inputs, not connections (dropout)"),
-    (of_outputs, "1256", "drops outputs, not connections (dropout)"), (of_paths, "2", ""),
+    (of_outputs, "1256", "drops outputs, not connections (dropout)"), (of_paths, "1256", PATHS),
     (keep, "156", "the rate given is a keep probability"),
     (keras_like, "1256", "weights of the shape (in, out)"),
     (weight_drop, "1256", AWD),

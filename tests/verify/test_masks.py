@@ -150,7 +150,7 @@ DRAWN = [
     (rare_ones_never, {"rate"}, "p = 0.05"),
     (strictly_above, {"rarest draw"}, "every random number 0"),
     (mask_kept_for_two_calls(), {"anew"}, "random (1, 2)"),
-    (first_unit_always_lives, {"anew"}, "random"),
+    (first_unit_always_lives, {"anew"}, "random (1, 2)"),
 ]
 
 

@@ -114,7 +114,7 @@ WRONG = [
     (mixup(law=constant), ["mixup.1", "mixup.4"], ""),
     (lambda x, y, alpha: mixup()(x, y, alpha, np.random.default_rng(0)), ["mixup.1"], ""),
     (lambda x, y, alpha, rng: mixup()(x, y, alpha, rng)[0],
-     [f"mixup.{n}" for n in (1, 2, 3, 4, 6)], ""),
+     ["mixup.1", "mixup.2"], ""),
 ]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..box import Unseen
 from ..roles import SOURCES, bind, signature_of
 from .framework import Framework
-from .inside import EXAMPLE_SIZES, NEUTRAL, SIZES, sizes
+from .inside import EXAMPLE_SIZES, NEUTRAL, SIZES, neutral, sizes
 
 LAYOUTS = ("NCHW", "NHWC")
 EXAMPLE = {"p": 0.5, "block": 3, "length": 2, "alpha": 1.0, "gamma": 0.5, "groups": 1, "eps": 0.5,
@@ -148,7 +148,7 @@ class Adapter(Framework):
             place, tensor = None, None
             if role not in binding.roles():
                 place, tensor = self.put(layer, role, array) if layer is not None else (None, None)
-                if place is None and not (array == NEUTRAL.get(role)).all():
+                if place is None and not neutral(role, array):
                     raise Unseen(f"it takes no {role}")
             places.append(place)
             if tensor is None:

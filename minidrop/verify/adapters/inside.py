@@ -44,6 +44,12 @@ class Place(NamedTuple):
         return a.transpose(axes) if self.turned and a.ndim > 1 else a
 
 
+def neutral(role, array):
+    """Is it as if the array were not there?  So is the identity in the place of weights."""
+    return bool((array == NEUTRAL.get(role)).all()) or role == "w" and np.array_equal(
+        array, np.eye(*array.shape[:2])) and array.ndim == 2
+
+
 def sizes(arrays, roles):
     """What the shapes of the arrays say of a layer: {"n_in": 3, ...}, to make one that fits."""
     named = dict(zip(roles, arrays, strict=False))

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..box import Trouble
+from ..box import Trouble, Unseen
+from ..chance import surprise
 from ..technique import fails, held
 from .images import pictures
 
@@ -57,9 +58,25 @@ def is_dropped(y):
 
 
 def drawn(box, maps, height, width, calls=1, channels=2, **parameters):
-    """What was dropped of ones: boolean (calls, maps, channels, height, width)."""
-    x = np.ones((maps, channels, height, width), np.float32)
-    return np.stack([is_dropped(box.train(x, **parameters).y) for _ in range(calls)])
+    """What was dropped of ones: boolean (calls, maps, channels, height, width).
+
+    Where all examples of a call share a mask, each map is that of a call of its own.
+    """
+    if not box.options["batchwise"]:
+        x = np.ones((maps, channels, height, width), np.float32)
+        return np.stack([is_dropped(box.train(x, **parameters).y) for _ in range(calls)])
+    x, each = np.ones((2, channels, height, width), np.float32), []
+    for _ in range(calls * maps):
+        first, second = is_dropped(box.train(x, **parameters).y)
+        if (first != second).any():
+            raise Trouble("examples that live and die apart", "one mask for all examples")
+        each.append(first)
+    return np.reshape(each, (calls, maps, *x.shape[1:]))
+
+
+def many(box):
+    """How many maps are counted: fewer where each takes a call."""
+    return MAPS // 4 if box.options["batchwise"] else MAPS
 
 
 def covered(dropped, block, rim=0):
@@ -123,13 +140,35 @@ def spread(values):
     return f"{low:.6g}" if np.isclose(low, high) else f"{low:.6g} to {high:.6g}"
 
 
-def apart(box, mask, p, axis, words):
-    """Do neighbours along an axis share their fate as often as by chance?"""
+def apart(box, mask, p, axis, words, each=False):
+    """Do neighbours along an axis share their fate as often as by chance, or for `each` unit?"""
     pairs = np.moveaxis(mask, axis, 0)
     half, share = len(pairs) // 2, mask.mean()    # a wrong rate is found elsewhere
     agree = pairs[:2 * half:2] == pairs[1:2 * half:2]
     due, seen = p**2 + (1 - p)**2, share**2 + (1 - share)**2
-    if any(box.chance.rate(agree.sum(), agree.size, one) for one in (due, seen)):
+    count, pairs = (agree.sum(0), len(agree)) if each else (agree.sum(), agree.size)
+    if any(np.all(box.chance.rate(count, pairs, one)) for one in (due, seen)):
         return held(f"{agree.size} pairs")
     return fails(box.last, f"{words} share their fate in {agree.mean():.4f} of {agree.size} pairs",
                  f"{due:.4f}")
+
+
+def as_often(box, tried, rates):
+    """Is every pixel dropped as often as the exact law says?"""
+    if box.failed & {"examples", "anew"}:
+        raise Unseen("the draws depend on each other, so that counting them proves nothing")
+    maps = many(box)
+    for height, width, block in tried:
+        for p in rates:
+            due = chances(p, block, height, width, box.options)
+            dropped = drawn(box, maps, height, width, p=p, block=block)[0]
+            for channel in (0, 1):
+                count = dropped[:, channel].sum(0)
+                if not np.all(box.chance.rate(count, maps, due)):
+                    at = np.unravel_index(surprise(count, maps, due).argmax(), due.shape)
+                    return fails(
+                        f"{maps} x ones (2, {height}, {width}), p = {p:g}, block = {block}",
+                        f"pixel {tuple(map(int, at))} dropped in {count[at] / maps:.4f} of them, "
+                        f"on average {count.mean() / maps:.4f}",
+                        f"{due[at]:.4f}, on average {due.mean():.4f}")
+    return held(f"every pixel of {maps} maps of {len(tried)} sizes")

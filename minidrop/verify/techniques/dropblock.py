@@ -9,18 +9,19 @@ import itertools
 import numpy as np
 
 from ..box import Trouble, Unseen
-from ..chance import surprise
 from ..checks.images import manners, pictures
 from ..checks.squares import (
     MAPS,
     RATES,
     alone,
     apart,
+    as_often,
     chances,
     covered,
     drawn,
     first_map,
     is_dropped,
+    many,
     on_the_border,
     scales,
     seed_rate,
@@ -64,24 +65,25 @@ def values(box):
 
 
 def _in_blocks(box, tried):
+    maps = many(box) // 4
     for height, width, block in tried:
         for p in box.choices("p", *RATES):
-            dropped = drawn(box, 1000, height, width, p=p, block=block)[0]
+            dropped = drawn(box, maps, height, width, p=p, block=block)[0]
             wrong = dropped & ~covered(dropped, block, block - 1)
             if wrong.any():
-                return fails(f"1000 x ones (2, {height}, {width}), p = {p:g}, block = {block}",
+                return fails(f"{maps} x ones (2, {height}, {width}), p = {p:g}, block = {block}",
                              first_map(dropped, wrong), f"zeros in squares of {block} x {block}")
         once = alone(p, block, height, width, box.options)
-        if (1 - once)**1000 < 1e-9 and dropped.any() and not box.failed & {"examples", "anew"}:
-            box.chance.spent += (1 - once)**1000
+        if (1 - once)**maps < 1e-9 and dropped.any() and not box.failed & {"examples", "anew"}:
+            box.chance.spent += (1 - once)**maps
             if not single_blocks(dropped, block).any():
                 inner = dropped & ~on_the_border(dropped)[..., None, None]
                 least = inner.sum((-2, -1))[inner.any((-2, -1))]
-                return fails(f"1000 x ones (2, {height}, {width}), p = {p:g}, block = {block}",
+                return fails(f"{maps} x ones (2, {height}, {width}), p = {p:g}, block = {block}",
                              f"no hole off the border has fewer than {least.min()} pixels"
                              if least.size else "every hole reaches the border",
                              f"{block**2} pixels")
-    return held(f"1000 maps in 2 channels of {len(tried)} sizes")
+    return held(f"{maps} maps in 2 channels of {len(tried)} sizes")
 
 
 @states("dropblock.3")
@@ -144,8 +146,11 @@ def channels(box):
 
 @states("dropblock.2")
 def examples(box):
-    """Each example has its own mask."""
-    mask, p = _units(box, MAPS)
+    """Each example has its own mask, or all have the same one in the form that shares it."""
+    if box.options["batchwise"]:
+        _units(box, 100)                          # of two examples each, compared with each other
+        return held("2 examples, 100 calls")
+    mask, p = _units(box, MAPS // 100, calls=100)            # what all share changes with the call
     return apart(box, mask, p, 1, "examples")
 
 
@@ -157,34 +162,14 @@ def places(box):
     if box.failed & {"blocks", "examples", "anew"}:
         raise Unseen("what is dropped are no blocks, or no independent ones")
     p = box.choices("p", 0.5)[0]
-    return apart(box, drawn(box, MAPS, 1, 3, p=p, block=1), p, 4, "neighbouring seeds")
+    return apart(box, drawn(box, many(box), 1, 3, p=p, block=1), p, 4, "neighbouring seeds")
 
 
 @states("dropblock.2")
 def anew(box):
     """Every call draws anew."""
-    mask, p = _units(box, 1, calls=400)
-    return apart(box, mask, p, 0, "calls")
-
-
-def _as_often(box, tried, rates):
-    """Is every pixel dropped as often as the exact law says?"""
-    if box.failed & {"examples", "anew"}:
-        raise Unseen("the draws depend on each other, so that counting them proves nothing")
-    for height, width, block in tried:
-        for p in rates:
-            due = chances(p, block, height, width, box.options)
-            dropped = drawn(box, MAPS, height, width, p=p, block=block)[0]
-            for channel in (0, 1):
-                count = dropped[:, channel].sum(0)
-                if not np.all(box.chance.rate(count, MAPS, due)):
-                    at = np.unravel_index(surprise(count, MAPS, due).argmax(), due.shape)
-                    return fails(
-                        f"{MAPS} x ones (2, {height}, {width}), p = {p:g}, block = {block}",
-                        f"pixel {tuple(map(int, at))} dropped in {count[at] / MAPS:.4f} of them, "
-                        f"on average {count.mean() / MAPS:.4f}",
-                        f"{due[at]:.4f}, on average {due.mean():.4f}")
-    return held(f"every pixel of {MAPS} maps of {len(tried)} sizes")
+    mask, p = _units(box, many(box) // 250, calls=400, channels=16)
+    return apart(box, mask, p, 0, "calls", each=True)
 
 
 @states("dropblock.1")
@@ -197,17 +182,17 @@ def rate(box):
             height = block + 2
             gamma = seed_rate(p, block, height, width, box.options)
             odds = gamma / max(1 - gamma, 1e-9) * (width - block - 1)     # blocks off the border
-            dropped = drawn(box, MAPS, height, width, p=p, block=block)[0]
+            dropped = drawn(box, many(box), height, width, p=p, block=block)[0]
             single = single_blocks(dropped, block)
             for channel in (0, 1):
                 one, none = single[:, channel].sum(), (~dropped[:, channel].any((-2, -1))).sum()
                 if not box.chance.rate(one, one + none, odds / (1 + odds)):
                     found = one / max(none, 1) / (width - block - 1)
                     return fails(
-                        f"{MAPS} x ones (2, {height}, {width}), p = {p:g}, block = {block}",
+                        f"{many(box)} x ones (2, {height}, {width}), p = {p:g}, block = {block}",
                         f"seeds with a probability of about {found / (1 + found):.3g}",
                         f"{gamma:.3g}")
-    return held(f"{MAPS} maps of up to {height} x {width}")
+    return held(f"{many(box)} maps of up to {height} x {width}")
 
 
 def _of_map(options):
@@ -217,7 +202,7 @@ def _of_map(options):
 @states(_of_map)
 def drop_map(box):
     """Every pixel is dropped as often as the blocks that reach it say."""
-    return _as_often(box, sizes(box), box.choices("p", *RATES))
+    return as_often(box, sizes(box), box.choices("p", *RATES))
 
 
 @states(_of_map)
@@ -227,7 +212,7 @@ def rate_1(box):
         raise Unseen(f"the layer was made with p = {box.fixed['p']}")
     block = box.choices("block", 3)[0]
     try:
-        return _as_often(box, [(block, block, block), (block + 5, block + 5, block)], [1.0])
+        return as_often(box, [(block, block, block), (block + 5, block + 5, block)], [1.0])
     except Trouble as trouble:
         if trouble.refusal:
             raise Unseen(f"p = 1 is refused ({trouble.found})") from None
@@ -285,6 +270,7 @@ TECHNIQUE = Technique(
             drop_map, rate_1, gradient, nothing_kept, large_block,
             *manners("dropblock.4", p=0.5, block=3)),
     options={"seeds": ("valid", "all", "all-naive", "valid-naive"), "shared": (False, True),
+             "batchwise": (False, True),
              "norm": ("batch", "sample", "none", "rate")},
     variants={
         "seeds on the whole map with the rate of those that fit, blocks cut off at the border "
@@ -293,6 +279,7 @@ TECHNIQUE = Technique(
             {"seeds": "all-naive"},
         "seeds with the rate p / b^2": {"seeds": "valid-naive"},
         "one mask for all channels (timm's default)": {"shared": True},
+        "one mask for all examples of the batch": {"batchwise": True},
         "normalised for each example": {"norm": "sample"},
         "not normalised": {"norm": "none"},
         "scaled by 1 / (1 - p), as dropout is": {"norm": "rate"},

@@ -17,7 +17,7 @@ def _units(shape, options):
 
 
 def _counting(options):
-    return ((1, 2), 100), ((10, 10), 100), ((2, 3, 4), 100), ((3, 4, 5, 2), 100), ((300, 300), 2)
+    return ((1, 2), 200), ((10, 10), 100), ((2, 3, 4), 100), ((3, 4, 5, 2), 100), ((300, 300), 2)
 
 
 LAW = Law(kept, dropped, evaluated, _units,

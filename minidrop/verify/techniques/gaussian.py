@@ -29,7 +29,7 @@ DEVIATIONS = {
 RATES = 0.5, 0.2, 0.75, 0.05
 CLIPPED = (math.erf(4 / math.sqrt(2)) - 8 * math.exp(-8) / math.sqrt(2 * math.pi)
            + 16 * math.erfc(4 / math.sqrt(2)))    # the mean of min(z^2, 16) for a normal z
-DRAWS = ((1, 2), 100), ((5, 3, 2, 3), 50), ((10, 10), 100), ((300, 300), 2)
+DRAWS = ((1, 2), 200), ((5, 3, 2, 3), 50), ((10, 10), 100), ((300, 300), 2)
 
 
 def sigma(box, p):

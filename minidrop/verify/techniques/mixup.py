@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ..box import Unseen
+from ..box import Trouble, Unseen
 from ..checks import mixing
 from ..checks.mixing import ALPHAS, BATCH, CLOSE, EDGE, Mixed, agree, beta_cdf, mixed, one_hot
 from ..technique import Technique, call, fails, held, shown, states
@@ -66,7 +66,11 @@ def weights(box, alpha, calls=CALLS):
 def means(box):
     """Each example comes out as a weighted mean of itself and one partner."""
     count = 0
-    for tried, x, answer in draws(box):
+    try:
+        answers = [*draws(box)]
+    except Trouble as trouble:                    # then nothing else can be read
+        return fails(box.last, trouble.found, trouble.due)
+    for tried, x, answer in answers:
         shares, rows = shares_in(answer.y), x.reshape(len(x), -1)
         others = np.where(np.eye(len(x)) == 1, 0, shares)
         right = (np.abs(shares.sum(1) - 1) < CLOSE) & (shares > -CLOSE).all(1)

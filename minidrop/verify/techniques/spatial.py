@@ -28,7 +28,7 @@ def shapes(options):
 def counting(options):
     """From few up, with places of different number along each axis."""
     few = options["axes"] - 2
-    return (((1, 2, *(2, 1, 1)[:few]), 100), ((10, 8, *(8, 3, 2)[:few]), 100),
+    return (((1, 2, *(2, 1, 1)[:few]), 200), ((10, 8, *(8, 3, 2)[:few]), 100),
             ((300, 200, *(2, 2, 1)[:few]), 2))
 
 

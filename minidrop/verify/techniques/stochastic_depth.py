@@ -14,8 +14,8 @@ def _units(shape, options):
 
 def _counting(options):
     if options["mode"] == "row":
-        return ((2, 2), 100), ((20, 3, 2, 2), 100), ((30000, 2), 2)
-    return ((2, 2), 100), ((3, 2, 2, 2), 500)
+        return ((2, 2), 200), ((20, 3, 2, 2), 100), ((30000, 2), 2)
+    return ((2, 2), 200), ((3, 2, 2, 2), 500)
 
 
 LAW = Law(kept, dropped, evaluated, _units, shapes=((1, 1), (2, 1), (2, 2), (2, 3, 4, 5)),
