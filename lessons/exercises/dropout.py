@@ -3,6 +3,7 @@
 import numpy as np
 
 import minidrop as md
+from minidrop.check import exact_moments
 from minidrop.grade import Exercise, Rng, drawn, independent, only, rate
 
 exercise = Exercise("dropout", lesson="dropout")
@@ -101,3 +102,121 @@ def _(x, mask, p):
 @apply_mask.wrong("True keeps, and here it drops")
 def _(x, mask, p):
     return x * ~mask / (1 - p)
+
+
+def rates(rng):
+    for n, p in ((1, 0.5), (2, 0.0), (2, 0.2), (3, 0.9), (5, 0.3)):
+        yield rng.normal(size=n).round(2), p
+
+
+@exercise.task("dropout.3", points=3, cases=rates,
+               key=lambda x, p: exact_moments(lambda mask: md.dropout(x, mask, p), x.shape, p),
+               hint="A mask of n entries has 2^n values.  How probable is each of them?")
+def moments(x, p):
+    """Mean and variance of each entry of y over all masks, with y = mask * x / (1 - p).
+
+    x is an array of n floats, n at most 5, and p < 1 the probability that an entry is dropped, each
+    for itself.  Returns a pair of arrays of n floats.
+    """
+    mean, square = np.zeros(len(x)), np.zeros(len(x))
+    for mask in np.ndindex(*[2] * len(x)):        # every tuple of zeros and ones
+        probability = 1.0
+        for m in mask:
+            probability *= (1 - p) if m else p
+        for i in range(len(x)):
+            y = mask[i] * x[i] / (1 - p)
+            mean[i] += probability * y
+            square[i] += probability * y**2
+    return mean, square - mean**2
+
+
+@moments.right("the formula")
+def _(x, p):
+    return x, x**2 * p / (1 - p)
+
+
+@moments.right("the two values of each entry")
+def _(x, p):
+    values, chances = np.stack([0 * x, x / (1 - p)]), np.array([p, 1 - p])
+    mean = chances @ values
+    return mean, chances @ (values - mean)**2
+
+
+@moments.wrong("that is the mean and the variance of mask * x: what is kept is scaled too")
+def _(x, p):
+    return (1 - p) * x, p * (1 - p) * x**2
+
+
+@moments.wrong("a variance is the square of a deviation")
+def _(x, p):
+    return x, np.abs(x) * (p / (1 - p))**0.5
+
+
+@moments.wrong("from the mean of the squares something is still to be subtracted")
+def _(x, p):
+    return x, x**2 / (1 - p)
+
+
+@moments.wrong("kept and dropped are swapped: a high rate makes more noise, not less")
+def _(x, p):
+    return x, x**2 * (1 - p) / (p or 1.0)
+
+
+def cotangents(rng):
+    for shape, p in (((2,), 0.5), ((3,), 0.2), ((2, 3), 0.0), ((3, 1, 2), 0.75)):
+        g, x = rng.normal(size=shape).round(2), rng.normal(size=shape).round(2)
+        mask = rng.random(shape) >= 0.5
+        x.flat[0], mask.flat[0], mask.flat[1] = 0.0, True, False
+        yield g + 10, x, mask, p
+
+
+def on_the_tape(g, x, mask, p):
+    leaf = md.Tensor(x, requires_grad=True)
+    return md.grad(md.dropout(leaf, mask, p), leaf, g=g)
+
+
+@exercise.task("dropout.gradient", points=2, cases=cotangents, key=on_the_tape,
+               equation=r"\bar{x}_i = m_i \, \bar{y}_i / q",
+               hint="For a given mask every entry is multiplied by a number that x has no part in.")
+def gradient(g, x, mask, p):
+    """The way back: from g, the gradient of a loss in y, to its gradient in x.
+
+    y is that of apply_mask, with x, mask and p as they are there; g has the shape of x.
+    """
+    x_bar = np.zeros(x.shape)
+    for i in np.ndindex(x.shape):
+        if mask[i]:
+            x_bar[i] = g[i] / (1 - p)
+    return x_bar
+
+
+@gradient.right("the same product as on the way there")
+def _(g, x, mask, p):
+    return g * mask / (1 - p)
+
+
+@gradient.right("a diagonal matrix")
+def _(g, x, mask, p):
+    J = np.diag(mask.ravel() / (1 - p))
+    return np.einsum("ij,i->j", J, g.ravel()).reshape(x.shape)
+
+
+@gradient.wrong("an entry that was dropped has no part in the loss, so none of its gradient")
+def _(g, x, mask, p):
+    return g / (1 - p)
+
+
+@gradient.wrong("the scale of the way there belongs to the way back as well")
+def _(g, x, mask, p):
+    return g * mask
+
+
+@gradient.wrong("an entry that is 0 may have been kept: ask the mask, not the output")
+def _(g, x, mask, p):
+    y = x * mask / (1 - p)
+    return g * (y != 0) / (1 - p)
+
+
+@gradient.wrong("x is no factor of its own slope")
+def _(g, x, mask, p):
+    return g * x * mask / (1 - p)

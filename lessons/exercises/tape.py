@@ -16,7 +16,7 @@ def entries(rng):
 def gradients_of_chain(x, w):
     leaves = [md.Tensor(x, requires_grad=True), md.Tensor(w, requires_grad=True)]
     y = md.tanh(leaves[0] * leaves[1]) + leaves[0]
-    return tuple(g.data for g in md.grad(y.sum(), leaves))
+    return tuple(md.grad(y.sum(), leaves))
 
 
 @exercise.task("tape.1", points=3, cases=entries, key=gradients_of_chain,
@@ -81,7 +81,7 @@ def layers(rng):
 
 def gradients_of_layer(A, B, b, g):
     leaves = [md.Tensor(v, requires_grad=True) for v in (A, B, b)]
-    return tuple(v.data for v in md.grad(leaves[0] @ leaves[1] + leaves[2], leaves, g=g))
+    return tuple(md.grad(leaves[0] @ leaves[1] + leaves[2], leaves, g=g))
 
 
 @exercise.task("tape.2", points=3, cases=layers, key=gradients_of_layer,
