@@ -3,8 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise, Rng, drawn
-from minidrop.grade.judges import apart, distribution, within
+from minidrop.grade import Exercise, Rng, apart, distribution, drawn, within
 
 exercise = Exercise("cutout", lesson="cutout")
 

@@ -1,0 +1,67 @@
+"""Laws for draws that are no masks: where they lie, how they are distributed, how seldom alike."""
+
+import numpy as np
+
+from .judges import law
+
+
+def within(low, high):
+    """The law `range`: each entry lies from `low(**arguments)` to `high(**arguments)`, arrays in
+    the shape that is due."""
+    @law("range")
+    def holds(values, chance, **arguments):
+        least, most = np.asarray(low(**arguments)), np.asarray(high(**arguments))
+        if values.shape[1:] != least.shape:
+            return f"the shape {least.shape} is due, and {values.shape[1:]} came"
+        outside = ~((values >= least) & (values <= most))
+        if not outside.any():
+            return ""
+        first = tuple(np.argwhere(outside)[0])
+        return (f"numbers from {least[first[1:]]:g} to {most[first[1:]]:g} are due, and "
+                f"{values[first]:.6g} came")
+    return holds
+
+
+def distribution(cdf):
+    """The law `distribution`: the entries have the distribution functions `cdf(x, **arguments)`.
+
+    It is given an array x in the shape of a draw, and returns P(entry <= x) for each entry.
+    """
+    @law("distribution")
+    def holds(values, chance, **arguments):
+        shape = values.shape[1:]
+        for where in np.ndindex(shape):
+            def one(numbers, where=where):
+                each = np.reshape(numbers, (-1,) + (1,) * len(shape))
+                at = cdf(np.broadcast_to(each, (len(numbers), *shape)), **arguments)
+                return at[(slice(None), *where)]
+            if not chance.distribution(values[(slice(None), *where)], one):
+                entry = f"the entry {list(where)}" if shape else "what is returned"
+                return f"{entry} does not come up as often as is due: its distribution is another"
+        return ""
+    return holds
+
+
+def apart(equal):
+    """The law `apart`: entries next to each other, and two calls, are equal by chance alone.
+
+    `equal(**arguments)` is how likely a draw of each entry is what it was in the call before, an
+    array in the shape of a draw; neighbours along the first axis have the same law.
+    """
+    @law("apart")
+    def holds(values, chance, **arguments):
+        due = np.broadcast_to(equal(**arguments), values.shape[1:])
+        if values.ndim > 1 and values.shape[1] > 1:
+            for same_as_next, expected in zip((values[:, 0] == values[:, 1]).T.reshape(
+                    -1, len(values)), due[0].ravel(), strict=True):
+                if not chance.rate(int(same_as_next.sum()), len(values), expected):
+                    return (f"the first two rows are equal in {int(same_as_next.sum())} of "
+                            f"{len(values)} draws, and {expected * len(values):.6g} are due, about")
+        half = len(values) // 2
+        again = (values[:half * 2:2] == values[1:half * 2:2]).sum(0)
+        for count, expected in zip(np.ravel(again), due.ravel(), strict=True):
+            if not chance.rate(int(count), half, expected):
+                return (f"two calls in a row give the same {int(count)} times of {half}, and "
+                        f"{expected * half:.6g} are due, about")
+        return ""
+    return holds
