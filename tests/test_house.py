@@ -20,7 +20,7 @@ FLOORS = (
     ("grade/__init__.py", 10.9), ("grade/commands.py", 10.8), ("grade/report.py", 10.7),
     ("grade/prove.py", 10.7), ("grade/shown.py", 10.7), ("grade/picture.py", 10.6),
     ("grade/marking.py", 10.6), ("grade/stub.py", 10.5), ("grade/process.py", 10.5),
-    ("grade/exercise.py", 10.4), ("grade/judges.py", 10.3),
+    ("grade/exercise.py", 10.4), ("grade/laws.py", 10.4), ("grade/judges.py", 10.3),
     ("grade/", 10),
     ("verify/__init__.py", 9.6), ("verify/commands.py", 9.7), ("verify/run.py", 9.5),
     ("verify/field/__init__.py", 9.6), ("verify/field/command.py", 9.65),
