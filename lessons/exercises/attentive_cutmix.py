@@ -97,12 +97,10 @@ def batches(rng):
 
 @exercise.task(
     "attentive_cutmix.5", points=3, cases=batches, key=md.attentive_cutmix,
-    equation=r"\tilde x = B \odot x_1 + (1 - B) \odot x_2, \quad \lambda = n / (h w), \quad "
-             r"\tilde y = \lambda y_1 + (1 - \lambda) y_2",
     hint="What is pasted comes from the image whose cells these are; so does its share of the "
          "label.")
 def paste_cells(x, y, cells, order):
-    """Paste the cells of each image into its partner, and mix the labels by the share of cells.
+    """Paste the cells of each image into its partner, and mix the labels by their share.
 
     x is (N, C, H, W), y (N, classes), cells (N, h, w) boolean, where each cell covers H/h x W/w
     pixels.  The cells of x[i] go into x[order[i]], the result is in place i.  Returns (x, y).

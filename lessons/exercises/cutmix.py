@@ -18,16 +18,13 @@ def boxes(rng):
 
 @exercise.task(
     "cutmix.4", points=3, cases=boxes, key=md.cutmix_box,
-    equation=r"h = \lfloor \lfloor H \sqrt{1 - \lambda} \rfloor / 2 \rfloor, \quad "
-             r"w = \lfloor \lfloor W \sqrt{1 - \lambda} \rfloor / 2 \rfloor, \quad "
-             r"B = \{\max(r - h, 0), \dots, \min(r + h, H) - 1\} \times "
-             r"\{\max(c - w, 0), \dots, \min(c + w, W) - 1\}",
     hint="Half a side goes to both sides of the centre, and what is outside the image is cut off.")
 def cut_box(weight, center, height, width):
     """Find the box that the pixels of the partner take.
 
-    weight is the share of the image itself, center (row, column) a pixel of height x width.
-    Returns (top, bottom, left, right), where bottom and right are the first outside.
+    weight is the share of the image itself, center (row, column) a pixel of height x width.  Sides
+    are sqrt(1 - weight) of those of the image; a side and its half are rounded down.  Returns
+    (top, bottom, left, right), where bottom and right are the first outside.
     """
     row, column = center
     h = int(height * np.sqrt(1 - weight)) // 2
@@ -105,8 +102,6 @@ def batches(rng):
 
 @exercise.task(
     "cutmix.7", points=3, cases=batches, key=md.cutmix,
-    equation=r"\tilde x = M \odot x_A + (1 - M) \odot x_B, \quad \lambda' = 1 - |B| / (H W), "
-             r"\quad \tilde y = \lambda' y_A + (1 - \lambda') y_B",
     hint="Count the pixels that are left of an image: that is the share of its label.")
 def paste(x, y, box, order):
     """Paste the box of each partner, and mix the labels by the pixels that are left.

@@ -77,11 +77,9 @@ def pairs(rng):
 
 @exercise.task(
     "mixup.3", points=2, cases=pairs, key=md.mixup,
-    equation=r"\tilde x_i = \lambda x_i + (1 - \lambda) x_j, \qquad "
-             r"\tilde y_i = \lambda y_i + (1 - \lambda) y_j",
     hint="Examples and labels are mixed in the same way, with the partner that order names.")
 def mix(x, y, weight, order):
-    """Mix each example with its partner, and their labels.
+    """Mix each example with its partner, and their labels by the same weight.
 
     x is (N, ...), y (N, classes) holds a distribution for each example, weight is the share of x[i]
     and order (N,) says who is mixed in: the partner of x[i] is x[order[i]].  Returns (x, y), mixed.
