@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
 def same(relative=1e-6, absolute=1e-9):
     """A judge: the same numbers and shapes as the key's, whatever their type.
 
-    Booleans and the numbers 0 and 1 are the same, and so are tuples and lists of arrays.
+    Booleans and the numbers 0 and 1 are the same, and so are tuples, lists and arrays of arrays.
     """
     def judge(task, call, inputs):
         first, right, everything = None, 0, []
@@ -86,6 +86,8 @@ def _mistake(task, everything, relative, absolute):
 def difference(got, due, relative=1e-6, absolute=1e-9):
     """In which way `got` is not `due`: a sentence, empty where they are the same."""
     if isinstance(due, tuple | list):
+        if isinstance(got, np.ndarray) and got.ndim:
+            got = list(got)                       # several results in one array
         if not isinstance(got, tuple | list) or len(got) != len(due):
             many = f"{len(got)}" if isinstance(got, tuple | list) else "one thing"
             return f"{len(due)} results are due, in this order, and {many} came"
