@@ -10,6 +10,7 @@ import click
 from . import __version__
 from .claims.commands import claims
 from .data.commands import data
+from .grade.commands import grade
 from .models.commands import train
 from .suggest import Suggesting, unknown
 from .verify.commands import vectors, verify
@@ -246,6 +247,7 @@ def bench(workloads, blocks, target):
 
 main.add_command(claims)
 main.add_command(data)
+main.add_command(grade)
 main.add_command(train)
 main.add_command(vectors)
 main.add_command(verify)

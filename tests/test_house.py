@@ -18,7 +18,8 @@ from tests.conftest import HOST_ONLY
 FLOORS = (
     ("__init__.py", 20), ("__main__.py", 20), ("cli.py", 11),
     ("grade/__init__.py", 10.9), ("grade/commands.py", 10.8), ("grade/report.py", 10.7),
-    ("grade/prove.py", 10.7), ("grade/shown.py", 10.7), ("grade/picture.py", 10.6),
+    ("grade/authors.py", 10.75), ("grade/shown.py", 10.75), ("grade/prove.py", 10.7),
+    ("grade/picture.py", 10.6),
     ("grade/marking.py", 10.6), ("grade/stub.py", 10.5), ("grade/process.py", 10.5),
     ("grade/exercise.py", 10.4), ("grade/laws.py", 10.4), ("grade/judges.py", 10.3),
     ("grade/", 10),

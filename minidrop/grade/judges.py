@@ -33,6 +33,7 @@ class Failure(NamedTuple):
     hint: str = ""
     kind: str = "wrong"
     law: str = ""
+    tolerance: tuple = (1e-6, 1e-9)
 
 
 class Verdict(NamedTuple):
@@ -62,7 +63,8 @@ def same(relative=1e-6, absolute=1e-9):
             everything.append((arguments, got))
             right += not said
             if said and first is None:
-                first = Failure(arguments, got, due, said, task.hint)
+                first = Failure(arguments, got, due, said, task.hint,
+                                tolerance=(relative, absolute))
         if first is not None:
             first = first._replace(hint=_mistake(task, everything, relative, absolute) or task.hint)
         return Verdict(len(inputs), right, first)
@@ -96,7 +98,7 @@ def difference(got, due, relative=1e-6, absolute=1e-9):
                 return f"result {i + 1} of {len(due)}: {said}"
         return ""
     try:
-        got, due = np.asarray(got, float), np.asarray(due, float)
+        got, due = np.asarray(got, float) + 0.0, np.asarray(due, float) + 0.0     # no -0
     except (TypeError, ValueError):
         return f"an array of numbers is due, and {type(got).__name__} came"
     if got.shape != due.shape:

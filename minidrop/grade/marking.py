@@ -1,6 +1,7 @@
 """Mark one submission: each task by its judge, in a process that does not know what is due."""
 
 import ast
+import re
 import time
 from typing import NamedTuple
 
@@ -99,12 +100,9 @@ def exercise_of(source):
     >>> exercise_of('EXERCISE = "dropout"')
     'dropout'
     """
-    text, refused = readable(source)
-    for node in [] if refused else ast.parse(text).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) \
-                and node.targets[0].id == "EXERCISE" and isinstance(node.value, ast.Constant):
-            return node.value.value
-    return None
+    source = source.encode() if isinstance(source, str) else source
+    found = re.search(rb"""^EXERCISE *= *["'](\w+)["']""", source, re.M)
+    return found and found[1].decode()
 
 
 __all__ = ["Fault", "Mark", "Marks", "exercise_of", "mark", "readable"]

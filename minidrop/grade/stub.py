@@ -57,7 +57,8 @@ def solved(exercise, **given):
 
 
 def _head(exercise, count):
-    head = HEAD.format(title=exercise.title, count=count, points=f"{exercise.points:g}",
+    title = textwrap.fill(exercise.title, 100, initial_indent=" " * 4)[4:]
+    head = HEAD.format(title=title, count=count, points=f"{exercise.points:g}",
                        name=exercise.name, lesson=exercise.lesson)
     for helper in exercise.helpers:
         lines = inspect.getsource(helper).splitlines()
@@ -70,11 +71,12 @@ def _task(task):
     tag = f"({task.name})"
     formula = textwrap.wrap(terminal.formula(task.equation), 84 - len(tag)) or [""]
     formula[-1] += "    " + tag
-    text = textwrap.dedent(task.text)
+    text, loops = textwrap.dedent(task.text), body_of(task.spec)
+    indent = min(8, 100 - max(map(len, loops.splitlines())))
     return TASK.format(
         function=task.function, signature=inspect.signature(task.spec), name=task.name,
         points=f"{task.points:g}", title=textwrap.fill(task.title, 100, initial_indent=" " * 4,
                                                        subsequent_indent=" " * 4),
         formula=textwrap.indent("\n".join(formula), " " * 8),
         text=textwrap.indent(text + "\n\n" if text else "", " " * 4) + " " * 4,
-        loops=textwrap.indent(body_of(task.spec), " " * 8))
+        loops=textwrap.indent(loops, " " * indent))
