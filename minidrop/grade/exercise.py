@@ -39,6 +39,7 @@ import numpy as np
 
 from .. import catalog, lesson
 from .judges import same
+from .values import size
 
 SOLVED = "the specification"                      # the style of the loops in the stub
 
@@ -80,7 +81,8 @@ class Task:
     def inputs(self, seed=0):
         """All inputs the task is tried on, the smallest first: dicts of arguments."""
         rng = np.random.default_rng([seed, zlib.crc32(self.name.encode())])
-        return [dict(zip(self.arguments, case, strict=True)) for case in self.cases(rng)]
+        return sorted((dict(zip(self.arguments, case, strict=True)) for case in self.cases(rng)),
+                      key=size)
 
 
 class Exercise:
@@ -96,8 +98,8 @@ class Exercise:
 
         `name` is the tag of its equation (dropout.2); where the catalog has no such equation,
         `equation` is the formula in LaTeX.  `key(*arguments)` is what is due, `cases(rng)` yields
-        tuples of arguments, the smallest first, `judge` compares (by default `same()`), and `hint`
-        is a sentence that helps without telling the answer.
+        tuples of arguments, `judge` compares (by default `same()`), and `hint` is a sentence that
+        helps without telling the answer.
         """
         if name.partition(".")[0] != self.name:
             raise ValueError(f"a task of {self.name} is called {self.name}.NUMBER, got {name!r}")

@@ -27,3 +27,21 @@ def realised(arguments, call=0):
         return np.copy(value) if isinstance(value, np.ndarray) else value
 
     return {name: made(value) for name, value in arguments.items()}
+
+
+def size(arguments):
+    """How many numbers the arguments of a call hold; a shape counts as an array of that shape.
+
+    >>> size({"x": np.ones((2, 3)), "shape": (4, 5), "p": 0.5})
+    27
+    """
+    def count(name, value):
+        if isinstance(value, dict):
+            return size(value)
+        if isinstance(value, tuple | list):
+            if name.endswith("shape"):
+                return int(np.prod(value))
+            return sum(count(name, one) for one in value)
+        return int(np.size(value)) if isinstance(value, np.ndarray) else 1
+
+    return sum(count(name, value) for name, value in arguments.items())

@@ -29,6 +29,7 @@ def test_what_is_right_passes_and_each_mistake_fails_for_its_reason(name):
     assert len(found) > 8 and not [proof for proof in found if not proof.holds]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.key])
 def test_hidden_inputs_tell_the_same_right_from_wrong(name):
     task = TASKS[name]

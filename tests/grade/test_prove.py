@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from minidrop.grade import Exercise, Rng, drawn, only, rate
-from minidrop.grade.prove import prove, size
+from minidrop.grade.prove import prove
+from minidrop.grade.values import size
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ def planted():
         return (rng.random(shape) >= p).ravel() if len(shape) > 1 else np.array(1.0)
 
     @exercise.task("dropout.2", points=0, key=lambda x, p: x / (1 - p), hint="A hint.",
-                   cases=lambda rng: [(np.ones(60), 0.5), (np.ones(2), 0.0)])
+                   cases=lambda rng: [(np.ones(60), 0.5), (np.ones(50), 0.0)])
     def scale(x, p):
         """Scale: the loops forget the last entry."""
         y = np.zeros(x.shape)
@@ -77,8 +78,8 @@ def test_what_holds_and_what_does_not():
     said = {one.what: (one.holds, one.said) for one in proofs if one.task == "dropout.2"}
     assert said.pop("the blank stub fails with the task's name")[0]
     assert not any(holds for holds, _ in said.values()), said
-    assert "61; then [3]" in said["its smallest input has at most 48 numbers and comes first"][1]
-    assert "1 of 60 entries differ" in said["right: the specification"][1]
+    assert "51; then [61]" in said["its smallest input has at most 48 numbers"][1]
+    assert "1 of 50 entries differ" in said["right: the specification"][1]
     assert said["wrong: it is no mistake at all"][1].startswith("it passes")
     assert "the hint is 'A hint.'" in said["wrong: it raises, and has no hint of its own"][1]
     assert len(said) == 4 + 2 + 2
