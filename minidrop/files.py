@@ -34,6 +34,11 @@ def write(path, arrays, facts):
     arrays = {name: array.transpose(axes[name]).copy() for name, array in arrays.items()}
     text = json.dumps(facts | {"axes": axes})
     whole = _steady(save(arrays, metadata={"minidrop": text, "digest": _digest(arrays, text)}))
+    put(path, whole)
+
+
+def put(path, whole):
+    """Put bytes into the file `path`; the old file stays until the new one is whole."""
     file = _begin(path)
     try:
         with file:

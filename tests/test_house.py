@@ -20,6 +20,8 @@ FLOORS = (
     ("grade/__init__.py", 10.9), ("grade/commands.py", 10.8), ("grade/report.py", 10.7),
     ("grade/authors.py", 10.75), ("grade/shown.py", 10.75), ("grade/prove.py", 10.7),
     ("grade/picture.py", 10.6),
+    ("grade/report_command.py", 10.75), ("grade/gradescope.py", 10.66), ("grade/sheet.py", 10.65),
+    ("grade/worker.py", 10.65), ("grade/found.py", 10.65), ("grade/course.py", 10.6),
     ("grade/marking.py", 10.6), ("grade/stub.py", 10.5), ("grade/process.py", 10.5),
     ("grade/exercise.py", 10.4), ("grade/laws.py", 10.4), ("grade/judges.py", 10.3),
     ("grade/", 10),

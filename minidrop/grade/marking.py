@@ -3,6 +3,7 @@
 import ast
 import re
 import time
+from importlib.util import decode_source
 from typing import NamedTuple
 
 from .judges import Failure, Fault, Verdict
@@ -70,14 +71,17 @@ def readable(source):
     """(text, "") of a submission that may run, ("", the reason) of one that may not."""
     if isinstance(source, bytes):
         try:
-            source = source.decode()
+            source = decode_source(source)        # as Python reads files: marks, codings, line ends
         except UnicodeDecodeError as error:
-            return "", f"the file is not text: byte {error.start} is not UTF-8"
+            return "", f"the file is not text: byte {error.start} is not {error.encoding}"
+        except (SyntaxError, LookupError) as error:
+            return "", f"the file is not text: {error}"
     try:
         ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
-        return "", f"the file is not Python: {line}{getattr(error, 'msg', None) or error}"
+        said = getattr(error, "msg", None) or str(error) or "too deep for its parser"
+        line = getattr(error, "lineno", None)
+        return "", f"the file is not Python: {f'line {line}: ' if line else ''}{said}"
     found = refusals(source)
     return ("", f"line {found[0][0]}: {found[0][1]}") if found else (source, "")
 
@@ -96,6 +100,8 @@ def _refused(reason, task):
 
 def exercise_of(source):
     """The name of the exercise that a submission is for: its line `EXERCISE = "dropout"`, or None.
+
+    The line is enough: the rest may be no Python.
 
     >>> exercise_of('EXERCISE = "dropout"')
     'dropout'
