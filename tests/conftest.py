@@ -54,6 +54,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "grade/test_course.py": "files and tables of text",
     "grade/test_sheet.py": "files and tables of text",
     "grade/test_report.py": "submissions are NumPy in a process of their own",
+    "grade/test_refuse.py": "reads source text",
+    "grade/test_sandbox.py": "submissions are NumPy in a process of their own",
     "grade/test_marking.py": "submissions are NumPy in a process of their own",
     "grade/test_commands.py": "the command line prints text",
     "grade/test_picture.py": "draws arrays of the host as text",
