@@ -8,7 +8,7 @@ from rich.text import Text
 from .. import terminal
 from .picture import beside, pictures, signs
 from .prove import size
-from .runner import encode
+from .coding import encode
 from .values import Function, Rng
 
 LITERAL, DRAWN = 8, 24                            # lines that an input may take, and a drawing
