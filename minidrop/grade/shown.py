@@ -6,9 +6,9 @@ import numpy as np
 from rich.text import Text
 
 from .. import terminal
+from .coding import encode
 from .picture import beside, pictures, signs
 from .prove import size
-from .coding import encode
 from .values import Function, Rng
 
 LITERAL, DRAWN = 8, 24                            # lines that an input may take, and a drawing
