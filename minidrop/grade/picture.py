@@ -48,6 +48,11 @@ def signs(encoding):
 def pictures(failure, signs=Signs(), names=("expected", "got")):  # noqa: B008
     """(panels, panels) of a Failure: its arguments that are arrays; what is expected, what came."""
     due, got, path = _first_that_differs(failure)
+    if isinstance(due, tuple | list):             # of several results, and not so many came
+        several = _arrays({names[0] + path: due, names[1] + path: got}, least=0)
+        given, drawn = ([_panel(name, one, _part([[one]]), signs) for name, one in values]
+                        for values in (_arrays(failure.arguments), several))
+        return given, drawn
     results = {name + path: _numbers(one) for name, one in zip(names, (due, got), strict=True)}
     panels = [Panel(name + path, [Text(repr(got)[:WIDE])]) for name in names[1:]
               if failure.kind == "wrong" and _numbers(got) is None]
@@ -205,16 +210,19 @@ def _first_that_differs(failure):
     return due, got, path
 
 
-def _arrays(arguments):
-    """(name, array) of all arrays among arguments, and within their tuples and dicts."""
-    for name, value in arguments.items():
-        if isinstance(value, np.ndarray):
-            if value.ndim:
-                yield name, value
-        elif isinstance(value, dict):
-            yield from _arrays({f"{name}[{key!r}]": one for key, one in value.items()})
+def _arrays(values, least=1):
+    """(name, array) of all arrays among named values, and within their tuples and dicts.
+
+    With `least` 0 numbers are arrays as well.
+    """
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _arrays({f"{name}[{key!r}]": one for key, one in value.items()}, least)
         elif isinstance(value, tuple | list) and not isinstance(value, Rng | Function):
-            yield from _arrays({f"{name}[{i}]": one for i, one in enumerate(value)})
+            yield from _arrays({f"{name}[{i}]": one for i, one in enumerate(value)}, least)
+        elif (isinstance(value, np.ndarray) or not least) and _numbers(value) is not None \
+                and np.ndim(value) >= least:
+            yield name, np.asarray(value)
 
 
 def beside(panels, width):

@@ -6,7 +6,6 @@ import numpy as np
 from rich.text import Text
 
 from .. import terminal
-from .coding import encode
 from .picture import beside, pictures, signs
 from .prove import size
 from .values import Function, Rng
@@ -154,8 +153,5 @@ def literal(value, indent=0):
 
 def _number_of(arguments, inputs):
     """Which of all inputs these arguments are."""
-    def coded(given):
-        return [one.seed if isinstance(one, Rng) else one.source if isinstance(one, Function)
-                else encode(one) for one in given.values()]
-    return [coded(one) for one in inputs].index(coded(arguments))
-
+    texts = [[literal(value) for value in given.values()] for given in (arguments, *inputs)]
+    return texts[1:].index(texts[0])

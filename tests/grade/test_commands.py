@@ -13,7 +13,7 @@ from minidrop.grade.judges import Failure, Verdict
 from minidrop.grade.marking import Mark, Marks
 from minidrop.grade.stub import solved, stub
 
-TINY = Path(__file__).with_name("exercises") / "tiny.py"
+TINY = Path(__file__).with_name("small") / "tiny.py"
 
 
 @pytest.fixture

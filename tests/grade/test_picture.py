@@ -63,6 +63,15 @@ def test_of_several_results_the_first_that_differs_is_drawn():
     assert drawn(due, got) == {"expected[1][1]": ["1  1", "1  1"], "got[1][1]": ["0≠ 0≠", "0≠ 0≠"]}
 
 
+def test_all_results_are_drawn_where_they_are_not_as_many_as_are_due():
+    due = (np.ones(2), 0.5)
+    assert drawn(due, None, kind="raised") == {"expected[0]": ["1  1"], "expected[1]": ["0.5"]}
+    assert drawn(due, [np.zeros(2)]) == {"expected[0]": ["1  1"], "expected[1]": ["0.5"],
+                                         "got[0]": ["0  0"]}
+    assert drawn(due, 3)["got"] == ["3"]
+    assert drawn((1.0, 2.0), np.array([1.0, 3.0])) == {"expected[1]": ["2"], "got[1]": ["3≠"]}
+
+
 def test_arrays_of_another_shape_are_drawn_with_their_shapes():
     assert drawn(np.ones((1, 2)), np.ones((2, 1))) == {
         "expected of shape (1, 2)": ["1  1"], "got of shape (2, 1)": ["1", "1"]}
