@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("alpha", lesson="gaussian")
 
@@ -80,7 +80,7 @@ def units(rng):
     for shape, p in (((2,), 0.1), ((3,), 0.5), ((2, 3), 0.0), ((2, 3, 2), 0.8)):
         mask = rng.random(shape) >= 0.5
         mask.flat[0], mask.flat[-1] = False, True
-        yield rng.normal(size=shape).round(2), mask, p
+        yield numbers(rng, shape), mask, p
 
 
 @exercise.task("alpha.2", points=2, cases=units, key=md.alpha_dropout,

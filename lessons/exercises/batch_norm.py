@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("batch_norm", lesson="norms")
 
@@ -11,10 +11,7 @@ exercise = Exercise("batch_norm", lesson="norms")
 def batches(rng):
     for shape, eps in (((2, 1), 0.5), ((2, 2), 1e-5), ((3, 2), 0.2), ((2, 3, 2, 1), 1e-3),
                        ((4, 2, 3, 5), 0.1)):
-        x = rng.normal(size=shape).round(2)
-        x[0] += 1                                 # the entries of a channel differ
-        yield (x, rng.normal(size=shape[1]).round(2) + 0.005,
-               rng.normal(size=shape[1]).round(2) + 0.005, eps)
+        yield numbers(rng, shape), numbers(rng, shape[1]), numbers(rng, shape[1]), eps
 
 
 @exercise.task("batch_norm.2", points=3, cases=batches,
@@ -94,9 +91,8 @@ def _(x, weight, bias, eps):
 def histories(rng):
     for shape, k in (((2, 1), 0.5), ((2, 2), 0.1), ((3, 2), 0.25), ((2, 3, 2, 1), 0.1),
                      ((4, 2, 3, 5), 1.0)):
-        x, channels = rng.normal(size=shape).round(2) + 3, shape[1]
-        x[0] += 1
-        yield x, rng.normal(size=channels).round(2), rng.uniform(1, 2, channels).round(2), k
+        x, channels = numbers(rng, shape), shape[1]
+        yield x, numbers(rng, channels), rng.uniform(1, 2, channels).round(2), k
 
 
 def of_the_layer(x, mean, var, momentum):
@@ -170,10 +166,7 @@ def _(x, mean, var, momentum):
 
 def cotangents(rng):
     for shape, eps in (((2, 1), 0.5), ((3, 1), 1e-3), ((3, 2), 0.1), ((5, 3), 1e-2)):
-        x = rng.normal(size=shape).round(2)
-        x[0] += 1
-        yield (rng.normal(size=shape).round(2) + 1, x, rng.normal(size=shape[1]).round(2) + 0.005,
-               eps)
+        yield numbers(rng, shape), numbers(rng, shape), numbers(rng, shape[1]), eps
 
 
 def on_the_tape(g, x, weight, eps):

@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise, Function
+from minidrop.grade import Exercise, Function, numbers
 
 exercise = Exercise("checks", lesson="checks")
 
@@ -15,7 +15,7 @@ WEIGHED = "lambda x: (np.arange(1.0, x.size + 1).reshape(x.shape) * x * x - 2 * 
 def functions(rng):
     for source, shape, h in ((SQUARES, (1,), 0.1), (PRODUCT, (2,), 0.5), (WEIGHED, (3,), 1e-2),
                              (SQUARES, (2, 3), 1e-3), (WEIGHED, (2, 1, 2), 1e-4)):
-        yield Function(source), rng.normal(size=shape).round(2), h
+        yield Function(source), numbers(rng, shape), h
 
 
 def on_the_tape(f, x, h):

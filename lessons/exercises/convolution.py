@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("convolution", lesson="convolution")
 
@@ -13,8 +13,7 @@ def images(rng):
             ((1, 1, 1, 2), (1, 1, 1, 2), 1, 0), ((1, 1, 2, 3), (1, 1, 2, 2), 1, 0),
             ((1, 2, 2, 2), (1, 2, 1, 2), 1, 0), ((1, 1, 2, 3), (2, 1, 2, 1), 1, 1),
             ((2, 3, 5, 4), (2, 3, 3, 2), 2, 1), ((2, 2, 7, 6), (3, 2, 3, 3), 3, 0)):
-        yield (rng.normal(size=x).round(2), rng.normal(size=w).round(2),
-               rng.normal(size=w[0]).round(2), stride, padding)
+        yield numbers(rng, x), numbers(rng, w), numbers(rng, w[0]), stride, padding
 
 
 @exercise.task("convolution.1", points=4, cases=images, key=md.conv2d,

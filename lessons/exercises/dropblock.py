@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("dropblock", lesson="dropblock")
 
@@ -156,9 +156,9 @@ def maps(rng):
         mask.flat[0], mask.flat[-1] = False, True
         if shape[0] > 1:
             mask[-1] = True                       # so examples differ in how many are kept
-        yield rng.normal(size=shape).round(2), mask
-    yield rng.normal(size=(2, 2, 3, 2)).round(2), np.ones((2, 2, 3, 2), bool)
-    yield rng.normal(size=(2, 1, 1, 3)).round(2), np.zeros((2, 1, 1, 3), bool)
+        yield numbers(rng, shape), mask
+    yield numbers(rng, (2, 2, 3, 2)), np.ones((2, 2, 3, 2), bool)
+    yield numbers(rng, (2, 1, 1, 3)), np.zeros((2, 1, 1, 3), bool)
 
 
 @exercise.task("dropblock.4", points=3, cases=maps, key=md.dropblock,

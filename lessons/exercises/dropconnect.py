@@ -3,14 +3,14 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("dropconnect", lesson="dropconnect")
 
 
 def layers(rng):
     for n, d, k in ((1, 2, 1), (2, 2, 1), (2, 1, 2), (3, 4, 2), (5, 3, 3)):
-        x, w, b = (rng.normal(size=shape).round(2) for shape in ((n, d), (k, d), (k,)))
+        x, w, b = (numbers(rng, shape) for shape in ((n, d), (k, d), (k,)))
         mask = rng.random((n, k, d)) >= 0.5
         mask.flat[0], mask.flat[-1] = True, False
         yield x, w, b, mask
@@ -67,7 +67,7 @@ def _(x, w, b, mask):
 def rates(rng):
     for n, d, k, p in ((1, 1, 1, 0.5), (1, 2, 1, 0.2), (2, 3, 2, 0.8), (3, 2, 4, 0.0),
                        (2, 3, 1, 1.0)):
-        yield *(rng.normal(size=shape).round(2) + 0.005 for shape in ((n, d), (k, d), (k,))), p
+        yield *(numbers(rng, shape) for shape in ((n, d), (k, d), (k,))), p
 
 
 @exercise.task("dropconnect.5", points=3, cases=rates, key=md.dropconnect_moments,
@@ -121,7 +121,7 @@ def _(x, w, b, p):
 
 def ways_back(rng):
     for x, w, _, mask in layers(rng):
-        yield x, w, mask, rng.normal(size=mask.shape[:2]).round(2)
+        yield x, w, mask, numbers(rng, mask.shape[:2])
 
 
 def on_the_tape(x, w, mask, g):

@@ -4,7 +4,7 @@ import numpy as np
 
 import minidrop as md
 from minidrop.check import exact_moments
-from minidrop.grade import Exercise, Rng, drawn, independent, only, rate
+from minidrop.grade import Exercise, Rng, drawn, independent, numbers, only, rate
 
 exercise = Exercise("dropout", lesson="dropout")
 
@@ -60,7 +60,7 @@ def _(rng, shape, p):
 def masks(rng):
     for shape in ((1,), (2,), (2, 3), (2, 2, 3, 2)):
         for p in (0.5, 0.2, 0.0):
-            yield rng.normal(size=shape).round(2), rng.random(shape) >= 0.4, p
+            yield numbers(rng, shape), rng.random(shape) >= 0.4, p
 
 
 @exercise.task("dropout.2", points=2, cases=masks, key=md.dropout,
@@ -94,6 +94,11 @@ def _(x, mask, p):
     return x * mask
 
 
+@apply_mask.wrong("the mean is to be kept, and here the mean of the squares is")
+def _(x, mask, p):
+    return x * mask / (1 - p)**0.5
+
+
 @apply_mask.wrong("divide by the probability of keeping, 1 - p, not by that of dropping")
 def _(x, mask, p):
     return x * mask / (p or 1.0)
@@ -106,7 +111,7 @@ def _(x, mask, p):
 
 def rates(rng):
     for n, p in ((1, 0.5), (2, 0.0), (2, 0.2), (3, 0.9), (5, 0.3)):
-        yield rng.normal(size=n).round(2), p
+        yield numbers(rng, n), p
 
 
 @exercise.task("dropout.3", points=3, cases=rates,
@@ -164,10 +169,10 @@ def _(x, p):
 
 def cotangents(rng):
     for shape, p in (((2,), 0.5), ((3,), 0.2), ((2, 3), 0.0), ((3, 1, 2), 0.75)):
-        g, x = rng.normal(size=shape).round(2), rng.normal(size=shape).round(2)
+        g, x = numbers(rng, shape), numbers(rng, shape)
         mask = rng.random(shape) >= 0.5
         x.flat[0], mask.flat[0], mask.flat[1] = 0.0, True, False
-        yield g + 10, x, mask, p
+        yield g, x, mask, p
 
 
 def on_the_tape(g, x, mask, p):

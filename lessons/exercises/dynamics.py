@@ -3,15 +3,15 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("dynamics", lesson="dynamics")
 
 
 def gradients(rng):
     for n, d in ((2, 2), (3, 2), (4, 5), (2, 3), (7, 4)):
-        grads = rng.normal(size=(n, d)).round(2) + 0.005
-        grads[0] *= 10                            # lengths must not count
+        grads = numbers(rng, (n, d))
+        grads[0] = (10 * grads[0]).round(1)       # lengths must not count
         yield grads,
     yield np.array([[1.0, 2.0, -2.0], [2.0, 4.0, -4.0], [-1.0, -2.0, 2.0]]),
 
@@ -76,9 +76,9 @@ def _(grads):
 
 def references(rng):
     for n, d in ((1, 2), (2, 2), (3, 4), (6, 3)):
-        grads = rng.normal(size=(n, d)).round(2) + 0.005
-        grads[0] *= 10
-        yield grads, 3 * rng.normal(size=d).round(2) + 0.005
+        grads = numbers(rng, (n, d))
+        grads[0] = (10 * grads[0]).round(1)
+        yield grads, numbers(rng, d)
     yield np.array([[1.0, 2.0, -2.0], [-0.5, -1.0, 1.0]]), np.array([2.0, 4.0, -4.0])
 
 

@@ -4,14 +4,14 @@ import numpy as np
 
 import minidrop as md
 from minidrop.check import Replay
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("gaussian", lesson="gaussian")
 
 
 def normals(rng):
     for shape, p in (((1,), 0.2), ((2,), 0.5), ((2, 3), 0.8), ((3, 1, 2), 0.0), ((4,), 0.99)):
-        yield rng.normal(size=shape).round(2) + 0.005, p
+        yield numbers(rng, shape), p
 
 
 @exercise.task("gaussian.1", points=2, cases=normals,
@@ -64,8 +64,7 @@ def _(z, p):
 
 def layers(rng):
     for shape, p in (((1, 1), 0.2), ((1, 2), 0.5), ((2, 1), 0.2), ((3, 4), 0.7), ((2, 3), 0.0)):
-        x, w = rng.normal(size=shape).round(2), rng.normal(size=shape[1]).round(2)
-        yield x + 0.005, w + 0.005, p
+        yield numbers(rng, shape), numbers(rng, shape[1]), p
 
 
 def moments_of_layer(x, w, p):

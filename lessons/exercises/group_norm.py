@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("group_norm", lesson="norms")
 
@@ -11,10 +11,8 @@ exercise = Exercise("group_norm", lesson="norms")
 def maps(rng):
     for shape, groups, eps in (((1, 4), 2, 0.5), ((1, 4, 1, 2), 2, 0.1), ((2, 4, 1, 1), 1, 1e-5),
                                ((1, 3, 2, 1), 3, 1e-3), ((3, 6, 2, 3), 3, 0.1)):
-        x, channels = rng.normal(size=shape).round(2), shape[1]
-        x += np.arange(x.size).reshape(shape) % 5     # no group is flat
-        yield (x, groups, rng.normal(size=channels).round(2) + 0.005,
-               rng.normal(size=channels).round(2) + 0.005, eps)
+        channels = shape[1]
+        yield numbers(rng, shape), groups, numbers(rng, channels), numbers(rng, channels), eps
 
 
 @exercise.task("group_norm.2", points=3, cases=maps, key=md.group_norm,

@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("mc", lesson="ensembles")
 
@@ -24,7 +24,7 @@ def predicted(z):
 
 def logits(rng):
     for t, n, k in ((2, 1, 2), (1, 2, 3), (2, 2, 2), (5, 3, 4)):
-        z = rng.normal(size=(t, n, k)).round(2)
+        z = numbers(rng, (t, n, k))
         z[0] += np.arange(k)                      # passes that do not agree
         yield z,
     yield np.array([[[30.0, 0.0, 0.0]], [[0.0, 30.0, 0.0]]]),

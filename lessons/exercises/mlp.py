@@ -3,14 +3,14 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("mlp", lesson="mlp")
 
 
 def layers(rng):
     for n, d, k in ((1, 1, 2), (2, 2, 1), (1, 3, 3), (4, 3, 5)):
-        yield tuple(rng.normal(size=shape).round(2) for shape in ((n, d), (k, d), (k,)))
+        yield tuple(numbers(rng, shape) for shape in ((n, d), (k, d), (k,)))
 
 
 @exercise.task("mlp.1", points=1, cases=layers, key=lambda x, W, b: md.relu(md.linear(x, W, b)),
@@ -60,7 +60,7 @@ def _(x, W, b):
 
 def logits(rng):
     for n, k in ((1, 2), (2, 2), (2, 3), (5, 4)):
-        yield rng.normal(size=(n, k)).round(2), rng.integers(k, size=n)
+        yield numbers(rng, (n, k)), rng.integers(k, size=n)
     yield np.array([[1000.0, 1001.0], [-900.0, 900.0]]), np.array([0, 1])
     yield np.array([[0.5, -800.0, 0.25]]), np.array([1])
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("multi_sample", lesson="multi_sample")
 
@@ -11,7 +11,7 @@ exercise = Exercise("multi_sample", lesson="multi_sample")
 def features(rng):
     for m, n, d, p in ((1, 1, 2, 0.5), (2, 1, 2, 0.5), (3, 2, 2, 0.2), (2, 3, 4, 0.0),
                        (4, 2, 3, 0.75)):
-        h, masks = rng.normal(size=(n, d)).round(2), rng.random((m, n, d)) >= 0.4
+        h, masks = numbers(rng, (n, d)), rng.random((m, n, d)) >= 0.4
         masks.flat[0], masks.flat[-1] = True, False
         yield h, masks, p
 
@@ -69,8 +69,8 @@ def classifiers(rng):
                                 (2, 3, 4, 2, 0.0), (5, 4, 3, 3, 0.6)):
         masks = rng.random((m, n, d)) >= 0.4
         masks[0] = True
-        yield (rng.normal(size=(n, d)).round(2), rng.normal(size=(classes, d)).round(2),
-               rng.normal(size=classes).round(2), rng.integers(classes, size=n), masks, p)
+        yield (numbers(rng, (n, d)), numbers(rng, (classes, d)), numbers(rng, classes),
+               rng.integers(classes, size=n), masks, p)
 
 
 @exercise.task("multi_sample.4", points=3, cases=classifiers,

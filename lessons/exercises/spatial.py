@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise, Rng, drawn, only, rate, shared
+from minidrop.grade import Exercise, Rng, drawn, numbers, only, rate, shared
 
 exercise = Exercise("spatial", lesson="spatial")
 
@@ -76,7 +76,7 @@ def maps(rng):
                      ((3, 2, 1, 5), 0.0)):
         mask = rng.random(shape[:2]) >= 0.5
         mask.flat[0], mask.flat[-1] = True, False
-        yield rng.normal(size=shape).round(2), mask, p
+        yield numbers(rng, shape), mask, p
 
 
 @exercise.task("spatial.2", points=2, cases=maps,

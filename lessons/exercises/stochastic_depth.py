@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise
+from minidrop.grade import Exercise, numbers
 
 exercise = Exercise("stochastic_depth", lesson="paths")
 
@@ -63,7 +63,7 @@ def blocks(rng):
                      ((3, 1, 2, 2), 0.0)):
         gate = rng.random(shape[0]) >= 0.5
         gate[0], gate[1:2] = True, False
-        yield rng.normal(size=shape).round(2), rng.normal(size=shape).round(2), gate, p
+        yield numbers(rng, shape), numbers(rng, shape), gate, p
 
 
 @exercise.task("stochastic_depth.7", points=2, cases=blocks,

@@ -12,4 +12,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "judges": ["same", "drawn", "rate", "shared", "independent", "only", "law"],
     "laws": ["within", "distribution", "apart"],
     "marking": ["mark"],
-    "values": ["Function", "Rng"]})
+    "values": ["Function", "Rng", "numbers"]})

@@ -17,6 +17,15 @@ class Function(NamedTuple):
     source: str
 
 
+def numbers(rng, shape):
+    """Numbers for an author's cases: from 0.1 to 2 and below 0, of two decimals, none of them 0.
+
+    >>> numbers(np.random.default_rng(1), 4)
+    array([-0.16,  0.37,  1.66,  1.9 ])
+    """
+    return rng.choice((-1, 1), shape) * rng.integers(10, 200, shape) / 100
+
+
 def realised(arguments, call=0):
     """Arguments as a function in this process takes them: streams and functions made."""
     def made(value):
