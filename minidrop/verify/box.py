@@ -3,13 +3,13 @@
 import contextlib
 import io
 import sys
-import time
 import warnings
 from typing import Any
 
 import numpy as np
 
 from .chance import Chance
+from .clock import Clock, Stop
 from .technique import call, shown
 
 
@@ -26,18 +26,6 @@ class Trouble(Exception):
 
 class Unseen(Exception):
     """Why something cannot be seen from outside."""
-
-
-class Stop(BaseException):
-    """No time is left, or the user wants no more: never caught in the name of an implementation."""
-
-
-class Late(Stop):
-    """No time is left."""
-
-
-class Interrupted(Stop, KeyboardInterrupt):
-    """Ctrl-C, by the user; an implementation that raises KeyboardInterrupt does not raise this."""
 
 
 class Kept(io.RawIOBase):
@@ -99,9 +87,11 @@ class Box:
     `fixed` the parameters of a layer that was made by somebody else, {"p": 0.3}.
     """
 
+    own_wall = True                               # else somebody else looks at the wall clock
+
     def __init__(self, adapter, options=(), fixed=(), seed=0):
         self.adapter, self.options, self.fixed = adapter, dict(options), dict(fixed)
-        self.chance, self.since, self.answers, self.quiet = Chance(), 0.0, 0, False
+        self.chance, self.since, self.answers, self.quiet = Chance(), Clock(), 0, False
         self.asked: Any = None                    # (arrays, parameters, training, noise), the last
         self.printed: dict[str, Any] = {"stdout": Kept(), "stderr": Kept()}
         self.printed_at, self.moved, self.warned = "", ("", ""), dict[str, int]()
@@ -128,7 +118,7 @@ class Box:
 
     def begin(self, *asked):
         """Remember what is asked for, and since when."""
-        self.asked, self.since = asked, time.monotonic()
+        self.asked, self.since = asked, Clock()
 
     def seeded(self):
         """Does it draw from what it is handed?  Unseen where its source is its own affair."""

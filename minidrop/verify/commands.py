@@ -31,7 +31,8 @@ from ..suggest import unknown
               "minidrop verify NAME lists them.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=30.0,
-              show_default=True, help="What one check may take.")
+              show_default=True, help="What one check may compute; by the wall clock it may take "
+              "ten times that.")
 @click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path),
               help="Also write the report, or the matrix, to this file.")
 @click.option("--field", is_flag=True, help="Verify what is installed of PyTorch, torchvision, "

@@ -13,14 +13,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from contextlib import suppress
 from typing import Any
 
+from .clock import Patience
 from .report import FAILS, Finding
 from .technique import ENOUGH, fails, not_tried, overdue
 
-IMPORTING, GRACE = 120.0, 2.0                     # seconds: for an import; beyond a limit
+IMPORTING, GRACE, STEP = 120.0, 2.0, 0.1          # seconds: for an import; beyond a limit; a look
 BOOT = ("import json, sys; job = json.loads(sys.stdin.readline()); sys.path[:] = job['path']; "
         "from minidrop.verify.worker import main; main(job)")
 
@@ -74,13 +74,17 @@ class Worker:
             self.lines.put(line)
         self.lines.put(None)
 
-    def message(self, until):
-        """The next (kind, content); Dead where the worker is, TimeoutError after `until`."""
+    def patience(self, seconds):
+        """So much time from now on."""
+        return Patience(self.process.pid, seconds, GRACE, STEP)
+
+    def message(self, patience):
+        """The next (kind, content); Dead where the worker is, TimeoutError where it takes long."""
         while True:
             try:
-                line = self.lines.get(timeout=max(0.0, min(0.1, until - time.monotonic())))
+                line = self.lines.get(timeout=STEP)
             except queue.Empty:
-                if time.monotonic() >= until:
+                if patience.over():
                     raise TimeoutError from None
                 if self.process.poll() is None or not self.lines.empty():
                     continue
@@ -133,11 +137,10 @@ class Course:
 
     def _follow(self, worker, waiting):
         """Hear a worker to its end; the checks that are left."""
-        ready, last, spent, since = False, "no input", self.spent, time.monotonic()
-        until = since + IMPORTING
+        ready, last, spent, patience = False, "no input", self.spent, worker.patience(IMPORTING)
         try:
             while self.late < ENOUGH:
-                kind, what = worker.message(until)
+                kind, what = worker.message(patience)
                 if kind == "usage":
                     raise ValueError(what)
                 if kind == "broken":
@@ -145,12 +148,12 @@ class Course:
                 if kind in ("end", "broken"):
                     return []
                 if kind == "input":
-                    last, since = what, time.monotonic()
+                    last = what
+                    patience.call()
                 elif kind == "variant":
                     self.variant = (what[0], what[1])
                 else:                             # ready, begin, finding, searching
-                    until = time.monotonic() + self.seconds + GRACE
-                    ready, last, since = True, "no input", time.monotonic()
+                    ready, last, patience = True, "no input", worker.patience(self.seconds)
                 if kind == "ready":
                     self.subject, self.versions = what["subject"], what["versions"]
                 elif kind == "finding":
@@ -158,7 +161,7 @@ class Course:
                     self._told(what, spent)
             return waiting
         except TimeoutError:
-            outcome = overdue(last, time.monotonic() - since, self.seconds)
+            outcome = overdue(last, patience.waited, self.seconds, patience.wall)
         except Dead as end:
             outcome = fails(last, str(end), "an array")
         if not (ready or self.findings):

@@ -1,14 +1,12 @@
 """Running the checks of a technique over an implementation, and naming what it is instead."""
 
+import functools
 import itertools
 import os
-import signal
-import threading
-import time
-from contextlib import contextmanager
 
 from .adapters import adapter_for
-from .box import Box, Interrupted, Late, Trouble, Unseen, told
+from .box import Box, Trouble, Unseen, told
+from .clock import Clock, Late, limited
 from .places import place
 from .process import Course
 from .report import FAILS, HOLDS, UNSEEN, Finding, Report
@@ -17,7 +15,7 @@ from .techniques import technique_named
 from .versions import versions_of
 
 OUR_FAULT = "the check itself failed, by no fault of the implementation"
-SECONDS = 30.0                                    # what one check may take
+SECONDS = 30.0                                    # of computing: what one check may take
 
 
 def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, layout=None,
@@ -30,7 +28,8 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
     {"inplace": False}.  `rate` is "keep" where the rate given is a keep probability, `layout`
     "NHWC" where channels are last, `framework` one of numpy, torch, keras, jax and minidrop, found
     out by default.  `options` are the form of the technique to hold it against, as
-    scaling="paper".  `seconds` is what one check may take, and `watch` is called with each Finding.
+    scaling="paper".  `seconds` of computing is what one check may take, and ten times that by the
+    clock; `watch` is called with each Finding.
     ValueError for what is not known.
 
     A text, "package.module:callable" or "path/to/file.py:callable", is run in a process of its own,
@@ -110,9 +109,9 @@ def findings_of(box, technique, seconds=SECONDS):
 
 def finding_of(box, one, seconds=SECONDS):
     """The Finding of one check."""
-    folder, begun = os.getcwd(), time.monotonic()
+    folder, begun = os.getcwd(), Clock()
     try:
-        with box.listening(), limited(seconds):
+        with box.listening(), limited(seconds, box.own_wall):
             outcome = one(box)
         if outcome.word == FAILS:
             box.failed.add(one.called)
@@ -120,9 +119,10 @@ def finding_of(box, one, seconds=SECONDS):
         outcome = Outcome(FAILS, box.last, trouble.found, trouble.due)
     except Unseen as reason:
         outcome = Outcome(UNSEEN, "", str(reason))
-    except Late:
+    except Late as late:
         box.late += 1
-        outcome = overdue(box.last, time.monotonic() - max(box.since, begun), seconds)
+        since = max(box.since, begun, key=lambda clock: clock.wall)
+        outcome = overdue(box.last, since.gone if late.wall else since.spent, seconds, late.wall)
     except Exception as error:                    # ours, since the implementation's are Trouble
         outcome = Outcome(UNSEEN, "", f"{OUR_FAULT}: {told(error)}")
     if os.getcwd() != folder:
@@ -178,7 +178,7 @@ def variant_of(box, technique, failures, seconds=SECONDS):
     """
     failing = {finding.check for finding in failures}
     best, unseen, chosen, form = failing, 0, (), {}
-    until, useful = time.monotonic() + seconds, [()]
+    left_of, useful = functools.partial(Clock().left, seconds), [()]
     for number in (1, 2, 3):
         before, useful = useful, []
         for some in itertools.combinations(technique.variants, number):
@@ -186,9 +186,9 @@ def variant_of(box, technique, failures, seconds=SECONDS):
             merged = {key: value for change in changes for key, value in change.items()}
             alone = sum(map(len, changes)) == len(merged)
             more = not before or any({*some} >= {*fewer} for fewer in before)
-            if not ((best or unseen) and alone and more) or time.monotonic() > until:
+            if not ((best or unseen) and alone and more) or not left_of():
                 continue
-            left, hidden, fits = _left(box, technique, merged, failing, best, until)
+            left, hidden, fits = _left(box, technique, merged, failing, best, left_of)
             if failing - left:
                 useful.append(some)
             if fits and (len(left), hidden) < (len(best), unseen):
@@ -197,7 +197,7 @@ def variant_of(box, technique, failures, seconds=SECONDS):
     return (", and ".join(chosen) + rest, form) if chosen else ("", {})
 
 
-def _left(box, technique, merged, failing, best, until):
+def _left(box, technique, merged, failing, best, left_of):
     """The checks that still fail with other options, how many of those that failed can no longer be
     seen, and whether that is all and no more than `best`.
 
@@ -210,7 +210,7 @@ def _left(box, technique, merged, failing, best, until):
         other = Box(adapter, options, box.fixed)
         for one in sorted(technique.checks_for(options), key=lambda one: one.called not in failing):
             worth = one.called in failing or explained and len(left) <= len(best)
-            if not worth or (seconds := until - time.monotonic()) <= 0:
+            if not worth or not (seconds := left_of()):
                 return left, hidden, False
             finding = finding_of(other, one, seconds)
             explained |= finding.word == HOLDS and finding.check in failing
@@ -222,36 +222,6 @@ def _left(box, technique, merged, failing, best, until):
         return left, hidden, not other.late
     finally:
         adapter.rate = rate
-
-
-@contextmanager
-def limited(seconds):
-    """Late in the main thread after so many seconds, and Interrupted there at Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def over(number, frame):
-        raise Late
-
-    def interrupt(number, frame):
-        raise Interrupted
-
-    ours = {signal.SIGINT: interrupt} if \
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler else {}
-    if alarm := hasattr(signal, "setitimer"):
-        ours[signal.SIGALRM] = over
-    before = {number: signal.signal(number, handler) for number, handler in ours.items()}
-    left, begun = signal.setitimer(signal.ITIMER_REAL, seconds)[0] if alarm else 0, time.monotonic()
-    try:
-        yield
-    finally:
-        if alarm:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if left:                                  # somebody else's alarm goes on
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 1e-3))
 
 
 def conforms(impl, technique, **settings):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .clock import WALL
 from .report import FAILS, HOLDS, UNSEEN, Finding
 
 ENOUGH = 3                                        # so many checks without an end, and no more
@@ -61,11 +62,15 @@ def fails(input, found, due):
     return Outcome(FAILS, input, found, due)
 
 
-def overdue(last, waited, seconds):
-    """Time is over, after the input `last` has waited so long: hanging, or many slow answers."""
-    if waited < seconds / 2:
-        return Outcome(UNSEEN, "", f"its answers come too slowly for {seconds:g} s")
-    return fails(last, f"no answer in {waited:.3g} s", "an array")
+def overdue(last, waited, seconds, wall=False):
+    """Time is over, after the input `last` has waited so long: hanging, or many slow answers.
+
+    Seconds of computing, or for `wall` those of the wall clock, which are WALL times as many.
+    """
+    limit, kind = (WALL * seconds, "by the wall clock") if wall else (seconds, "of computing")
+    if waited < limit / 2:
+        return Outcome(UNSEEN, "", f"its answers come too slowly for {limit:g} s {kind}")
+    return fails(last, f"no answer in {waited:.3g} s {kind}", "an array")
 
 
 def not_tried(check, options):

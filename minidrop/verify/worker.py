@@ -66,6 +66,7 @@ class Watched(Box):
     """A box that says what it is about to try, so that a parent knows what was the last."""
 
     line: "Line | None" = None
+    own_wall = False                              # the parent does, who may be paused
 
     def begin(self, *asked):
         """Tell it before it is tried."""

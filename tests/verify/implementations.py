@@ -66,6 +66,23 @@ def stubborn():
 
 
 @going_wrong
+def busy():
+    while True:
+        try:
+            sum(range(1000))
+        except BaseException:
+            continue
+
+
+@going_wrong
+def paused(done=[]):                              # noqa: B006  once is enough
+    if not done:
+        done.append(1)
+        subprocess.Popen(["sh", "-c", f"sleep 5; kill -CONT {os.getpid()}"])
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@going_wrong
 def in_c():
     ctypes.PyDLL(None).sleep(60)                  # holds the interpreter's lock
 

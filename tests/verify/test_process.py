@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from minidrop.verify import FAILS, HOLDS, UNSEEN, check
+from minidrop.verify.clock import Awake, Clock, Late, limited, of_process
 from minidrop.verify.places import Broken, found_at, place
 from tests.verify import implementations
 
@@ -105,13 +106,46 @@ def test_a_death_is_the_finding_of_its_check_and_three_are_enough(name, found):
 
 
 @POSIX
-@pytest.mark.parametrize("name", ["stubborn", "in_c"])
-def test_a_hang_is_ended_from_outside(name):
-    begun = time.monotonic()
-    report = check(f"{PLACE}:{name}", "dropout", seconds=1.0)
+@pytest.mark.parametrize("name, clock", [
+    ("stubborn", "by the wall clock"), ("in_c", "by the wall clock"),
+    pytest.param("busy", "of computing", marks=pytest.mark.skipif(
+        sys.platform != "linux", reason="of another process only Linux tells"))])
+def test_a_hang_is_ended_from_outside(name, clock):
+    report = check(f"{PLACE}:{name}", "dropout", seconds=0.5)
     first = report.failures[0]
-    assert first.found.startswith("no answer in ") and "p = 0.75" in first.input
-    assert time.monotonic() - begun < 60
+    assert "p = 0.75" in first.input
+    assert first.found.startswith("no answer in ") and first.found.endswith(f" s {clock}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of another process only Linux tells")
+def test_a_process_that_is_paused_is_not_failed():
+    report = check(f"{PLACE}:paused", "dropout", seconds=0.2)        # 4 s by the wall, paused for 5
+    assert not report.failures and words(report)["values"] == HOLDS, report
+
+
+def test_time_is_that_of_computing_and_a_pause_is_not_counted():
+    clock, awake = Clock(), Awake()
+    time.sleep(0.3)
+    assert clock.spent < 0.15 and clock.gone >= 0.3 and 0.85 < clock.left(1.0) <= 1.0
+    assert clock.left(0.02) == 0                  # it slept for longer than WALL times that
+    awake.before -= 100
+    assert awake.look(0.5) == 1.0 and awake.look(0.5, stopped=True) == 1.0
+    while clock.spent < 0.2:
+        pass
+    assert of_process(os.getpid())[0] in (None, pytest.approx(time.process_time(), abs=0.1))
+
+
+def test_what_sleeps_for_long_or_computes_for_long_is_late():
+    def spin():
+        while True:
+            pass
+
+    for wait, wall in ((spin, False), (lambda: time.sleep(60), True)):
+        with pytest.raises(Late) as caught, limited(0.1):
+            wait()
+        assert caught.value.wall == wall
+    with limited(0.1, wall=False):                # another process looks at the clock
+        time.sleep(1.5)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
