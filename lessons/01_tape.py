@@ -138,7 +138,7 @@ axes.legend()
 path = save_figure(figure, "tape")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start tape`
 #
 # 1. Let `send` take its gradient as an argument, so that it need not know `y`. Measure again. (The
 #    library goes further and keeps no closures at all: lesson 2.)

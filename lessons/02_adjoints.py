@@ -138,7 +138,7 @@ print(f"   largest difference from (adjoints.3): {np.abs(errors).max():.1e}")
 assert np.abs(errors).max() < 1e-14
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start adjoints`
 #
 # 1. Add `sin` and `cos` to `RULES`. What is the tenth derivative of $\sin(x^2)$ at 0? How does the
 #    time to find a derivative grow with its order?

@@ -139,7 +139,7 @@ axes.legend()
 path = save_figure(figure, "checks")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start checks`
 #
 # 1. One of 10,000 slopes is wrong by 1 %. For how many of the seeds 0 to 99 is it seen?
 # 2. The one-sided difference $(f(x + h) - f(x)) / h$: what is its best step, and how good is it?

@@ -130,7 +130,7 @@ axes.legend()
 path = save_figure(figure, "mlp")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start mlp activations adam`
 #
 # 1. Whose loss rises after the turn, that of the digits the network gets right or of the others?
 # 2. Train with 50, 100, 200, 400 and 1,197 digits. Draw the gap against their number.

@@ -133,7 +133,7 @@ path = save_figure(figure, "dropout")
 # So: it learns to be silent for more than half of the digits, and to look at strokes. The copy is
 # worse for it.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start dropout`
 #
 # 1. The papers do not divide by $q$ while training; they multiply by $q$ in evaluation instead
 #    (`md.Dropout(0.5, scaling="paper")`). Train with it. Which weights end up larger, and by what

@@ -136,7 +136,7 @@ path = save_figure(figure, "ensembles")
 # toss-up; far away most of the entropy is disagreement. But it lies along the continued border: at
 # most places they agree, and are sure of what no data told them.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start mc`
 #
 # 1. The variation ratio is the share of runs that do not vote for the most frequent class. Compute
 #    it from 100 calls of `md.mc_predict(net, x, 1)`. Which test digits have the largest?

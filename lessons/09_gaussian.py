@@ -136,7 +136,7 @@ path = save_figure(figure, "gaussian")
 # level off at $p = 0.1$, the most that is recommended for SELU, and keep growing at $p = 0.5$. Not
 # the zeros count here, but how much the factor varies. And for learning? That is exercise 2.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start gaussian alpha`
 #
 # 1. Put ReLU and weights of variance $2 / n$ in the place of SELU. By which factor a layer must the
 #    variance grow, by (dropout.3), with dropout and with Gaussian dropout?

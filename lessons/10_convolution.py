@@ -138,7 +138,7 @@ curves.legend()
 path = save_figure(figure, "convolution")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start convolution`
 #
 # 1. Let `md.fit(..., batch=...)` move each mini-batch at random. Does "linear" catch up?
 # 2. Lay the digits on 24 x 24 pixels. The filters read by their largest entry fit there too: the

@@ -137,7 +137,7 @@ path = save_figure(figure, "spatial")
 # dropout leaves nothing of a map in the map itself, but the other maps still tell two thirds: eight
 # maps of one grey image repeat each other. What is gone is what nobody else says.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start spatial`
 #
 # 1. How much does the dropped share of all $N C S$ pixels vary from batch to batch, under dropout
 #    and under spatial dropout? Write down both variances.

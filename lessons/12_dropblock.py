@@ -137,7 +137,7 @@ axes[2].set(title="what neighbours explain (%)", xlabel="b", xticks=blocks, ylim
 path = save_figure(figure, "dropblock")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start dropblock`
 #
 # 1. Take the 32 x 32 pictures of `md.data.shapes(500)` as `digits`, larger $b$ too, and remove the
 #    last assertion. Which $b$ leaves the neighbours as little as $b = 3$ does here, if any?

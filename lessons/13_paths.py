@@ -136,7 +136,7 @@ right.legend()
 path = save_figure(figure, "paths")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start stochastic_depth`
 #
 # 1. Give every block the same $q$: `md.models.place(net, "*.sum", lambda old, k:
 #    md.StochasticDepth(old.branch, 1 - q, old.skip))`. Which computes as many? Is the loss another?

@@ -138,7 +138,7 @@ right.set(ylabel="test loss (nats)", title=f"{len(seeds)} seeds, and their means
 path = save_figure(figure, "dropconnect")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start dropconnect`
 #
 # 1. Train with `per="batch"`, one mask for a step. How much faster is it? Does the loss suffer?
 # 2. How many draws are enough? Set `connect.samples` to 1, 2, 4, ... and plot the loss.

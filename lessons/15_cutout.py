@@ -134,7 +134,7 @@ right.legend()
 path = save_figure(figure, "cutout")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start cutout flip_crop`
 #
 # 1. The fill 0 is the white of the paper here; in normalised images it is the mean of the channel.
 #    Train and test with `fill=` the mean grey value of the training digits. What changes?

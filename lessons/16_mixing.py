@@ -138,7 +138,7 @@ axes[-1].legend(loc="lower center")
 path = save_figure(figure, "mixing")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start cutmix mixup`
 #
 # 1. Spoil 5 % of the labels, not 40 %, without the last two assertions. Does mixing still help?
 # 2. Which $\alpha$ of mixup resists wrong labels best: 0.1, 0.4, 1 or 8?

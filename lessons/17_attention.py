@@ -137,7 +137,7 @@ for axis in (middle, right):
 path = save_figure(figure, "attention")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start attentive_cutmix`
 #
 # 1. One implementation takes the last channel alone for the attention: `features[:, -1:]`. How many
 #    of its six cells are among the mean's, on average?

@@ -138,7 +138,7 @@ axes[-1].legend(axes[-1].lines[:2], ("batch norm", "layer norm"))
 path = save_figure(figure, "norms")
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start batch_norm group_norm instance_norm layer_norm`
 #
 # 1. Put `md.Dropout(0.5)` before a batch norm, and numbers of mean $c$ and variance $v$ into it.
 #    Show that the norm sees the variance $(v + c^2) / q - c^2$ in training and $v$ in evaluation.

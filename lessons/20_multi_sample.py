@@ -139,7 +139,7 @@ assert smoke() or step[3] < min(2 * step[1], step[4]) and 2 * arrived[3] < arriv
 # not the task. Of Inoue's figures the form is redrawn, training loss over iterations and over time.
 # The paper's results on CIFAR-100 and ImageNet are not: they take larger networks, and GPUs.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start multi_sample`
 #
 # 1. Take P = 0.5. Do five seeds still show a gain, and how many would you need?
 # 2. Move the second convolution into the head. What do 8 and 32 samples cost now?

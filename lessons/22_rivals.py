@@ -135,7 +135,7 @@ path = save_figure(figure, "rivals")
 # lose one to two points; variational dropout leaves the fewest weights, but in most of the units:
 # the network hardly shrinks. Smallify leaves the fewest units, with all their weights: it shrinks.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start l0 smallify variational`
 #
 # 1. Give L0 `gates="input"`. Which pixels does it shut? See `runs["L0", 0.5][0][3].any(0)`, 8 x 8.
 # 2. Take `net = runs["Smallify", 0.02][0][4]`, then train with `md.smallify_penalty(c, 0)`: only

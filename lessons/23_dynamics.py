@@ -137,7 +137,7 @@ assert smoke() or (abs(by_place) < by_masks / 3).all()
 # vision transformer on ImageNet, weeks for one CPU, and no code of the authors computes them.
 # Where examples differ more, the masks may matter less than where they lead.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start dynamics`
 #
 # 1. Take the layer norms out. Which of the changes remain?
 # 2. Half of the labels wrong, drawn at random: does dropout now lead to weights at which the

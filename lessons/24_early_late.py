@@ -140,7 +140,7 @@ assert smoke() or abs(narrow["early - none"].mean) < 3 and abs(wide["late - stan
 # seeds do not show that early beats none, or late standard dropout. The paper's results on ImageNet
 # are not redrawn: a run took 300 epochs of 1.28 million photographs, in batches of 4,096.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start early_late ramps`
 #
 # 1. Halve the units of the narrow network, or the rate P. Does early dropout help, on ten seeds?
 # 2. Without wrong labels, in which regime is the wide network, by accuracy and by negated loss?

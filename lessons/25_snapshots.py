@@ -140,7 +140,7 @@ path = save_figure(figure, "snapshots")
 # are better than the last. Whether cycles are the best use of 500 steps is not seen in six seeds:
 # the gain over one network without them, over its five or over five short trainings may be 0.
 #
-# ## Exercises
+# ## Exercises, and tasks: `minidrop grade start ema fge snapshot swa`
 #
 # 1. Give the 60 digits their own labels. What do five snapshots gain then over the last of them?
 # 2. Make ten cycles of the 500 steps. Are ten snapshots better? Which of them would you leave out?

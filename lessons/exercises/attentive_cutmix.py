@@ -5,7 +5,7 @@ import numpy as np
 import minidrop as md
 from minidrop.grade import Exercise
 
-exercise = Exercise("attentive_cutmix", lesson="mixing")
+exercise = Exercise("attentive_cutmix", lesson="attention")
 
 
 def maps(rng):
