@@ -13,8 +13,8 @@ WEIGHED = "lambda x: (np.arange(1.0, x.size + 1).reshape(x.shape) * x * x - 2 * 
 
 
 def functions(rng):
-    for source, shape, h in ((SQUARES, (1,), 0.1), (PRODUCT, (2,), 0.5), (WEIGHED, (3,), 1e-2),
-                             (SQUARES, (2, 3), 1e-3), (WEIGHED, (2, 1, 2), 1e-4)):
+    for source, shape, h in ((SQUARES, (1,), 0.1), (PRODUCT, (2,), 0.5), (WEIGHED, (3,), 0.2),
+                             (SQUARES, (2, 3), 0.25), (WEIGHED, (2, 1, 2), 0.125)):
         yield Function(source), numbers(rng, shape), h
 
 

@@ -49,6 +49,7 @@ def same(relative=1e-6, absolute=1e-9):
     """A judge: the same numbers and shapes as the key's, whatever their type.
 
     Booleans and the numbers 0 and 1 are the same, and so are tuples, lists and arrays of arrays.
+    What comes in float32 is held to what seven digits can say: 1e-5, and 1e-6 near 0.
     """
     def judge(task, call, inputs):
         first, right, everything = None, 0, []
@@ -98,9 +99,12 @@ def difference(got, due, relative=1e-6, absolute=1e-9):
                 return f"result {i + 1} of {len(due)}: {said}"
         return ""
     try:
+        single = np.asarray(got).dtype == np.float32
         got, due = np.asarray(got, float) + 0.0, np.asarray(due, float) + 0.0     # no -0
     except (TypeError, ValueError):
         return f"an array of numbers is due, and {type(got).__name__} came"
+    if single:                                    # computed with seven digits
+        relative, absolute = max(relative, 1e-5), max(absolute, 1e-6)
     if got.shape != due.shape:
         return f"the shape {due.shape} is due, and {got.shape} came"
     wrong = ~np.isclose(got, due, relative, absolute, equal_nan=True)

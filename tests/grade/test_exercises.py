@@ -70,3 +70,20 @@ def test_names_are_of_one_task_and_functions_of_one_task_in_an_exercise():
     for exercise in EXERCISES.values():
         functions = [task.function for task in exercise.tasks.values()]
         assert len(functions) == len(set(functions))
+
+
+def test_single_precision_is_held_to_its_seven_digits_and_double_to_more():
+    due = np.array([1.0, 100.0, 0.0])
+    for error, single, double in ((5e-6, True, False), (5e-5, False, False), (1e-7, True, True)):
+        off = due * (1 + error) + error / 1e3
+        assert (not difference(off.astype("float32"), due)) == single
+        assert (not difference(off, due)) == double
+
+
+def test_several_results_may_come_as_a_tuple_a_list_or_one_array_and_none_may_miss():
+    due = (np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    for got in (due, [*due], np.array(due)):
+        assert not difference(got, due)
+    assert difference(np.array(due[:1]), due).startswith("2 results are due, in this order, and 1")
+    assert "one thing came" in difference(np.array(1.0), due)
+    assert difference(due[::-1], due).startswith("result 1 of 2")
