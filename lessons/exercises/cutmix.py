@@ -12,6 +12,8 @@ def boxes(rng):
     for weight, height, width in ((0.75, 4, 4), (0.5, 3, 5), (0.9, 7, 6), (0.2, 8, 5), (0.0, 3, 4),
                                   (1.0, 2, 3), (0.35, 9, 12), (0.6, 1, 6)):
         yield weight, (int(rng.integers(height)), int(rng.integers(width))), height, width
+    for weight in rng.random(3).tolist():
+        yield weight, (int(rng.integers(9)), int(rng.integers(13))), 9, 13
     for center in ((0, 0), (7, 9), (4, 5)):
         yield 0.75, center, 8, 10
 

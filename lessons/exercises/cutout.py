@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise, Rng, apart, distribution, drawn, within
+from minidrop.grade import Exercise, Rng, apart, beside, distribution, drawn, within
 
 exercise = Exercise("cutout", lesson="cutout")
 
@@ -13,14 +13,21 @@ def streams(rng):
         yield Rng(int(rng.integers(2**31))), n, height, width
 
 
+def any_pixel(x, rng, n, height, width):
+    return np.clip((np.floor(x) + 1) / [height, width], 0, 1)
+
+
+def middle(rng, n, height, width):
+    return np.tile([(height - 1) // 2, (width - 1) // 2], (n, 1))
+
+
 @exercise.task(
     "cutout.1", points=2, cases=streams, key=None,
     hint="Any pixel may be the centre, those at the border as well.",
     judge=drawn(within(lambda rng, n, height, width: np.zeros((n, 2)),
                        lambda rng, n, height, width: np.tile([height - 1, width - 1], (n, 1))),
                 apart(lambda rng, n, height, width: np.tile([1 / height, 1 / width], (n, 1))),
-                distribution(lambda x, rng, n, height, width: np.clip(
-                    (np.floor(x) + 1) / [height, width], 0, 1))))
+                distribution(any_pixel), beside(any_pixel, middle)))
 def draw_centers(rng, n, height, width):
     """Draw a centre for each of n images of height x width pixels: any pixel, all alike.
 
@@ -58,6 +65,12 @@ def _(rng, n, height, width):
                     law="distribution")
 def _(rng, n, height, width):
     return np.rint(rng.random((n, 2)) * [height - 1, width - 1])
+
+
+@draw_centers.wrong("the row does not tell the column: there are more pixels than those of a line",
+                    law="beside")
+def _(rng, n, height, width):
+    return (rng.random((n, 1)) * [height, width]).astype(int)
 
 
 def squares(rng):

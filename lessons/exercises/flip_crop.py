@@ -3,7 +3,7 @@
 import numpy as np
 
 import minidrop as md
-from minidrop.grade import Exercise, Rng, apart, distribution, drawn, within
+from minidrop.grade import Exercise, Rng, apart, beside, distribution, drawn, within
 
 exercise = Exercise("flip_crop", lesson="cutout")
 
@@ -19,7 +19,7 @@ def flips(rng):
 def mirror(x, mask):
     """Mirror the images of the mask: left and right change places.
 
-    x is (N, C, H, W), mask (N,) is boolean.
+    x is (N, C, H, W), mask (N,) is boolean: f in the formula.
     """
     y = np.zeros(x.shape)
     N, C, H, W = x.shape
@@ -60,18 +60,23 @@ def streams(rng):
         yield Rng(int(rng.integers(2**31))), n, padding
 
 
+def anywhere(x, rng, n, padding):
+    return np.clip((np.floor(x) + 1) / (2 * padding + 1), 0, 1)
+
+
 @exercise.task(
     "flip_crop.3", points=2, cases=streams, key=None,
     hint="A row and a column for each image, and every place of the crop alike.",
     judge=drawn(within(lambda rng, n, padding: np.zeros((n, 2)),
                        lambda rng, n, padding: np.full((n, 2), 2 * padding)),
-                distribution(lambda x, rng, n, padding: np.clip(
-                    (np.floor(x) + 1) / (2 * padding + 1), 0, 1)),
-                apart(lambda rng, n, padding: np.full((n, 2), 1 / (2 * padding + 1)))))
+                distribution(anywhere),
+                apart(lambda rng, n, padding: np.full((n, 2), 1 / (2 * padding + 1))),
+                beside(anywhere, lambda rng, n, padding: np.full((n, 2), padding))))
 def draw_offsets(rng, n, padding):
     """Draw where the crops of n images begin, in images that have so many pixels more on each side.
 
-    rng is a numpy.random.Generator.  Returns an array (n, 2): a row and a column, counted from 0.
+    rng is a numpy.random.Generator, padding is P in the formula.  Returns an array (n, 2): a row
+    and a column, counted from 0.
     """
     offsets = np.zeros((n, 2), int)
     for i in range(n):
@@ -108,6 +113,12 @@ def _(rng, n, padding):
     return rng.integers(2 * padding + 1, size=(1, 2)).repeat(n, axis=0)
 
 
+@draw_offsets.wrong("a crop moves along both directions, and not only along the diagonal",
+                    law="beside")
+def _(rng, n, padding):
+    return rng.integers(2 * padding + 1, size=(n, 1)).repeat(2, axis=1)
+
+
 def crops(rng):
     for (n, c, height, width), padding in (((1, 1, 1, 2), 1), ((1, 1, 2, 2), 1), ((2, 2, 3, 2), 2),
                                            ((3, 1, 2, 5), 4), ((2, 3, 2, 2), 0)):
@@ -123,8 +134,8 @@ def crops(rng):
 def crop(x, offsets, padding):
     """Pad each image with zeros on each side, and cut out of it as much as it had.
 
-    x is (N, C, H, W); offsets (N, 2) are the row and the column of the padded image where the crop
-    begins: whole numbers from 0 to 2 * padding.
+    x, here in the place of x', is (N, C, H, W); offsets (N, 2) are the row and the column
+    of the padded image where the crop begins: whole numbers from 0 to 2 * padding.
     """
     y = np.zeros(x.shape)
     N, C, H, W = x.shape

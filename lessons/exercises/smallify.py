@@ -20,8 +20,8 @@ def steps(rng):
 def watch_signs(sign, mean, variance, decay):
     """Move the mean and the variance of the signs of the switches on by one step.
 
-    sign, mean and variance are arrays of one shape, decay a number in [0, 1].  Returns (mean,
-    variance), in this order.
+    sign, mean and variance (s, a and v in the formula) are arrays (n,), decay a number in [0, 1].
+    Returns (mean, variance), in this order.
     """
     new_mean, new_variance = np.zeros(sign.shape), np.zeros(sign.shape)
     for i in range(len(sign)):

@@ -10,6 +10,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "exercise": ["Exercise", "Task", "exercise_named", "exercise_names"],
     "judges": ["same", "drawn", "rate", "shared", "independent", "only", "law"],
-    "laws": ["within", "distribution", "apart"],
+    "laws": ["within", "distribution", "beside", "apart"],
     "marking": ["mark"],
     "values": ["Function", "Rng", "numbers"]})

@@ -25,7 +25,7 @@ def within(low, high):
 def distribution(cdf):
     """The law `distribution`: the entries have the distribution functions `cdf(x, **arguments)`.
 
-    It is given an array x in the shape of a draw, and returns P(entry <= x) for each entry.
+    It is given an array whose last axes have the shape of a draw, and returns P(entry <= x).
     """
     @law("distribution")
     def holds(values, chance, **arguments):
@@ -39,6 +39,24 @@ def distribution(cdf):
                 entry = f"the entry {list(where)}" if shape else "what is returned"
                 return f"{entry} does not come up as often as is due: its distribution is another"
         return ""
+    return holds
+
+
+def beside(cdf, middle):
+    """The law `beside`: the two entries of a row are drawn each for itself.
+
+    Both are at most `middle(**arguments)`, numbers in the shape of a draw, with the product of
+    their probabilities `cdf(middle, **arguments)`.
+    """
+    @law("beside")
+    def holds(values, chance, **arguments):
+        limits = np.asarray(middle(**arguments), float)
+        low = (values <= limits).reshape(len(values), -1, values.shape[-1])[:, 0, :2].all(1)
+        due = cdf(limits, **arguments).reshape(-1, values.shape[-1])[0, :2].prod()
+        if chance.rate(int(low.sum()), len(low), due):
+            return ""
+        return (f"both numbers of the first row are small in {int(low.sum())} of {len(low)} draws, "
+                f"and {due * len(low):.6g} are due, about, where each is drawn for itself")
     return holds
 
 
