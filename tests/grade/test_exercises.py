@@ -87,3 +87,12 @@ def test_several_results_may_come_as_a_tuple_a_list_or_one_array_and_none_may_mi
     assert difference(np.array(due[:1]), due).startswith("2 results are due, in this order, and 1")
     assert "one thing came" in difference(np.array(1.0), due)
     assert difference(due[::-1], due).startswith("result 1 of 2")
+
+
+CORE = "activations", "adam", "adjoints", "checks", "convolution", "dynamics", "mlp", "tape"
+
+
+def test_every_technique_and_every_topic_of_the_core_has_a_task():
+    techniques = {path.stem for place in catalog.PLACES
+                  for path in (catalog.PACKAGE / place).glob("*.py")} & set(equations())
+    assert len(techniques) > 30 and techniques | set(CORE) == set(EXERCISES)
