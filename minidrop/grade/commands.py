@@ -11,6 +11,7 @@ import click
 from ..suggest import Suggesting, unknown
 from ..verify.commands import Interrupted
 from .authors import named, prove
+from .report_command import autograder, course, report
 
 
 @click.group(cls=Suggesting, invoke_without_command=True)
@@ -225,4 +226,5 @@ def _next(files):
     return f"next: minidrop grade start {left[0]}" if left else "that was the last exercise"
 
 
-grade.add_command(prove)
+for command in (prove, report, course, autograder):
+    grade.add_command(command)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from ..verify.commands import Interrupted
+
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -102,12 +104,6 @@ def _place(folder, out):
     found = place(folder, out)
     near = os.path.relpath(found)
     return found if near.startswith("..") else Path(near)
-
-
-class Interrupted(click.ClickException):
-    """Ctrl-C: what was marked is kept."""
-
-    exit_code = 130
 
 
 @contextmanager

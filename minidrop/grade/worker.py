@@ -17,7 +17,8 @@ import threading
 import time
 
 from .exercise import exercise_named
-from .marking import mark
+from .loops import with_loops
+from .marking import mark, readable
 from .process import Limits
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
@@ -66,6 +67,10 @@ def marked(source, name, seeds=(), limits=None, folder=None):
         for one in mark(source, part, seed, limits).marks:
             if not one.right:
                 tasks[one.task] = _told(one, exercise, True)
+    given, text = [one.__name__ for one in exercise.helpers], readable(source)[0]
+    for task, found in tasks.items():
+        if found["right"]:
+            found["loops"] = with_loops(text, exercise.tasks[task].function, given)
     return {"refused": plain(first.refused), "tasks": tasks,
             "seconds": round(time.monotonic() - start, 3)}
 
