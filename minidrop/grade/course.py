@@ -174,8 +174,10 @@ def _limits(keys):
     seconds = keys.take("seconds", number, plain.seconds, 0.1)
     memory = keys.take("memory_mb", count, plain.memory_mb, 128)
     output, size = keys.take("output_kb", count, plain.output_kb), keys.take("file_kb", count, 256)
+    wall = keys.take("wall_seconds", number, max(plain.wall, 2 * seconds), seconds)
+    answer = keys.take("answer_mb", count, plain.answer_mb)
     keys.end()
-    return Limits(seconds, memory, output), size
+    return Limits(seconds, memory, output, wall, answer), size
 
 
 def _show(keys):
@@ -253,8 +255,10 @@ hidden_seeds = [{first}, {second}]
 loops = 1.0                     # what a right solution with loops of Python is worth, as a share
 
 [limits]                        # of a submission
-seconds = 10                    # for each task
+seconds = 10                    # of computing for each task
+wall_seconds = 60               # of the clock, if it waits instead of computing
 memory_mb = 1024
+answer_mb = 64                  # how large an answer may be
 output_kb = 64                  # what it may print
 file_kb = 256                   # how large its file may be
 

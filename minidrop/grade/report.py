@@ -120,7 +120,7 @@ def _job(file, course, where):
 
 def _longest(course, job):
     """How many seconds a submission may take in all: more than its limits can add up to."""
-    return SPARE + 3 * course.limits.seconds * job["tasks"] * (1 + len(course.seeds))
+    return SPARE + 12 * course.limits.wall * job["tasks"] * (1 + len(course.seeds))
 
 
 def _key(file, course, versions):

@@ -21,7 +21,7 @@ class Part(NamedTuple):
     begun: int                                    # days or hours that began since the deadline
     lost: float
     refused: str = ""
-    seconds: float = 0.0
+    seconds: float = 0.0                          # for the inputs that students have
 
     @property
     def total(self):
@@ -64,7 +64,7 @@ def part_of(course, asked, file, answer, when):
               if tasks[task]["right"] else 0.0 for task, worth in asked.points.items()}
     begun = course.penalty.begun(when, asked.deadline)
     lost = course.penalty.lost(sum(points.values()), begun)
-    return Part(file.name, tasks, points, begun, lost, answer["refused"], answer["seconds"])
+    return Part(file.name, tasks, points, begun, lost, answer["refused"], answer.get("shown", 0.0))
 
 
 def missing(asked):
@@ -141,17 +141,20 @@ def summary(course, rows):
                      f"{counts[i]:4d} {bar}")
     if totals:
         lines.append(f"mean {sum(totals) / len(totals):.2f}, median {_median(totals):.4g}")
-    failed = []
+    failed, refused = [], sum(bool(part.refused) for row in rows for part in row.parts.values())
     for name, asked in course.exercises.items():
-        parts = [row.parts[name] for row in rows if row.parts[name].file]
+        parts = [row.parts[name] for row in rows
+                 if row.parts[name].file and not row.parts[name].refused]
         for task in asked.points:
             wrong = [part.tasks[task] for part in parts if not part.tasks[task]["right"]]
             if wrong:
                 why, times = Counter(map(_why, wrong)).most_common(1)[0]
                 failed.append((len(wrong), f"  {task}: {len(wrong)} of {len(parts)}; "
                                            f"most often ({times}): {why}"))
+    if refused:
+        lines.append(f"refused before they ran: {refused} files, as marks.csv says")
     if failed:
-        lines.append("tasks that failed, of those who handed them in")
+        lines.append("tasks that failed, of the files that ran")
         lines += [line for _, line in sorted(failed, key=lambda one: -one[0])]
     return "\n".join(lines)
 

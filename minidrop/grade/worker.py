@@ -50,10 +50,11 @@ def _read(jobs, main_thread):
 
 
 def marked(source, name, seeds=(), limits=None, folder=None):
-    """What is found of a submission: {"refused", "seconds", "tasks"}, as JSON can hold it.
+    """What is found of a submission: {"refused", "tasks", "seconds", "shown"}, as JSON can hold it.
 
     The inputs that students have come first, in a process that never meets a hidden one: whatever
-    is said of them may be shown.  The tasks that pass are tried on the inputs of each hidden seed.
+    is said of them may be shown, and the seconds they took, `shown`.  The tasks that pass are tried
+    on the inputs of each hidden seed.
     """
     start, exercise = time.monotonic(), _exercise(name, folder)
     first = mark(source, exercise, 0, limits)
@@ -72,7 +73,7 @@ def marked(source, name, seeds=(), limits=None, folder=None):
         if found["right"]:
             found["loops"] = with_loops(text, exercise.tasks[task].function, given)
     return {"refused": plain(first.refused), "tasks": tasks,
-            "seconds": round(time.monotonic() - start, 3)}
+            "seconds": round(time.monotonic() - start, 3), "shown": round(first.seconds, 3)}
 
 
 @functools.cache

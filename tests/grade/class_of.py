@@ -57,37 +57,46 @@ def at_the_top(exercise, text):
     return solved(exercise) + "\n\n" + text + "\n", 0
 
 
-INSIDE = {                                        # what the first function does, if it can
+INSIDE = {                                        # costs the task that does it, and no other
     "endless loop": "while True: pass",
-    "sleeps": "__import__('time').sleep(10**6)",
+    "sleeps": "import time; time.sleep(10**6)",
     "exits": "raise SystemExit(0)",
     "raises the end": "raise KeyboardInterrupt",
     "deep recursion": "f = lambda n: f(n + 1) + 1; f(0)",
     "huge allocation": "np.ones(2**36).sum()",
+    "grows": "x = [1]; [x.extend(x) for _ in range(60)]",
+    "crashes": "np.lib.stride_tricks.as_strided(np.ones(1), (2**30,), (2**30,)).sum()",
+    "floods": "[print('x' * 10**6) for _ in range(10**4)]; return 0",
+    "endless answer": "return [[0] * 10**4 for _ in range(10**6)]",
+    "another type": "return {1, 2, 3}",
+    "not a number": "return 'all of them'",
+}
+REFUSED = {                                       # refused from its text: nothing is due
     "crash": "import ctypes; ctypes.string_at(0)",
     "forks": "import os; [os.fork() for _ in range(8)]; return 0",
     "leaves children": "import os, time; (os.fork() or os.setsid()) or time.sleep(99)",
     "threads": "import threading; [threading.Thread(target=lambda: [None for _ in iter(int, 1)])"
                ".start() for _ in range(4)]; return 0",
-    "floods": "[print('x' * 10**6) for _ in range(10**4)]; return 0",
     "writes a file": f"open('{MARK}', 'w').write('x' * 10**6); return 0",
+    "writes by numpy": f"np.save('/tmp/{MARK}', 0); return 0",
     "writes into tmp": f"import os; os.system('touch /tmp/{MARK}'); return 0",
     "kills its parent": "import os; os.kill(os.getppid(), 9); return 0",
     "reads frames": "import sys; return sys._getframe(1).f_locals['due']",
+    "reads a traceback": "\n    ".join(["try: 1 / 0", "except ZeroDivisionError as error:",
+                                       "    return error.__traceback__.tb_frame.f_back.f_locals"]),
     "reads files": "return open('/proc/self/environ').read()",
-    "endless answer": "return [[0] * 10**4 for _ in range(10**6)]",
-    "another type": "return {1, 2, 3}",
-    "not a number": "return 'all of them'",
-}
-TOP = {                                           # what is refused, or ends, before a task is tried
-    "imports minidrop": "import minidrop as md",
+    "imports by a name": "return __import__('mini' + 'drop').dropout_mask(rng, shape, p)",
+    "imports by importlib": "import importlib; importlib.import_module('minidrop')",
+    "imports by exec": "exec('import minidrop')",
     "imports its answers": "from minidrop.units.dropout import dropout",
-    "imports by a name": "__import__('mini' + 'drop')\nraise SystemExit",
-    "imports by importlib": "import importlib\nmd = importlib.import_module('minidrop')\n1 / 0",
-    "imports by exec": "exec('import minidrop')\nraise SystemExit",
+    "reaches classes": "return [one for one in ().__class__.__base__.__subclasses__()]",
+}
+TOP = {                                           # ends before a task is tried: nothing is due
+    "imports minidrop": "import minidrop as md",
     "ends at once": "raise SystemExit(0)",
     "does not parse": "def f(:\n    pass",
     "raises at once": "1 / 0",
+    "loops at once": "while True: pass",
 }
 BYTES = {                                         # files that are no Python, and what is due
     "not text": bytes(range(256)) * 8,
@@ -135,6 +144,7 @@ def submissions(exercise):
     """(what it is, bytes, points due), without end: the hostile and the spelled, mixed with others.
     """
     odd = [(name, *_bytes(within(exercise, text))) for name, text in INSIDE.items()]
+    odd += [(name, within(exercise, text)[0].encode(), 0) for name, text in REFUSED.items()]
     odd += [(name, *_bytes(at_the_top(exercise, text))) for name, text in TOP.items()]
     odd += [(name, data, 0) for name, data in BYTES.items()]
     odd += [(name, spell(solved(exercise)), exercise.points) for name, spell in SPELLED.items()]

@@ -22,19 +22,15 @@ from minidrop.grade.report_command import autograder
 from minidrop.grade.report_command import course as new_course
 from minidrop.grade.report_command import report as command
 from minidrop.grade.stub import solved
-from tests.grade.class_of import BYTES, MARK, SMALL, SPELLED, TOP, class_of, wrong
+from tests.grade.class_of import MARK, SMALL, class_of, within, wrong
 
 pytestmark = pytest.mark.slow
 
 SIZE = int(os.environ.get("MINIDROP_CLASS", "20"))
-SOME = {"imports minidrop", "ends at once", "not text", "null bytes", "byte order mark",
-        "too large"}
-QUICK = replace(course_of(["dropout"]), limits=Limits(seconds=2.0))
-
-
-def kinds():
-    """Which kinds of hostile submissions the class has: all in a class of 100."""
-    return {*TOP, *BYTES, *SPELLED} if SIZE >= 100 else SOME
+SOME = {"imports minidrop", "ends at once", "not text", "byte order mark", "endless loop", "sleeps"}
+LIMITS = Limits(seconds=2.0, wall=4.0)
+QUICK = replace(course_of(["dropout"]), limits=LIMITS)
+FILE = "[limits]\nseconds = 2\nwall_seconds = 4\n[exercises.dropout]\n"      # the same as a file
 
 
 def tree(folder):
@@ -66,7 +62,7 @@ def totals(out):
 def marked(tmp_path_factory):
     """A class that was marked: (its folder, what is due, the result, seconds)."""
     folder = tmp_path_factory.mktemp("here") / "class"
-    due = class_of(folder, SIZE, kinds=kinds())
+    due = class_of(folder, SIZE, kinds=None if SIZE >= 100 else SOME)
     before, start = tree(folder.parent), time.monotonic()
     result = report.grade_class(folder, course=QUICK, jobs=2)
     seconds = time.monotonic() - start
@@ -90,11 +86,7 @@ def test_everybody_has_what_is_due(marked, capsys):
 
 def test_nothing_is_left_running_and_no_file_was_written(marked):
     assert running() == []
-    assert not list(Path(tempfile()).glob(f"{MARK}*")) and not Path(MARK).exists()
-
-
-def tempfile():
-    return os.environ.get("TMPDIR", "/tmp")
+    assert not list(Path("/tmp").glob(f"{MARK}*")) and not Path(MARK).exists()
 
 
 def test_a_second_run_marks_nothing_and_a_third_what_has_changed(marked):
@@ -111,7 +103,7 @@ def test_a_second_run_marks_nothing_and_a_third_what_has_changed(marked):
     shutil.rmtree(changed)
     assert len(third.seconds) == 1 and third.rows[-1].student in {*due, "new one"}
     assert {row.student: row.total for row in third.rows}["new one"] == QUICK.most
-    other = replace(QUICK, limits=Limits(seconds=3.0))
+    other = replace(QUICK, limits=LIMITS._replace(seconds=3.0))
     few = folder.parent / "few"
     shutil.copytree(folder / "Ada Lovelace", few / "Ada Lovelace")
     for course_now, new in ((QUICK, 1), (QUICK, 0), (other, 1), (replace(QUICK, seeds=(9,)), 1),
@@ -120,51 +112,11 @@ def test_a_second_run_marks_nothing_and_a_third_what_has_changed(marked):
     shutil.rmtree(few)
 
 
-def test_marks_are_the_same_whatever_the_number_of_jobs(marked, tmp_path):
-    tables = set()
-    for jobs in (1, 4):
-        report.grade_class(marked[0], tmp_path / str(jobs), QUICK, jobs)
-        tables.add((tmp_path / str(jobs) / "marks.csv").read_bytes())
-    assert len(tables) == 1
-
-
-CLASS = """
-import sys
-from minidrop.grade.report_command import report
-report([sys.argv[1], "--out", sys.argv[2]])
-"""
-
-
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_that_is_ended_in_the_middle_goes_on(marked, tmp_path, sent):
-    folder, due, first, _ = marked
-    out = tmp_path / "marks"
-    run = subprocess.Popen([sys.executable, "-c", CLASS, folder, out], stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT)
-    while len([*out.glob("state/*.json")]) < 3:
-        time.sleep(0.02)
-    run.send_signal(sent)
-    said, _ = run.communicate(timeout=30)
-    for _ in range(100):
-        if running():
-            time.sleep(0.1)
-    assert running() == [] and not (out / "marks.csv").exists()
-    done = len([*out.glob("state/*.json")])
-    assert 3 <= done < len(first.seconds)
-    if sent == signal.SIGINT:
-        assert run.returncode == 130, said
-        assert b" are marked; to go on: minidrop grade report" in said
-    rest = report.grade_class(folder, out)
-    assert len(rest.seconds) == len(first.seconds) - done
-    assert {row.student: row.total for row in rest.rows} == due
-    assert not [*out.glob("state/.*.part")]
-
-
 @pytest.fixture
 def small(monkeypatch):
     """A small exercise, and a course of it."""
     monkeypatch.setenv("MINIDROP_EXERCISES", str(SMALL))
-    return exercise_named("dropout"), replace(course_of(["dropout"]), limits=Limits(seconds=2.0))
+    return exercise_named("dropout"), replace(course_of(["dropout"]), limits=LIMITS)
 
 
 def hand_in(folder, **files):
@@ -172,6 +124,93 @@ def hand_in(folder, **files):
     folder.mkdir(parents=True)
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def small_class(tmp_path, small):
+    """A class that is marked fast: (its folder, what is due, the course, its file)."""
+    (tmp_path / "course.toml").write_text(FILE)
+    return (tmp_path / "class", class_of(tmp_path / "class", 15, kinds={"imports minidrop"}),
+            small[1], tmp_path / "course.toml")
+
+
+def test_marks_are_the_same_whatever_the_number_of_jobs(small_class, tmp_path):
+    tables = set()
+    for jobs in (1, 4):
+        report.grade_class(small_class[0], tmp_path / str(jobs), small_class[2], jobs)
+        tables.add((tmp_path / str(jobs) / "marks.csv").read_bytes())
+    assert len(tables) == 1
+
+
+CLASS = """
+import sys
+from minidrop.grade.report_command import report
+report([sys.argv[1], "--out", sys.argv[2], "--course", sys.argv[3]])
+"""
+
+
+def started(folder, out, file):
+    """A run of the command, in a process."""
+    return subprocess.Popen([sys.executable, "-c", CLASS, folder, out, file],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def until(condition, seconds=30.0):
+    """Wait for something."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_ended_in_the_middle_goes_on(small_class, tmp_path, sent):
+    folder, due, course, file = small_class
+    out = tmp_path / "marks"
+    run = started(folder, out, file)
+    until(lambda: len([*out.glob("state/*.json")]) >= 3)
+    run.send_signal(sent)
+    said, _ = run.communicate(timeout=30)
+    until(lambda: running() == [])
+    assert not (out / "marks.csv").exists()
+    done = len([*out.glob("state/*.json")])
+    if sent == signal.SIGINT:
+        assert run.returncode == 130, said
+        assert b" are marked; to go on: minidrop grade report" in said
+    rest = report.grade_class(folder, out, course)
+    again = report.grade_class(folder, tmp_path / "whole", course)
+    assert done >= 3 and len(rest.seconds) == len(again.seconds) - done > 0
+    assert {row.student: row.total for row in rest.rows} == due
+    assert not [*out.glob("state/.*.part")]
+    assert (out / "marks.csv").read_bytes() == (tmp_path / "whole" / "marks.csv").read_bytes()
+
+
+def submission_process():
+    """The processes of submissions, without the workers."""
+    return [one for one in running()
+            if os.fsencode(RUNNER) in Path("/proc", one, "cmdline").read_bytes().split(b"\0")]
+
+
+@pytest.mark.parametrize("whom", ["the report", "the worker"])
+def test_whoever_is_killed_the_submission_ends(tmp_path, small, whom):
+    """It sleeps, and notices nothing itself."""
+    sleeping, _ = within(small[0], "import time; time.sleep(10**6)")
+    hand_in(tmp_path / "class" / "Ada", dropout=sleeping)
+    hand_in(tmp_path / "class" / "Bo", dropout=solved(small[0]))
+    (tmp_path / "c.toml").write_text(FILE.replace("wall_seconds = 4", "wall_seconds = 500"))
+    run = started(tmp_path / "class", tmp_path / "out", tmp_path / "c.toml")
+    asleep, = until(submission_process)
+    time.sleep(1.0)                               # it begins to sleep
+    worker = Path("/proc", asleep, "stat").read_text().rpartition(")")[2].split()[1]
+    os.kill(run.pid if whom == "the report" else int(worker), signal.SIGKILL)
+    until(lambda: asleep not in running())
+    said, _ = run.communicate(timeout=60)
+    assert until(lambda: running() == [])
+    if whom == "the worker":
+        assert run.returncode == 0 and totals(tmp_path / "out") == [0, 5], said
+        table = (tmp_path / "out" / "marks.csv").read_text(encoding="utf-8-sig")
+        assert "could not be marked: the process that marked it was ended" in table
 
 
 def test_of_two_files_the_latest_counts_or_the_best(tmp_path, small):
@@ -255,3 +294,12 @@ def test_an_autograder_of_gradescope(tmp_path, small):
     assert results["score"] == 4 and "1 day late, 1 of 5 points are lost" in results["output"]
     assert [one["score"] for one in results["tests"]] == [3, 2]
     assert "12345" not in json.dumps(results)
+
+
+def test_a_right_solution_with_loops_is_worth_its_share(tmp_path, small):
+    exercise, course = small
+    given = {task.function: [*task.rights.values()][1] for task in exercise.tasks.values()}
+    hand_in(tmp_path / "class" / "Ada", dropout=solved(exercise))
+    hand_in(tmp_path / "class" / "Bo", dropout=solved(exercise, **given))
+    rows = report.grade_class(tmp_path / "class", course=replace(course, loops=0.5)).rows
+    assert [row.total for row in rows] == [2.5, 5]
