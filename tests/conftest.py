@@ -60,6 +60,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "grade/test_laws.py": "reads draws of the host",
     "grade/test_marking.py": "submissions are NumPy in a process of their own",
     "grade/test_commands.py": "the command line prints text",
+    "grade/test_loops.py": "counts lines that run on the host",
     "grade/test_picture.py": "draws arrays of the host as text",
     "grade/test_shown.py": "prints text",
     "grade/test_stub.py": "writes text",

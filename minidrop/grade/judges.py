@@ -37,12 +37,16 @@ class Failure(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Is a task right?  Of `tried` inputs `right` ones were; `failure` is the first that fails."""
+    """Is a task right?  Of `tried` inputs `right` ones were; `failure` is the first that fails.
+
+    `remarks` are sentences on what is no mistake; `loops` says that it goes entry by entry.
+    """
 
     tried: int
     right: int
     failure: Failure | None
     remarks: tuple = ()
+    loops: bool = False
 
 
 def same(relative=1e-6, absolute=1e-9):

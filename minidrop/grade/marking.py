@@ -9,8 +9,10 @@ from typing import NamedTuple
 from .judges import Failure, Fault, Verdict
 from .process import Limits, Submission
 from .refuse import refusals
+from .values import largest
 
 REFUSED = "refused"
+ENTRIES = 8                                       # fewer tell nothing of how lines grow
 
 
 class Mark(NamedTuple):
@@ -90,7 +92,34 @@ def _judged(task, submission, seed):
     def call(arguments, times=1):
         return submission.call(task.function, arguments, times)
 
-    return task.judge(task, call, task.inputs(seed))
+    remarks, printed = len(submission.remarks), len(submission.printed)
+    inputs = task.inputs(seed)
+    verdict = task.judge(task, call, inputs)
+    said = submission.remarks[remarks:]
+    if text := submission.printed[printed:].strip():
+        said.append(f"it prints: {text.splitlines()[0][:80]}")
+    if verdict.failure:
+        return verdict._replace(remarks=(*verdict.remarks, *said))
+    loops = by_loops(lambda arguments: submission.lines(task.function, arguments), inputs)
+    return verdict._replace(remarks=(*verdict.remarks, *said, *filter(None, [loops])),
+                            loops=bool(loops))
+
+
+def by_loops(lines, inputs):
+    """A sentence where a line more runs for each entry more in the largest array; "" elsewhere.
+
+    `lines(arguments)` is how many lines a call runs.
+    """
+    small, large = (pick(inputs, key=largest) for pick in (min, max))
+    entries = largest(large) - largest(small)
+    if entries < ENTRIES:
+        return ""
+    try:
+        more = lines(large) - lines(small)
+    except Fault:                                 # counting takes longer, and may take too long
+        return ""
+    return "" if more < entries else (f"by loops: {more} lines more run for {entries} entries "
+                                      "more; array code runs as many lines for any size")
 
 
 def _refused(reason, task):

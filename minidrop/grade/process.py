@@ -64,6 +64,19 @@ class Submission:
 
     def call(self, function, arguments, times=1):
         """What `times` calls of a function return, as a list; Fault where it does not answer."""
+        def read(answer):
+            values = decode_all(answer, times)
+            for name in [*answer.get("changed", [])]:
+                self._remark(f"{function} changes its argument {str(name)[:80]}")
+            return values
+        return self._called(read, function=function, arguments=arguments, times=times, lines=False)
+
+    def lines(self, function, arguments):
+        """How many lines of the submission a call runs; Fault where it does not answer."""
+        return self._called(lambda answer: int(answer["lines"]), function=function,
+                            arguments=arguments, times=1, lines=True)
+
+    def _called(self, read, function, arguments, **how):
         if function != self.task:
             self.task, self.cpu, self.waited = function, 0.0, 0.0
         if self.broken[0]:
@@ -73,16 +86,13 @@ class Submission:
                 self._begin()
             if not self.ready:
                 self._start()
-            answer = self._ask({"function": function, "times": times, "arguments": {
+            answer = self._ask(how | {"function": function, "arguments": {
                 name: _coded(value) for name, value in arguments.items()}})
-            values = _checked(lambda: decode_all(answer, times))
-            for name in _checked(lambda: [*answer.get("changed", [])]):
-                self._remark(f"{function} changes its argument {str(name)[:80]}")
+            return _checked(lambda: read(answer))
         except Fault as fault:
             if fault.kind in ("late", "output") or self.process.poll() is not None:
                 self.end()
             raise
-        return values
 
     def _remark(self, said):
         if said not in self.remarks and len(self.remarks) < 20:

@@ -41,7 +41,7 @@ def main():
     walls.bound(job["memory_mb"])
     walls.landlock()
     walls.listen({one.__code__ for one in (Runner.run, Runner.late, Runner.bound, Runner.line,
-                                           Runner.made)})
+                                           Runner.made, Lines.of, Lines.heard)})
     if runner.start(job["source"]):
         for text in calls:
             runner.reply(json.loads(text))
@@ -64,6 +64,29 @@ class Kept(io.TextIOBase):
         """What was kept since the last time."""
         text, self.text = self.text, ""
         return text
+
+
+class Lines:
+    """A count of the lines of the submission that run; a loop's count each time, NumPy's never."""
+
+    def __init__(self):
+        self.run = 0
+
+    def of(self, function, arguments):
+        """How many lines a call runs."""
+        sys.settrace(self.heard)
+        try:
+            function(*arguments)
+        finally:
+            sys.settrace(None)
+        return self.run
+
+    def heard(self, frame, event, argument):
+        """Count a line; what is no function of the submission is not listened to."""
+        if frame.f_code.co_filename != NAME:
+            return None
+        self.run += event == "line"
+        return self.heard
 
 
 class Runner:
@@ -104,11 +127,15 @@ class Runner:
         return message
 
     def answered(self, call):
-        """What `times` calls of the function return, and which of its arguments it changed."""
+        """What `times` calls of the function return, and which of its arguments it changed; or how
+        many lines one runs."""
         name, given, times = call["function"], call["arguments"], call["times"]
         function = self.module.__dict__.get(name)
         if not callable(function):
             return {"fault": "missing", "said": f"there is no function {name}"}
+        if call["lines"]:
+            arguments = self.arguments(given, 0).values()
+            return {"lines": Lines().of(function, arguments)}
         values, changed = [], []
         for i in range(times):
             arguments = self.arguments(given, i)

@@ -44,13 +44,23 @@ def size(arguments):
     >>> size({"x": np.ones((2, 3)), "shape": (4, 5), "p": 0.5})
     27
     """
-    def count(name, value):
-        if isinstance(value, dict):
-            return size(value)
-        if isinstance(value, tuple | list):
-            if name.endswith("shape"):
-                return int(np.prod(value))
-            return sum(count(name, one) for one in value)
-        return int(np.size(value)) if isinstance(value, np.ndarray) else 1
+    return sum(_sizes("", arguments))
 
-    return sum(count(name, value) for name, value in arguments.items())
+
+def largest(arguments):
+    """How many numbers the largest array among the arguments holds.
+
+    >>> largest({"x": np.ones((2, 3)), "shape": (4, 5), "p": 0.5})
+    20
+    """
+    return max(_sizes("", arguments), default=0)
+
+
+def _sizes(name, value):
+    if isinstance(value, dict):
+        return [size for key, one in value.items() for size in _sizes(str(key), one)]
+    if isinstance(value, tuple | list):
+        if name.endswith("shape"):
+            return [int(np.prod(value))]
+        return [size for one in value for size in _sizes(name, one)]
+    return [int(np.size(value)) if isinstance(value, np.ndarray) else 1]
