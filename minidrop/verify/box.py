@@ -98,7 +98,7 @@ class Box:
         self.heard: list = []                     # warnings, while somebody listens
         self.late = 0                             # checks that had no end
         self.failed: set[str] = set()             # names of the checks that failed so far
-        self.drawn: dict = {}                     # masks that several checks look at
+        self.drawn: dict = {}                     # what several checks look at, see `once`
         self.restart(seed)
 
     def restart(self, seed):
@@ -125,6 +125,17 @@ class Box:
         if not self.adapter.seeded:
             raise Unseen("it is handed no source of noise, and its own cannot be seeded")
         return True
+
+    def once(self, key, draw):
+        """What draw() gives, drawn once for all checks and forms that ask for the same `key`.
+
+        What is drawn does not depend on the form it is held against; and false alarms are added up,
+        so comparisons need not be independent of each other.
+        """
+        key = key, self.adapter.rate
+        if key not in self.drawn:
+            self.drawn[key] = draw()
+        return self.drawn[key]
 
     def choices(self, name, *values):
         """Those of `values` that the parameter `name` can take: all, or the one it is fixed to."""

@@ -208,6 +208,7 @@ def _left(box, technique, merged, failing, best, left_of):
     rate, adapter.rate = adapter.rate, options.pop("rate", adapter.rate)
     try:
         other = Box(adapter, options, box.fixed)
+        other.drawn = box.drawn
         for one in sorted(technique.checks_for(options), key=lambda one: one.called not in failing):
             worth = one.called in failing or explained and len(left) <= len(best)
             if not worth or not (seconds := left_of()):

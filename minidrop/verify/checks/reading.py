@@ -57,11 +57,15 @@ def masks(law, box, shape, calls, p):
     Checks that ask for the same calls get the same ones: false alarms are added up, so they need
     not be independent of each other.
     """
-    if (shape, calls, p) not in box.drawn:
+    def draw():
         x = distinct(box.random, (calls, *shape))
-        y = np.stack([box.train(one, p=p).y for one in x])
-        box.drawn[shape, calls, p] = (law.read or _read)(law, x, y, p, box.options)
-    return box.drawn[shape, calls, p]
+        return x, np.stack([box.train(one, p=p).y for one in x])
+
+    def read():
+        x, y = box.once((shape, calls, p), draw)
+        return (law.read or _read)(law, x, y, p, box.options)
+
+    return box.once(("masks", shape, calls, p, *box.options.values()), read)
 
 
 def _read(law, x, y, p, options):

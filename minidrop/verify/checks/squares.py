@@ -62,16 +62,22 @@ def drawn(box, maps, height, width, calls=1, channels=2, **parameters):
 
     Where all examples of a call share a mask, each map is that of a call of its own.
     """
-    if not box.options["batchwise"]:
-        x = np.ones((maps, channels, height, width), np.float32)
+    def one_by_one():
+        x, each = np.ones((2, channels, height, width), np.float32), []
+        for _ in range(calls * maps):
+            first, second = is_dropped(box.train(x, **parameters).y)
+            if (first != second).any():
+                raise Trouble("examples that live and die apart", "one mask for all examples")
+            each.append(first)
+        return np.reshape(each, (calls, *shape))
+
+    def together():
+        x = np.ones(shape, np.float32)
         return np.stack([is_dropped(box.train(x, **parameters).y) for _ in range(calls)])
-    x, each = np.ones((2, channels, height, width), np.float32), []
-    for _ in range(calls * maps):
-        first, second = is_dropped(box.train(x, **parameters).y)
-        if (first != second).any():
-            raise Trouble("examples that live and die apart", "one mask for all examples")
-        each.append(first)
-    return np.reshape(each, (calls, maps, *x.shape[1:]))
+
+    shape, batchwise = (maps, channels, height, width), box.options["batchwise"]
+    return box.once((batchwise, calls, *shape, *parameters.items()),
+                    one_by_one if batchwise else together)
 
 
 def many(box):

@@ -39,12 +39,12 @@ def sigma(box, p):
 
 def noise(law, box, shape, calls, p):
     """The noise of several calls, as it is read from the outputs: (calls, *shape)."""
-    key = "noise", shape, calls, p
-    if key not in box.drawn:
+    def draw():
         x = distinct(box.random, shape)
-        y = np.stack([box.train(x, p=p).y for _ in range(calls)]).astype(float)
-        box.drawn[key] = 1 + y - x if box.options["noise"] == "added" else y / x
-    return box.drawn[key]
+        return x, np.stack([box.train(x, p=p).y for _ in range(calls)]).astype(float)
+
+    x, y = box.once(("noise", shape, calls, p), draw)
+    return 1 + y - x if box.options["noise"] == "added" else y / x
 
 
 def law_of_noise(law, box):

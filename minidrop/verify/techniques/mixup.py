@@ -14,6 +14,7 @@ from ..checks.mixing import ALPHAS, BATCH, CLOSE, EDGE, Mixed, agree, beta_cdf, 
 from ..technique import Technique, call, fails, held, shown, states
 
 SHAPES = (2, 1, 1, 2), (2, 3, 2, 2), (4, 1, 2, 2), (BATCH, 2, 3, 4)
+MANY = BATCH, 1, 2, 5
 CALLS = 600                                       # a distribution off by 0.3 is seen for sure
 
 NO_MEANS = "the outputs are no weighted means of two examples"
@@ -45,21 +46,33 @@ def draws(box):
     mixing.readable(box, "means", NO_MEANS)
     for shape in SHAPES:
         for alpha in box.choices("alpha", *ALPHAS):
-            x = examples(box, shape)
-            for _ in range(4):
-                yield call(x, alpha=alpha), x, mixed(box, x, one_hot(len(x)), alpha=alpha)
+            x, answers = drawn(box, shape, alpha, 4)
+            for answer in answers:
+                yield call(x, alpha=alpha), x, answer
 
 
-def weights(box, alpha, calls=CALLS):
+def drawn(box, shape, alpha, calls):
+    """(x of the shape, the answers of so many calls on it), the same for all who ask."""
+    def draw():
+        x = examples(box, shape)
+        return x, [mixed(box, x, one_hot(len(x)), alpha=alpha) for _ in range(calls)]
+
+    return box.once((box.options["examples"], shape, alpha, calls), draw)
+
+
+def reads(box, shape, alpha, calls):
+    """The answers of so many calls, each as a Mixed."""
+    return box.once(("read", box.options["examples"], shape, alpha, calls),
+                    lambda: [read(one) for one in drawn(box, shape, alpha, calls)[1]])
+
+
+def weights(box, alpha):
     """Independent weights: one a call of BATCH examples, or those of two large batches."""
     mixing.readable(box, "means", NO_MEANS)
     if box.options["per"] == "example":
-        x = examples(box, (CALLS // 2, 1, 2, CALLS // 4))
-        return np.concatenate([read(mixed(box, x, one_hot(len(x)), alpha=alpha)).own
-                               for _ in range(2)])
-    x = examples(box, (BATCH, 1, 2, 5))
-    reads = [read(mixed(box, x, one_hot(BATCH), alpha=alpha)) for _ in range(calls)]
-    return np.array([one.own.min() for one in reads])
+        return np.concatenate([
+            one.own for one in reads(box, (CALLS // 2, 1, 2, CALLS // 4), alpha, 2)])
+    return np.array([one.own.min() for one in reads(box, MANY, alpha, CALLS)])
 
 
 @states("mixup.2")
@@ -146,9 +159,9 @@ def sums(box):
 def partners(box):
     """The partners are a random permutation, or as the form says."""
     mixing.readable(box, "means", NO_MEANS)
-    alpha, x = box.choices("alpha", 1.0)[0], examples(box, (BATCH, 1, 2, 5))
-    reads = (read(mixed(box, x, one_hot(BATCH), alpha=alpha)) for _ in range(300))
-    return mixing.partner_check(box, reads, f"{BATCH} examples, alpha = {alpha:g}")
+    alpha = box.choices("alpha", 1.0)[0]
+    return mixing.partner_check(box, reads(box, MANY, alpha, CALLS),
+                                f"{BATCH} examples, alpha = {alpha:g}")
 
 
 @states("mixup.2")
@@ -195,7 +208,7 @@ def moments(box):
     if box.failed & {"one weight", "anew"}:
         raise Unseen("the weights depend on each other")
     for alpha in box.choices("alpha", *ALPHAS):
-        drawn, mean, variance = weights(box, alpha, CALLS // 2), 0.5, 1 / (4 * (2 * alpha + 1))
+        drawn, mean, variance = weights(box, alpha), 0.5, 1 / (4 * (2 * alpha + 1))
         if box.options["folded"] == "yes":                # the mean distance from 1/2 goes up
             mean += math.gamma(2 * alpha) / (alpha * math.gamma(alpha)**2 * 4**alpha)
         if not agree(box, drawn, lambda v, due=mean: box.chance.mean(v, due, 0, 1)):

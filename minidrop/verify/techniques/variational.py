@@ -142,11 +142,9 @@ ROW, ORTHOGONAL = np.array([[1.0, 2.0]]), np.array([[2.0, -1.0]])
 
 def _calls(box, calls=CALLS):
     """Outputs of many calls on two rows that are alike and one orthogonal: (calls, 3, units)."""
-    key = "drawn", calls
-    if key not in box.drawn:
-        x = np.concatenate([ROW, ROW, ORTHOGONAL])
-        box.drawn[key] = np.stack([_run(box, (*SETTLED, x)).y for _ in range(calls)]).astype(float)
-    return box.drawn[key]
+    case = *SETTLED, np.concatenate([ROW, ROW, ORTHOGONAL])
+    return box.once(("calls", *box.options.values(), calls), lambda: np.stack(
+        [_run(box, case).y for _ in range(calls)]).astype(float))
 
 
 @states(lambda options: ("variational.1",) if options["noise"] == "of each weight" else (
