@@ -61,14 +61,14 @@ def frozen(x, padding):
 
 WRONG = {
     "one draw for the batch": (whole_batch, "13", BATCH),
-    "never mirrored": (functools.partial(each, chance=0.0), "1", UNMIRRORED),
-    "mirrored too often": (functools.partial(each, chance=0.95), "1", ""),
+    "never mirrored": (functools.partial(each, chance=0.0), "15", UNMIRRORED),
+    "mirrored too often": (functools.partial(each, chance=0.95), "15", ""),
     "reflected": (functools.partial(each, mode="reflect"), "4", REFLECTED),
     "edge": (functools.partial(each, mode="edge"), "4", EDGE),
     "upside down": (functools.partial(each, axis=-2), "2", ""),
     "the last shift never comes": (functools.partial(each, high=0), "35", ""),
-    "one direction only": (functools.partial(each, low=0), "3", ""),
-    "one shift for both": (functools.partial(each, tied=True), "3", ""),
+    "one direction only": (functools.partial(each, low=0), "35", ""),
+    "one shift for both": (functools.partial(each, tied=True), "35", ""),
     "scaled": (functools.partial(each, scale=0.5), "4", ""),
     "frozen": (frozen, "13", ""),
 }

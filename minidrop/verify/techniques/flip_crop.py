@@ -93,34 +93,46 @@ def _agree(box, which):
     if box.options["images"] == "one":
         raise Unseen("it takes one image at a time")
     _cropped(box)
-    drawn = decoded(box, IMAGES, sizes(box)[-1])[0]
-    one = drawn[:, :1] > 0 if which == 0 else drawn[:, 1:]
+    calls = 40                                    # what all images share changes with the call
+    drawn = decoded(box, IMAGES // calls, sizes(box)[-1], calls)
+    one = drawn[..., :1] > 0 if which == 0 else drawn[..., 1:]
     if box.options["shared"]:
-        if (one == one[:1]).all():
-            return held(f"{len(one)} images, all alike")
+        if (one == one[:, :1]).all():
+            return held(f"{IMAGES // calls} images in {calls} calls, all alike")
         return fails(box.last, "images with draws of their own", "the same for all")
-    half, places = len(one) // 2, (2 * sizes(box)[-1][2] + 1)**2
-    flips = box.options["mirror"]
+    places, flips = (2 * sizes(box)[-1][2] + 1)**2, box.options["mirror"]
     due = (1 - 2 * flips * (1 - flips)) if which == 0 else 1 / places
-    agree = (one[:half] == one[half:2 * half]).all(1).sum()
-    if box.chance.rate(agree, half, due):
-        return held(f"{half} pairs")
-    return fails(box.last, f"{agree} of {half} pairs share their draw", f"{due * half:.0f}")
+    return _by_chance(box, one[:, ::2], one[:, 1::2], due, f"{calls} x {box.last}")
+
+
+def _by_chance(box, first, second, due, tried, seen=True):
+    """Do pairs of draws (..., numbers) agree as often as by chance?
+
+    By that of the law which is `due`, or of the shares that are seen: another law is found
+    elsewhere, and is no dependence.
+    """
+    agree, rates = (first == second).all(-1), [due]
+    if seen:
+        both = np.concatenate([first, second]).reshape(-1, first.shape[-1])
+        counts = np.unique(both, axis=0, return_counts=True)[1]
+        rates.append(float(((counts / len(both))**2).sum()))
+    if any(box.chance.rate(agree.sum(), agree.size, rate) for rate in rates):
+        return held(f"{agree.size} pairs")
+    return fails(tried, f"{agree.sum()} of {agree.size} pairs share their draw",
+                 f"{due * agree.size:.0f}")
 
 
 @states("flip_crop.1", "flip_crop.3")
 def anew(box):
     """Every call draws anew."""
     _cropped(box)
-    size = sizes(box)[-1]
-    drawn = decoded(box, 1, size, calls=400)[:, 0]
-    flips = box.options["mirror"]
+    size, flips = sizes(box)[-1], box.options["mirror"]
     due = (1 - 2 * flips * (1 - flips)) / (2 * size[2] + 1)**2
-    agree = (drawn[::2] == drawn[1::2]).all(1).sum()
-    if box.chance.rate(agree, 200, due):
-        return held("200 pairs of calls")
-    return fails("400 calls on one image", f"{agree} of 200 pairs share their draws",
-                 f"{due * 200:.0f}")
+    alone = box.options["shared"] or box.options["images"] == "one" or bool(
+        box.failed & {"flips apart", "crops apart"})
+    images, calls = (1, 400) if alone else (20, 100)
+    drawn = decoded(box, images, size, calls)
+    return _by_chance(box, drawn[::2], drawn[1::2], due, f"{calls} x {box.last}", seen=not alone)
 
 
 def _draws(box, size):
