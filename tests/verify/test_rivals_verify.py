@@ -26,6 +26,13 @@ def of_no_temperature(log_alpha, rng):
     return np.clip(1.2 / (1 + odds * np.exp(-log_alpha)) - 0.1, 0, 1).astype(log_alpha.dtype)
 
 
+def a_quarter_as_before(log_alpha, rng):
+    u = rng.random(log_alpha.shape)
+    u[:u.size // 4] = np.random.default_rng(0).random(u.size // 4)
+    z = 1.2 / (1 + (np.exp(-log_alpha) * (1 / u - 1)) ** 1.5) - 0.1
+    return np.clip(z, 0, 1).astype(log_alpha.dtype)
+
+
 def test_ours_holds_with_its_gradient():
     report = check(hard_concrete, "l0")
     assert report.holds, report
@@ -57,3 +64,8 @@ def test_a_temperature_that_is_ignored_is_seen_in_the_distribution():
     report = check(of_no_temperature, "l0")
     assert report.broken == ["l0.3", "l0.4", "l0.5"], report
     assert report.variant == "the temperature is ignored", report
+
+
+def test_a_quarter_of_the_gates_that_is_not_drawn_anew_is_seen():
+    report = check(a_quarter_as_before, "l0")
+    assert [one.check for one in report.failures] == ["anew"], report

@@ -145,3 +145,9 @@ def test_masks_handed_over_are_held_exactly():
         assert report.holds and report.alarm == 0, report
     report = check(lambda x, mask, p: md.alpha_dropout(x, ~mask, p), "alpha")
     assert report.broken == ["alpha.2"], report
+
+
+def test_where_alpha_dropout_drops_nothing_no_line_is_claimed():
+    report = check(md.AlphaDropout(1e-9).init(0), "alpha", fixed={"p": 1e-9})
+    words = {one.check: one.word for one in report}
+    assert not report.failures and words["line"] == "cannot be seen", report

@@ -99,8 +99,12 @@ def anew(box):
     """Every call draws anew"""
     _is(box, "gate")
     first, second = (box.train(np.zeros(200, "float32")).y for _ in range(2))
-    if np.mean(first == second) > 0.9:
-        return fails("200 gates, log alpha = 0, twice", "the same gates", "other gates")
+    shut = float(_logistic(_beta(box.options) * np.log(-GAMMA / ZETA)))       # as often wide open
+    due = 2 * shut**2 * (box.options["stretch"] == "cut") + 1e-3              # or rounded alike
+    alike = first == second                       # due is an upper bound: fewer are no fault
+    if not box.chance.rate(alike.sum(), alike.size, due) and alike.mean() > due:
+        return fails("200 gates, log alpha = 0, twice", f"{alike.sum()} of them the same twice",
+                     f"about {due * alike.size:.0f}, of those that are 0 or 1")
     return held("200 gates, twice")
 
 
