@@ -124,7 +124,7 @@ def crops(rng):
                                            ((3, 1, 2, 5), 4), ((2, 3, 2, 2), 0)):
         offsets = rng.integers(2 * padding + 1, size=(n, 2))
         if n == 1:
-            offsets[0] = 2 * padding, 0
+            offsets[0] = 2 * padding, (height - 1) * padding
         yield rng.normal(size=(n, c, height, width)).round(2), offsets, padding
 
 

@@ -117,7 +117,7 @@ def adam_steps(rng):
 
 
 def adamw(w, g, lr, decay):
-    md.optim.AdamW(lr, eps=0.01, weight_decay=decay).update(w, g, 0 * w, 0 * w, 1)
+    md.optim.AdamW(lr, eps=0.1, weight_decay=decay).update(w, g, 0 * w, 0 * w, 1)
     return w
 
 
@@ -127,41 +127,41 @@ def first_adamw_step(w, g, lr, decay):
     """Take the first step of AdamW, where the running means are g and its square.
 
     w and g are arrays of one shape, lr is the rate (eta), decay the strength (lambda), and epsilon
-    is 0.01.  Returns the new weights.
+    is 0.1.  Returns the new weights.
     """
     moved = np.zeros(w.shape)
     for i in np.ndindex(w.shape):
-        moved[i] = (1 - lr * decay) * w[i] - lr * g[i] / (abs(g[i]) + 0.01)
+        moved[i] = (1 - lr * decay) * w[i] - lr * g[i] / (abs(g[i]) + 0.1)
     return moved
 
 
 @first_adamw_step.right("array code")
 def _(w, g, lr, decay):
-    return w - lr * decay * w - lr * g / (np.abs(g) + 0.01)
+    return w - lr * decay * w - lr * g / (np.abs(g) + 0.1)
 
 
 @first_adamw_step.right("root mean squares, and the decay first")
 def _(w, g, lr, decay):
     w = w * (1 - lr * decay)
-    return w - lr * g / (np.sqrt(np.square(g)) + 1e-2)
+    return w - lr * g / (np.sqrt(np.square(g)) + 1e-1)
 
 
 @first_adamw_step.wrong("the decay stands beside the step, it is no part of the gradient")
 def _(w, g, lr, decay):
     g = g + decay * w
-    return w - lr * g / (np.abs(g) + 0.01)
+    return w - lr * g / (np.abs(g) + 0.1)
 
 
 @first_adamw_step.wrong("the decay is multiplied by the rate as well")
 def _(w, g, lr, decay):
-    return (1 - decay) * w - lr * g / (np.abs(g) + 0.01)
+    return (1 - decay) * w - lr * g / (np.abs(g) + 0.1)
 
 
 @first_adamw_step.wrong("the decay counts, and here it is left out")
 def _(w, g, lr, decay):
-    return w - lr * g / (np.abs(g) + 0.01)
+    return w - lr * g / (np.abs(g) + 0.1)
 
 
 @first_adamw_step.wrong("epsilon stands outside the root")
 def _(w, g, lr, decay):
-    return (1 - lr * decay) * w - lr * g / np.sqrt(g**2 + 0.01)
+    return (1 - lr * decay) * w - lr * g / np.sqrt(g**2 + 0.1)

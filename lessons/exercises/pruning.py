@@ -13,7 +13,7 @@ def weights(rng):
                             ((2, 3), 1.0), ((4, 5), 0.3), ((3, 7), 0.9)):
         sizes = (rng.permutation(np.prod(shape)) + 1).reshape(shape) / 10
         yield sizes * rng.choice([-1, 1], shape), sparsity
-    yield np.array([[0.1, -0.9], [0.5, 0.6]]), 0.5
+    yield np.array([[0.1, -0.2], [0.5, 0.6]]), 0.5
 
 
 @exercise.task("pruning.1", points=2, cases=weights,

@@ -198,7 +198,7 @@ def votes(rng):
     for m, n, k in ((1, 2, 3), (4, 3, 2), (5, 2, 3), (6, 8, 4)):
         p = rng.random((m, n, k)) ** 2 + 0.01
         yield (p / p.sum(2, keepdims=True),)
-    yield (np.array([[[0.1, 0.9, 0.0]], [[0.2, 0.3, 0.5]], [[0.2, 0.35, 0.45]]]),)
+    yield (np.array([[[0.6, 0.4, 0.0]], [[0.05, 0.45, 0.5]], [[0.1, 0.42, 0.48]]]),)
 
 
 @exercise.task("snapshot.8", points=3, cases=votes, key=md.majority_vote,

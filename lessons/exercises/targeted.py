@@ -81,6 +81,7 @@ def units(rng):
         norms = (rng.permutation(shape[0]) + 1) / 2
         rows = rng.normal(size=shape) + 0.1
         yield (rows / np.sqrt((rows**2).sum(1, keepdims=True)) * norms[:, None]).round(3), gamma
+    yield np.array([[-3.0, 1.0], [0.5, 0.5]]), 0.5
     yield np.array([[3.0, 0.0], [2.0, 2.0], [0.0, -1.0], [1.6, 1.6]]), 0.5
 
 

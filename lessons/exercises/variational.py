@@ -134,6 +134,7 @@ def _(log_alpha):
 
 def weights(rng):
     yield np.array([[1.0, 0.1]]), np.array([[0.0, 0.0]]), 3.0
+    yield np.array([[5.0, 3.0]]), np.array([[4.0, 2.0]]), 1.0
     for shape, threshold in (((1, 2), 3.0), ((2, 3), 0.0), ((4, 3), 1.0), ((3, 5), -1.0)):
         yield (rng.normal(size=shape).round(2), rng.uniform(-3, 3, shape).round(2), threshold)
     yield np.array([[-2.0, 0.0, -0.01]]), np.array([[1.0, -30.0, -3.0]]), 3.0
