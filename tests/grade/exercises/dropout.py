@@ -9,7 +9,7 @@ exercise = Exercise("dropout", lesson="dropout")
 
 
 def uniforms(rng):
-    for shape in ((2,), (3, 2)):
+    for shape in ((2,), (3, 2), (3, 4)):
         yield rng.random(shape), 0.4
 
 
@@ -43,7 +43,7 @@ def _(u, p):
 
 
 def masks(rng):
-    for shape in ((1,), (2, 3)):
+    for shape in ((1,), (2, 3), (3, 4)):
         yield rng.normal(size=shape).round(2), rng.random(shape) >= 0.4, 0.4
 
 
