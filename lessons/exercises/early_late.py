@@ -9,7 +9,8 @@ exercise = Exercise("early_late", lesson="early_late")
 
 
 def runs(rng):
-    yield from ((0.5, 1, 3), (0.5, 3, 5), (0.2, 2, 4), (0.1, 5, 5), (0.3, 0, 4), (0.6, 1, 1))
+    yield from ((0.5, 1, 3), (0.5, 3, 5), (0.2, 2, 4), (0.4, 3, 4), (0.1, 5, 5), (0.3, 0, 4),
+                (0.6, 1, 1))
     for total in rng.integers(5, 30, 3).tolist():
         yield round(rng.uniform(0.1, 0.9), 2), int(rng.integers(1, total)), total
 

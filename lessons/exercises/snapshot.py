@@ -195,6 +195,7 @@ def _(probs, m):
 def votes(rng):
     yield (np.array([[[0.9, 0.1]], [[0.4, 0.6]], [[0.4, 0.6]]]),)
     yield (np.array([[[0.6, 0.3, 0.1]], [[0.1, 0.2, 0.7]]]),)
+    yield (np.array([[[0.9, 0.1]], [[0.4, 0.6]]]),)
     for m, n, k in ((1, 2, 3), (4, 3, 2), (5, 2, 3), (6, 8, 4)):
         p = rng.random((m, n, k)) ** 2 + 0.01
         yield (p / p.sum(2, keepdims=True),)
