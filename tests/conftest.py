@@ -52,6 +52,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_vectors.py": "files, read back with NumPy",
     "grade/test_teaching.py": "a page of text, and submissions in processes",
     "grade/test_exercises.py": "submissions are NumPy in a process of their own",
+    "grade/test_slips.py": "holds solutions in NumPy against each other",
     "grade/test_course.py": "files and tables of text",
     "grade/test_sheet.py": "files and tables of text",
     "grade/test_report.py": "submissions are NumPy in a process of their own",
