@@ -57,6 +57,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "grade/test_sheet.py": "files and tables of text",
     "grade/test_report.py": "submissions are NumPy in a process of their own",
     "grade/test_refuse.py": "reads source text",
+    "grade/test_walls.py": "submissions are NumPy in a process of their own",
     "grade/test_sandbox.py": "submissions are NumPy in a process of their own",
     "grade/test_laws.py": "reads draws of the host",
     "grade/test_marking.py": "submissions are NumPy in a process of their own",

@@ -24,7 +24,7 @@ FLOORS = (
     ("grade/worker.py", 10.65), ("grade/found.py", 10.65), ("grade/course.py", 10.6),
     ("grade/marking.py", 10.6), ("grade/stub.py", 10.5), ("grade/process.py", 10.5),
     ("grade/exercise.py", 10.4), ("grade/laws.py", 10.4), ("grade/judges.py", 10.3),
-    ("grade/refuse.py", 10.1),
+    ("grade/refuse.py", 10.1), ("grade/values.py", 10.1),
     ("grade/", 10),
     ("verify/__init__.py", 9.6), ("verify/commands.py", 9.7), ("verify/run.py", 9.5),
     ("verify/field/__init__.py", 9.6), ("verify/field/command.py", 9.65),

@@ -142,6 +142,7 @@ class Submission:
     def _hear(self):
         """The answer to the last message; Fault where it tells of one, or is none."""
         since = time.monotonic()
+        self.most = _computed(self.process.pid) + self.limits.seconds + 3   # 2 end it from within
         try:
             line = self._line(since + self.limits.wall - self.waited)
         finally:
@@ -158,6 +159,8 @@ class Submission:
         parts, size = [], 0
         while True:
             chunk = self._chunk(until)
+            if chunk is None and _computed(self.process.pid) > self.most:
+                raise Fault("late", f"no answer after {self.limits.seconds:g} seconds of computing")
             if chunk is None and time.monotonic() >= until:
                 if time.monotonic() >= last or not _at_work(self.process.pid):
                     raise Fault("late", f"no answer after {self.limits.wall:g} seconds, though "
@@ -268,8 +271,20 @@ def _checked(read):
 def _at_work(pid):
     """Whether a process runs, or would if a processor were free; False where nobody can say."""
     with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "R"
+        return _state(pid)[0] == "R"
     return False
+
+
+def _computed(pid):
+    """The seconds that a process has computed, if its limits do not hold; 0 where nobody can say.
+    """
+    with suppress(OSError, IndexError):
+        return sum(map(int, _state(pid)[11:13])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _state(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _coded(value):

@@ -23,9 +23,6 @@ def main():
     sys.path += [sys.argv[1], os.path.dirname(os.path.abspath(__file__))]
     import coding
     import numpy as np
-    import numpy.fft
-    import numpy.linalg
-    import numpy.polynomial
     import walls
 
     del sys.path[-2:]
@@ -133,42 +130,36 @@ class Runner:
         function = self.module.__dict__.get(name)
         if not callable(function):
             return {"fault": "missing", "said": f"there is no function {name}"}
+        ways = {name: self.way(one, times) for name, one in given.items()}
         if call["lines"]:
-            arguments = self.arguments(given, 0).values()
-            return {"lines": Lines().of(function, arguments)}
+            return {"lines": Lines().of(function, [way(0) for way in ways.values()])}
         values, changed = [], []
         for i in range(times):
-            arguments = self.arguments(given, i)
+            arguments = {name: way(i) for name, way in ways.items()}
             value = function(*arguments.values())
+            if value is None:
+                return {"fault": "shape", "said": f"{name} returns None: is a return missing?"}
             if not i:
                 changed = self.changed(arguments, given)
             try:
-                values.append(self.taken(value))
+                values.append(self.coding.plain(value))
             except TypeError as error:
                 return {"fault": "shape", "said": f"{name} returns {error}"}
         return self.coding.encode_all(values) | {"changed": changed}
 
-    def arguments(self, given, i):
-        """The arguments of the i-th call, made anew."""
-        np = self.np
-        return {name: self.coding.decode(
-            one, rng=lambda seed: np.random.default_rng([seed, i]),
-            function=self.made) for name, one in given.items()}
+    def way(self, message, times):
+        """A function of i, the number of a call, that makes an argument anew."""
+        kind = next(iter(message))
+        if kind == "rng":
+            return self.coding.Streams(message["rng"], times)
+        value = self.coding.decode(message, function=self.made)
+        if kind in ("value", "numbers", "function"):
+            return lambda i: value
+        return lambda i: self.coding.plain(value)
 
     def made(self, source):
         """A function that is an argument, of its text, which an author wrote."""
         return eval(source, {"np": self.np})
-
-    def taken(self, value):
-        """What was returned, as it is now: what a later call does to it changes nothing."""
-        if value is None:
-            raise TypeError("None: is a return missing?")
-        if isinstance(value, self.np.ndarray):
-            value = self.np.array(value, subok=False)
-        elif isinstance(value, float | bool):
-            return value
-        self.coding.encode(value)
-        return value
 
     def changed(self, arguments, given):
         """The names of the arrays that are no longer what was given."""

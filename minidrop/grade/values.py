@@ -4,9 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .coding import Streams
+
 
 class Rng(NamedTuple):
-    """An argument: the submission gets np.random.default_rng([seed, i]) in its i-th call."""
+    """An argument: the submission gets np.random.default_rng([seed, 0]) in its first call, and in
+    each other one a generator that is independent of it."""
 
     seed: int
 
@@ -30,7 +33,7 @@ def realised(arguments, call=0):
     """Arguments as a function in this process takes them: streams and functions made."""
     def made(value):
         if isinstance(value, Rng):
-            return np.random.default_rng([value.seed, call])
+            return Streams(value.seed, call + 1)(call)
         if isinstance(value, Function):
             return eval(value.source, {"np": np})     # an author's text, not a student's
         return np.copy(value) if isinstance(value, np.ndarray) else value

@@ -14,7 +14,7 @@ from minidrop.grade import process
 from minidrop.grade.coding import decode, decode_all, encode
 from minidrop.grade.judges import Fault
 from minidrop.grade.process import Limits, Submission, end_marked
-from minidrop.grade.values import Function, Rng
+from minidrop.grade.values import Function, Rng, realised
 
 pytestmark = pytest.mark.slow
 NUMPY = "import numpy as np\n"
@@ -89,14 +89,20 @@ def test_what_is_no_number_is_said(expression, sentence):
 
 
 def test_many_calls_are_one_message_and_each_has_its_own_stream():
-    draws = answers("return rng.random(2)", 5, rng=Rng(3))
-    assert len(draws) == 5
-    for i, one in enumerate(draws):
-        assert np.array_equal(one, np.random.default_rng([3, i]).random(2))
-    second = answers("return rng.random()", 2, rng=Rng(3))[1]
-    assert second == np.random.default_rng([3, 1]).random()
+    draws = answers("return rng.random(2)", 500, rng=Rng(3))
+    assert np.array_equal(draws[0], np.random.default_rng([3, 0]).random(2))
+    for i in range(5):
+        assert np.array_equal(draws[i], realised({"rng": Rng(3)}, i)["rng"].random(2))
+    assert len(np.unique(draws)) == 1000 and abs(np.mean(draws) - 0.5) < 0.06   # 6.5 sigma
+    assert answers("return rng.random()", 2, rng=Rng(4))[1] not in np.unique(draws)
     ragged = answers("return np.ones(int(rng.integers(1, 9)))", 20, rng=Rng(3))
     assert len({one.shape for one in ragged}) > 1
+
+
+def test_a_stream_may_be_spawned_from():
+    body = "a, b = rng.spawn(2); c, = rng.spawn(1); return [g.random() for g in (a, b, c, rng)]"
+    draws = answers(body, 50, rng=Rng(3))
+    assert len(np.unique(draws)) == 200 and answers(body, 1, rng=Rng(3))[0] == draws[0]
 
 
 def test_what_a_call_returned_is_not_changed_by_the_next():
