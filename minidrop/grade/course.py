@@ -14,7 +14,7 @@ from typing import Any
 
 from ..arguments import count, describe, flag, number, option
 from .exercise import exercise_named, exercise_names
-from .late import GRADESCOPE, MODIFIED, PERIODS, Penalty, Times, moment, times_in
+from .late import GRADESCOPE, MODIFIED, PERIODS, Penalty, Times, moment, times_in, times_of
 from .process import Limits
 
 VISIBILITY = ("visible", "hidden", "after_due_date", "after_published")    # Gradescope's words
@@ -55,6 +55,7 @@ class Course:
     several: str = "latest"                       # of several files for one exercise
     time: str = MODIFIED                          # where the time of a submission is read
     times: Times | None = None                    # or the times that were read in a file
+    extensions: Times | None = None               # deadlines of single students
     penalty: Penalty = field(default_factory=Penalty)
     limits: Limits = field(default_factory=Limits)
     file_kb: int = 256
@@ -126,6 +127,7 @@ def _course(keys, folder, where):
     marking, handed = keys.table("marking"), keys.table("handed_in")
     penalty = _penalty(keys.table("penalty"))
     given = keys.table("exercises")
+    extensions = keys.take("extensions", _anything, None)
     limits, file_kb = _limits(keys.table("limits"))
     show = _show(keys.table("show"))
     keys.end()
@@ -144,8 +146,14 @@ def _course(keys, folder, where):
     several = handed.take("several", option, "latest", SEVERAL)
     time, times = handed.take("time", _times, (MODIFIED, None), folder, exercises, zone)
     handed.end()
-    return Course(exercises, title, seeds, loops, several, time, times, penalty, limits, file_kb,
-                  show)
+    if extensions is not None:
+        extensions = times_of(extensions, "extensions", exercises, zone)
+    return Course(exercises, title, seeds, loops, several, time, times, extensions, penalty, limits,
+                  file_kb, show)
+
+
+def _anything(value, name):
+    return value
 
 
 def _asked(name, keys, zone, where, deadline=None):
@@ -266,6 +274,10 @@ file_kb = 256                   # how large its file may be
 hints = true
 hidden_inputs = false           # what came and what is due for inputs of the hidden seeds
 results = "visible"             # or "hidden", "after_due_date", "after_published": Gradescope's
+
+[extensions]                    # deadlines of single students: for all exercises, or for some
+# "Ada Lovelace" = 2026-10-19T23:59:00
+# "Alan Turing".{name} = 2026-10-19T23:59:00
 
 [exercises.{name}]               # one such table for each exercise
 deadline = 2026-10-12T23:59:00

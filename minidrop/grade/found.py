@@ -60,7 +60,7 @@ def student_in(folder, known, file_kb=256, gradescope=False):
     name, metadata = os.path.basename(os.path.normpath(folder)), None
     remarks: list[str] = []
     if gradescope:
-        metadata, refused = _read(os.path.join(folder, METADATA), file_kb)
+        metadata, refused = _read(os.path.join(folder, METADATA), 1 << 16)
         metadata = None if refused else metadata
         folder = os.path.join(folder, SUBMISSION)
         if os.path.islink(folder):

@@ -106,7 +106,18 @@ def times_in(path, exercises, zone=None):
     or TOML with a time, or a table of times by exercise, for each student."""
     path = Path(path)
     text = path.read_bytes().decode("utf-8-sig")
-    rows = _toml_rows(text) if path.suffix == ".toml" else _csv_rows(text)
+    rows = _toml_rows(tomllib.loads(text)) if path.suffix == ".toml" else _csv_rows(text)
+    return _times(rows, exercises, zone)
+
+
+def times_of(table, name, exercises, zone=None):
+    """The Times in a table of TOML: a time, or a table of times by exercise, for each student."""
+    if not isinstance(table, dict):
+        raise TypeError(f"{name} must be a table, got {describe(table)}")
+    return _times(_toml_rows(table, f"{name}."), exercises, zone)
+
+
+def _times(rows, exercises, zone):
     found = {}
     for where, student, exercise, came in rows:
         if exercise and exercise not in exercises:
@@ -131,10 +142,10 @@ def _csv_rows(text):
         yield f"line {reader.line_num}", row["student"], row.get("exercise", ""), row["time"]
 
 
-def _toml_rows(text):
-    for student, given in tomllib.loads(text).items():
+def _toml_rows(table, path=""):
+    for student, given in table.items():
         for exercise, came in (given if isinstance(given, dict) else {"": given}).items():
-            yield f"{student}.{exercise}".rstrip("."), student, exercise, came
+            yield f"{path}{student}.{exercise}".rstrip("."), student, exercise, came
 
 
 def gradescope_time(data):

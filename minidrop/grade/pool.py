@@ -57,7 +57,10 @@ class Worker:
             self.end()
             raise Dead(f"it took longer than {seconds:.0f} s" if late.is_set()
                        else "the process that marked it was ended")
-        return json.loads(line)
+        answer = json.loads(line)
+        if "failed" in answer:
+            raise Dead(f"the grader itself failed, {answer['failed']}")
+        return answer
 
     def _begin(self):
         path = [os.path.abspath(one) for one in [*sys.path, ""]]

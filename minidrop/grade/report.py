@@ -56,13 +56,15 @@ def grade_class(folder, out=None, course=None, jobs=1, where=None, watch=None):
     students, remarks = found.class_in(folder, known, course.file_kb if course else 256,
                                        bool(course and course.time == "gradescope"))
     if not students:
-        raise ValueError(f"there is no folder of a student in {folder}")
+        raise ValueError(f"there is no folder of a student in {folder}" + (
+            "; for one file: minidrop grade check FILE" if remarks else ""))
     if course is None:
         names = {file.exercise for student in students for file in student.files}
         course = course_of([name for name in known if name in names], where)
-    if course.times:
-        remarks += [f"{course.time} has times of {name!r}, who has no folder" for name in
-                    course.times.strangers([student.name for student in students])]
+    for times, where_from in ((course.times, course.time), (course.extensions, "extensions")):
+        if times:
+            remarks += [f"{where_from}: there is no folder of {name!r}" for name in
+                        times.strangers([student.name for student in students])]
     state = out / "state"
     with alone(state):
         for left in state.glob(".*.part"):        # of a run that was killed
@@ -154,7 +156,7 @@ def _row(student, chosen, answers, course, known):
     for file in student.files:
         if file.exercise not in course.exercises:
             remarks.append(f"{file.name} is for no exercise of the course" + (
-                f", but for {file.exercise}" if file.exercise in known else ""))
+                f", but for {file.exercise[:40]}" if file.exercise else ""))
     for name, asked in course.exercises.items():
         several = sum(file.exercise == name for file in student.files)
         made, notes = [], []
@@ -162,7 +164,7 @@ def _row(student, chosen, answers, course, known):
             when, note = sheet.came(course, student, file)
             notes.append(note)
             answer = answers.get(file) or {"refused": file.refused, "tasks": {}, "seconds": 0.0}
-            made.append(sheet.part_of(course, asked, file, answer, when))
+            made.append(sheet.part_of(course, student.name, file, answer, when))
         parts[name] = max(made, key=lambda part: part.total, default=sheet.missing(asked))
         remarks += [f"{name}: {note}" for note in notes[:1] if note]
         if several > 1:

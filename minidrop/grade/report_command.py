@@ -1,6 +1,7 @@
 """The commands of a lecturer: `minidrop grade report`, `course` and `autograder`."""
 
 import os
+import shlex
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,10 @@ def report(folder, course_file, out, jobs):
     from .report import grade_class
 
     course, start = _course(course_file), time.monotonic()
-    with _answered(f"minidrop grade report {folder}") as bar:
+    again = ["minidrop", "grade", "report", str(folder), "--jobs", str(jobs)]
+    for option, value in (("--course", course_file), ("--out", out)):
+        again += [option, str(value)] if value else []
+    with _answered(shlex.join(again)) as bar:
         marked = grade_class(folder, out, course, jobs, watch=bar)
     where = _place(folder, out)
     for remark in marked.remarks:

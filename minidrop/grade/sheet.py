@@ -55,14 +55,16 @@ def came(course, student, file):
     return found, "" if found else "no time is known, so it counts as in time"
 
 
-def part_of(course, asked, file, answer, when):
-    """The Part of a file with the worker's answer for it."""
+def part_of(course, student, file, answer, when):
+    """The Part of a student's file, which came `when`, with the worker's answer for it."""
+    asked = course.exercises[file.exercise]
+    due = course.extensions and course.extensions.of(student, file.exercise) or asked.deadline
     tasks = {task: answer["tasks"].get(task) or
              {"right": False, "hidden": False, "kind": "refused", "said": answer["refused"],
               "hint": "", "known": False} for task in asked.points}
     points = {task: worth * (course.loops if tasks[task].get("loops") else 1.0)
               if tasks[task]["right"] else 0.0 for task, worth in asked.points.items()}
-    begun = course.penalty.begun(when, asked.deadline)
+    begun = course.penalty.begun(when, due)
     lost = course.penalty.lost(sum(points.values()), begun)
     return Part(file.name, tasks, points, begun, lost, answer["refused"], answer.get("shown", 0.0))
 
@@ -151,6 +153,9 @@ def summary(course, rows):
                 why, times = Counter(map(_why, wrong)).most_common(1)[0]
                 failed.append((len(wrong), f"  {task}: {len(wrong)} of {len(parts)}; "
                                            f"most often ({times}): {why}"))
+    late = [part.lost for row in rows for part in row.parts.values() if part.begun]
+    if late:
+        lines.append(f"late: {len(late)} files, which lose {number(sum(late))} points in all")
     if refused:
         lines.append(f"refused before they ran: {refused} files, as marks.csv says")
     if failed:

@@ -33,8 +33,11 @@ def main():
     threading.Thread(target=_read, args=(jobs, threading.get_ident()), daemon=True).start()
     try:
         while job := jobs.get():
-            found = marked(base64.b64decode(job["source"]), job["exercise"], tuple(job["seeds"]),
-                           Limits(*job["limits"]), job["folder"])
+            try:
+                found = marked(base64.b64decode(job["source"]), job["exercise"],
+                               tuple(job["seeds"]), Limits(*job["limits"]), job["folder"])
+            except Exception as error:            # the grader's own mistake, or the machine's
+                found = {"failed": plain(f"{type(error).__name__}: {error}")}
             answer.write(json.dumps(found) + "\n")
             answer.flush()
     finally:

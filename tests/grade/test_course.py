@@ -72,6 +72,12 @@ def test_points_of_tasks(tmp_path):
     ("[handed_in]\nseveral = 'first'\n", "handed_in.several must be one of 'latest', 'best'"),
     ("[handed_in]\ntime = 'mtime'\n", "handed_in.time must be 'modified', 'gradescope', or a file"),
     ("[handed_in]\ntime = 'none.csv'\n", "cannot be read: No such file"),
+    ("extensions = 3\n", "extensions must be a table, got int 3"),
+    ("[extensions]\nAda = 3\n", "extensions.Ada must be a date with a time"),
+    ("[extensions]\nAda.dropuot = 2026-10-05T12:00:00Z\n", "extensions.Ada.dropuot: the course has "
+     "no exercise 'dropuot'"),
+    ("[limits]\nseconds = 10\nwall_seconds = 5\n", "limits.wall_seconds must be finite and at "
+     "least 10, got 5"),
     ("[limits]\nseconds = 0\n", "limits.seconds must be finite and at least 0.1, got 0"),
     ("[limits]\nmemory_mb = 1.5\n", "limits.memory_mb must be a whole number"),
     ("[show]\nhints = 1\n", "show.hints must be True or False, got int 1"),

@@ -177,7 +177,8 @@ def test_a_run_that_is_ended_in_the_middle_goes_on(small_class, tmp_path, sent):
     done = len([*out.glob("state/*.json")])
     if sent == signal.SIGINT:
         assert run.returncode == 130, said
-        assert b" are marked; to go on: minidrop grade report" in said
+        assert (f" are marked; to go on: minidrop grade report {folder} --jobs 1 --course {file} "
+                f"--out {out}").encode() in said
     rest = report.grade_class(folder, out, course)
     again = report.grade_class(folder, tmp_path / "whole", course)
     assert done >= 3 and len(rest.seconds) == len(again.seconds) - done > 0

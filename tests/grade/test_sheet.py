@@ -11,7 +11,7 @@ import pytest
 
 from minidrop.grade import found, gradescope, sheet
 from minidrop.grade.course import course_of
-from minidrop.grade.late import Penalty
+from minidrop.grade.late import Penalty, Times
 from tests.grade.class_of import SMALL
 
 COURSE = course_of(["dropout"], SMALL)
@@ -24,7 +24,7 @@ def row(course=COURSE, student="Ada", when=None, **tasks):
     answer = {"refused": "", "shown": 0.5, "tasks": {
         "dropout.1": RIGHT, "dropout.2": RIGHT} | {f"dropout.{k[1]}": v for k, v in tasks.items()}}
     file = found.File("dropout.py", b"", "", 0.0, "dropout")
-    part = sheet.part_of(course, course.exercises["dropout"], file, answer, when)
+    part = sheet.part_of(course, student, file, answer, when)
     return sheet.Row(student, {"dropout": part}, ())
 
 
@@ -63,6 +63,17 @@ def test_what_is_late_loses_its_share():
     results = gradescope.results(course, late, {})
     assert results["score"] == 2.4 and [one["score"] for one in results["tests"]] == [3, 0]
     assert "2 days late, 0.6 of 3 points are lost" in results["output"]
+
+
+def test_a_student_may_have_a_deadline_of_his_own():
+    due, when = datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 10, 6, 12, tzinfo=UTC)
+    asked = replace(COURSE.exercises["dropout"], deadline=due)
+    course = replace(COURSE, exercises={"dropout": asked}, penalty=Penalty(points=1),
+                     extensions=Times({("Ada", ""): datetime(2026, 10, 7, tzinfo=UTC),
+                                       ("Bo", "dropout"): datetime(2026, 10, 6, tzinfo=UTC)}))
+    assert [row(course, name, when).total for name in ("Ada", "Bo", "Cy")] == [5, 4, 3]
+    assert "late: 2 files, which lose 3 points in all" in sheet.summary(
+        course, [row(course, name, when) for name in ("Ada", "Bo", "Cy")])
 
 
 def test_loops_are_worth_their_share():
