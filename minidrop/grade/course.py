@@ -260,7 +260,8 @@ several = "latest"              # of several files for one exercise; or "best"
 # Besides the inputs that `minidrop grade check` tries, others are drawn for each of these seeds,
 # and all have to be right.  Keep them to yourself: these were drawn for you.
 hidden_seeds = [{first}, {second}]
-loops = 1.0                     # what a right solution with loops of Python is worth, as a share
+loops = 1.0                     # what a right solution that goes entry by entry is worth, where the
+                                # inputs of a task are large enough to tell
 
 [limits]                        # of a submission
 seconds = 10                    # of computing for each task

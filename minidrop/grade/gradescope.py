@@ -36,7 +36,7 @@ def _test(task, title, part, worth, course):
         said = "no file was handed in for it"
     elif found["right"]:
         said = "right" if part.points[task] == worth else \
-            f"right, with loops of Python: {number(part.points[task])} of {number(worth)}"
+            f"right, entry by entry: {number(part.points[task])} of {number(worth)}"
     else:
         said = "\n".join(line for line in told(found, course.show) if line)
     right = found is not None and found["right"]

@@ -94,7 +94,11 @@ def _judged(task, submission, seed):
 
     remarks, printed = len(submission.remarks), len(submission.printed)
     inputs = task.inputs(seed)
-    verdict = task.judge(task, call, inputs)
+    try:
+        verdict = task.judge(task, call, inputs)
+    except Fault as fault:                        # where a judge does not expect one
+        verdict = Verdict(len(inputs), 0, Failure(inputs[0], None, None, fault.said, task.hint,
+                                                  fault.kind))
     said = submission.remarks[remarks:]
     if text := submission.printed[printed:].strip():
         said.append(f"it prints: {text.splitlines()[0][:80]}")

@@ -23,6 +23,16 @@ def test_a_task_that_is_right_is_paid_though_another_is_wrong():
     assert [one.points for one in marks.marks[:2]] == [0, 2]
 
 
+def test_a_function_that_fails_after_many_calls_costs_its_task_alone():
+    exercise = exercise_named("dropout")
+    text = solved(exercise)
+    at = text.index("\n", text.index("def draw_mask(")) + 1
+    text = text[:at] + "    CALLS.append(1)\n    if len(CALLS) > 2000: 1 / 0\n" + text[at:]
+    marks = mark(text + "\n\nCALLS = []\n", exercise)
+    assert marks.marks[0].verdict.failure.kind == "raised"
+    assert [one.right for one in marks.marks] == [False] + [True] * (len(marks.marks) - 1)
+
+
 def test_a_submission_says_what_it_is_for():
     assert exercise_of(stub(exercise_named("dropout"))) == "dropout"
     assert exercise_of("x = 1") is None and exercise_of(b"\xff") is None

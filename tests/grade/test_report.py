@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +26,14 @@ from minidrop.grade.stub import solved
 from tests.grade.class_of import MARK, SMALL, class_of, within, wrong
 
 pytestmark = pytest.mark.slow
+OURS = f"MINIDROP_CLASS_OF={os.getpid()}"
+os.environ.update([OURS.split("=")])
 
 SIZE = int(os.environ.get("MINIDROP_CLASS", "20"))
 SOME = {"imports minidrop", "ends at once", "not text", "byte order mark", "endless loop", "sleeps"}
-LIMITS = Limits(seconds=2.0, wall=4.0)
+LIMITS = Limits(seconds=2.0, wall=20.0)
 QUICK = replace(course_of(["dropout"]), limits=LIMITS)
-FILE = "[limits]\nseconds = 2\nwall_seconds = 4\n[exercises.dropout]\n"      # the same as a file
+FILE = "[limits]\nseconds = 2\nwall_seconds = 20\n[exercises.dropout]\n"      # the same as a file
 
 
 def tree(folder):
@@ -39,18 +42,42 @@ def tree(folder):
             for path in Path(folder).rglob("*") if not path.is_dir()}
 
 
-def running():
-    """The processes of submissions and of workers, wherever they come from."""
+def words_of(process):
+    """The command line of a process, as words; none where it is gone."""
+    try:
+        state = Path("/proc", process, "stat").read_text().rpartition(")")[2].split()
+        words = Path("/proc", process, "cmdline").read_bytes().split(b"\0")
+        return [] if state[0] == "Z" else [*words, b"parent " + state[1].encode()]
+    except OSError:
+        return []
+
+
+def workers():
+    """The workers of this test, and of no other one."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-            state = (path.parent / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if state != "Z" and (os.fsencode(RUNNER) in words or pool.BOOT.encode() in words):
-            found.append(path.parent.name)
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if pool.BOOT.encode() in words_of(path.name) \
+                    and OURS.encode() in (path / "environ").read_bytes():
+                found.append(path.name)
     return found
+
+
+def submission_processes():
+    """The submissions of these workers, and those that nobody looks after."""
+    ours, found = workers(), []
+    for path in Path("/proc").glob("[0-9]*"):
+        words = words_of(path.name)
+        if os.fsencode(RUNNER) in words:
+            parent = words[-1].decode().removeprefix("parent ")
+            if parent in ours or not any(b"python" in one for one in words_of(parent)):
+                found.append(path.name)
+    return found
+
+
+def running():
+    """All that must not be left."""
+    return workers() + submission_processes()
 
 
 def totals(out):
@@ -187,21 +214,15 @@ def test_a_run_that_is_ended_in_the_middle_goes_on(small_class, tmp_path, sent):
     assert (out / "marks.csv").read_bytes() == (tmp_path / "whole" / "marks.csv").read_bytes()
 
 
-def submission_process():
-    """The processes of submissions, without the workers."""
-    return [one for one in running()
-            if os.fsencode(RUNNER) in Path("/proc", one, "cmdline").read_bytes().split(b"\0")]
-
-
 @pytest.mark.parametrize("whom", ["the report", "the worker"])
 def test_whoever_is_killed_the_submission_ends(tmp_path, small, whom):
     """It sleeps, and notices nothing itself."""
     sleeping, _ = within(small[0], "import time; time.sleep(10**6)")
     hand_in(tmp_path / "class" / "Ada", dropout=sleeping)
     hand_in(tmp_path / "class" / "Bo", dropout=solved(small[0]))
-    (tmp_path / "c.toml").write_text(FILE.replace("wall_seconds = 4", "wall_seconds = 500"))
+    (tmp_path / "c.toml").write_text(FILE.replace("wall_seconds = 20", "wall_seconds = 500"))
     run = started(tmp_path / "class", tmp_path / "out", tmp_path / "c.toml")
-    asleep, = until(submission_process)
+    asleep, = until(submission_processes)
     time.sleep(1.0)                               # it begins to sleep
     worker = Path("/proc", asleep, "stat").read_text().rpartition(")")[2].split()[1]
     os.kill(run.pid if whom == "the report" else int(worker), signal.SIGKILL)

@@ -81,7 +81,7 @@ def test_loops_are_worth_their_share():
     with_loops = row(course, t1=RIGHT | {"loops": True})
     assert with_loops.total == 3.5
     assert gradescope.results(course, with_loops, {})["tests"][0]["output"] == \
-        "right, with loops of Python: 1.5 of 3"
+        "right, entry by entry: 1.5 of 3"
 
 
 def test_results_have_the_fields_of_gradescope():
