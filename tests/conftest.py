@@ -71,6 +71,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_commands.py": "the command line prints text",
     "verify/test_field.py": "starts processes, and prints text",
     "verify/test_page.py": "reads a page",
+    "verify/test_spelled.py": "holds implementations on the host",
     "verify/test_package.py": "starts a pytest of its own",
     "verify/test_process.py": "starts processes, on the host",
     "verify/test_styles.py": "holds implementations on the host",

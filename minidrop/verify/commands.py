@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from ..suggest import unknown
 
 
-@click.command()
+@click.command(context_settings={"allow_extra_args": True})
 @click.argument("name", required=False)
 @click.option("--impl", metavar="PLACE", help="The implementation: package.module:callable or "
               "path/to/file.py:callable; a.b.c leads to what is inside of a class or an object.")
@@ -53,8 +53,14 @@ def verify(context, name, impl, target, field, show, jobs, **settings):
     """
     from .techniques import NAMES
 
+    if name is not None and name not in NAMES and (":" in name or name.endswith(".py")):
+        raise click.UsageError(f"say what {name} is to be: minidrop verify NAME --impl {name}; "
+                               "minidrop verify lists the names")
     if name is not None and name not in NAMES:
         raise unknown("technique to verify", name, [*NAMES])
+    if context.args:
+        raise click.UsageError(f"an implementation is given with --impl: minidrop verify {name} "
+                               f"--impl {context.args[0]}")
     if field:
         from .field import command
 
@@ -189,7 +195,7 @@ def _describe(name):
         if tag in technique.unseen:
             click.secho(f"    cannot be seen: {technique.unseen[tag]}", dim=True)
         elif not any(tag in finding.tags for finding in findings):
-            click.secho("    of another form", dim=True)
+            click.secho("    of another form: checked where that is asked for by --form", dim=True)
     click.echo("\nbeside the equations")
     for finding in findings:
         if not finding.tags:

@@ -1,5 +1,6 @@
 """From the place of an implementation, "package.module:callable" or "file.py:callable", to it."""
 
+import ast
 import difflib
 import importlib
 import importlib.util
@@ -19,9 +20,13 @@ def place(text):
     ('ours.layers', 'Block.drop')
     """
     home, colon, path = str(text).rpartition(":")
+    if str(text).removesuffix(":").endswith(".py"):
+        raise ValueError(_which(Path(str(text).removesuffix(":"))))
     if not colon or not home or not all(part.isidentifier() for part in path.split(".")):
         raise ValueError("an implementation is given as package.module:callable or "
-                         f"path/to/file.py:callable, got {text!r}")
+                         f"path/to/file.py:callable, got {text!r}"
+                         + ("" if colon or "." not in str(text) else
+                            f"; did you mean {':'.join(str(text).rsplit('.', 1))}?"))
     if home.endswith(".py"):
         if not Path(home).is_file():
             folder = Path(home).parent
@@ -32,6 +37,21 @@ def place(text):
     elif not all(part.isidentifier() for part in home.split(".")):
         raise ValueError(f"{home!r} is neither a module nor a file that ends in .py")
     return home, path
+
+
+def _which(path):
+    """Which callables of a file can be named, told from its text alone: nothing of it is run."""
+    if not path.is_file():
+        return f"there is no file {path}; an implementation is given as path/to/file.py:callable"
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        body = []
+    names = [one.name for one in body if isinstance(one, ast.FunctionDef | ast.ClassDef)
+             and not one.name.startswith("_")]
+    return (f"say which callable of {path} is meant, as {path}:{names[0]}; there is "
+            f"{', '.join(names[:12])}" if names else f"say which callable of {path} is meant, as "
+            f"{path}:NAME; its text defines none at its outermost level")
 
 
 def found_at(text):

@@ -117,7 +117,7 @@ class Course:
         self.seconds, self.watch = seconds, watch
         self.job = {"impl": impl, "technique": technique.name, "options": options,
                     "settings": settings, "seconds": seconds}
-        self.subject, self.broken, self.versions = impl, "", {}
+        self.subject, self.broken, self.versions, self.understood = impl, "", {}, {}
         self.findings, self.manners, self.remarks = [], {}, []
         self.variant: tuple[str, dict] = "", {}
         self.spent, self.answers, self.late, self.dead = 0.0, 0, 0, 0
@@ -156,6 +156,7 @@ class Course:
                     ready, last, patience = True, "no input", worker.patience(self.seconds)
                 if kind == "ready":
                     self.subject, self.versions = what["subject"], what["versions"]
+                    self.understood = what["understood"]
                 elif kind == "finding":
                     waiting = waiting[1:]
                     self._told(what, spent)

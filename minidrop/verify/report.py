@@ -46,6 +46,7 @@ class Report:
     alarm: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()                   # no faults, and worth knowing
+    understood: Mapping[str, str] = field(default_factory=dict)     # argument: what it is for
 
     @property
     def holds(self):
@@ -106,7 +107,7 @@ class Report:
             "technique": self.technique, "subject": self.subject, "options": dict(self.options),
             "verdict": self.verdict, "holds": self.holds, "variant": self.variant,
             "form": dict(self.form), "alarm": self.alarm, "versions": dict(self.versions),
-            "remarks": list(self.remarks),
+            "remarks": list(self.remarks), "understood": dict(self.understood),
             "equations": {tag: word for tag, word, _ in self.equations()},
             "findings": [finding._asdict() | {"tags": list(finding.tags)}
                          for finding in self.findings]}

@@ -8,6 +8,8 @@ import inspect
 import re
 from typing import Any, NamedTuple
 
+from ..tape import Primitive
+
 NAMES = {                   # role: usual names, without underscores and case
     "x": ("x", "input", "inputs", "a", "h", "array", "tensor", "activations", "features", "images",
           "img", "image", "data", "arr", "samples"),
@@ -53,6 +55,9 @@ NAMES = {                   # role: usual names, without underscores and case
     "key": ("key", "prngkey", "rngkey", "rngs"),
     "seed": ("seed",),
 }
+WORDS = {"p": "rate", "keep": "keep rate", "x": "input", "training": "mode, true in training",
+         "evaluation": "mode, true in evaluation", "mask": "noise",
+         **dict.fromkeys(("rng", "random_state", "key", "seed"), "source of noise")}
 MODES, SOURCES = ("training", "evaluation"), ("rng", "random_state", "key", "seed")
 
 
@@ -158,7 +163,8 @@ def signature_of(function):
     <Signature (x, p)>
     """
     try:
-        signature = inspect.signature(function)
+        signature = inspect.signature(
+            function.forward if isinstance(function, Primitive) else function)
         if isinstance(function, type) and "__init__" in vars(function) and all(
                 _rest(one) for one in signature.parameters.values()):
             unbound = inspect.signature(vars(function)["__init__"])

@@ -10,7 +10,7 @@ from .clock import Clock, Late, limited
 from .places import place
 from .process import Course
 from .report import FAILS, HOLDS, UNSEEN, Finding, Report
-from .technique import ENOUGH, Outcome, not_tried, overdue
+from .technique import ENOUGH, Outcome, held, not_tried, overdue
 from .techniques import technique_named
 from .versions import versions_of
 
@@ -67,7 +67,8 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
         variant, form = variant_of(box, known, failures, seconds)
     return Report(known.name, subject_of(impl, box), findings + manners_of(box), known.unseen,
                   box.options, variant, form, box.chance.spent,
-                  versions_of(impl, box.adapter.framework), remarks_of(box))
+                  versions_of(impl, box.adapter.framework), remarks_of(box),
+                  box.adapter.understood())
 
 
 def _apart(impl, known, options, settings, seconds, watch):
@@ -84,7 +85,8 @@ def _apart(impl, known, options, settings, seconds, watch):
     elif not course.answers:
         findings = without_answer(findings)
     return Report(known.name, course.subject, findings + manners, known.unseen, course.options,
-                  *course.variant, course.spent, course.versions, course.remarks)
+                  *course.variant, course.spent, course.versions, course.remarks,
+                  course.understood)
 
 
 def boxed(impl, technique, options, *, seed=0, fixed=None, bind=None, extra=None, kind=Box,
@@ -193,7 +195,9 @@ def variant_of(box, technique, failures, seconds=SECONDS):
                 useful.append(some)
             if fits and (len(left), hidden) < (len(best), unseen):
                 best, unseen, chosen, form = left, hidden, some, merged
-    rest = f" (which does not explain {', '.join(sorted(best))})" if best else ""
+    claims = [one.finding(held(""), box.options).claim for one in technique.checks
+              if one.called in best]
+    rest = f" (which does not explain {'; '.join(claims)})" if best else ""
     return (", and ".join(chosen) + rest, form) if chosen else ("", {})
 
 

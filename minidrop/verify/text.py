@@ -57,6 +57,9 @@ class Lines:
     def _head(self):
         report = self.report
         yield Text(f"{report.technique}: {report.subject}", "bold")
+        if report.understood:
+            roles = ", ".join(f"{name}: {role}" for name, role in report.understood.items())
+            yield from self._wrapped(f"understood as {roles}", "dim", 0)
         if report.options:
             form = ", ".join(f"{name} = {value}" for name, value in report.options.items())
             yield from self._wrapped(f"held against the form {form}", "dim", 0)
@@ -118,6 +121,9 @@ class Lines:
         counts = ", ".join(f"{words.count(word)} {_plural(word, words.count(word))}"
                            for word in STYLES if word in words)
         yield from self._wrapped(f"equations: {counts}", "dim", 0)
+        if "of another form" in words:
+            yield from self._wrapped("of another form: the equation belongs to a form that was not "
+                                     "asked for (--form)", "dim", 0)
         if report.alarm:
             yield from self._wrapped("a right implementation is failed with a probability below "
                                      f"{bound(report.alarm)}", "dim", 0)

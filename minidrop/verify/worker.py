@@ -34,7 +34,7 @@ def main(job):
         line.send("usage", str(error))
         return
     box.line, box.failed, box.late = line, {*job["failed"]}, job["late"]
-    line.send("ready", {"subject": subject_of(impl, box),
+    line.send("ready", {"subject": subject_of(impl, box), "understood": box.adapter.understood(),
                         "versions": versions_of(impl, box.adapter.framework)})
     line.printed()                                # what was printed by importing is forgotten
     _limit()

@@ -118,3 +118,26 @@ def test_an_implementation_is_held_against_the_equations():
     call("dropout", "--impl", f"{PLACE}:unscaled", "--form", "scaling=paper")
     assert "has no dropuot; did you mean dropout?" in call(
         "dropout", "--impl", f"{PLACE}:dropuot", code=2)
+
+
+def test_an_unkind_question_is_answered_with_what_to_type(tmp_path):
+    assert "minidrop verify dropout --impl torch.nn:Dropout" in call(
+        "dropout", "torch.nn:Dropout", code=2)
+    assert "minidrop verify NAME --impl torch.nn:Dropout" in call("torch.nn:Dropout", code=2)
+    assert "did you mean torch.nn:Dropout?" in call("dropout", "--impl", "torch.nn.Dropout", code=2)
+    path = tmp_path / "ours.py"
+    path.write_text("raise SystemExit\ndef drop(x, p): pass\nclass Drop: pass\ndef _no(): pass\n")
+    for place in (str(path), f"{path}:"):
+        text = "".join(call("dropout", "--impl", place, code=2).split())
+        assert f"as{path}:drop;thereisdrop,Drop" in text
+    assert "there is no file" in call("dropout", "--impl", str(tmp_path / "no.py"), code=2)
+    path.write_text("x = 1\n")
+    assert "defines none" in call("dropout", "--impl", str(path), code=2)
+
+
+def test_the_report_says_how_the_arguments_were_understood(tmp_path):
+    text = call("dropout", "--impl", f"{PLACE}:dropout", "--json", str(tmp_path / "r.json"))
+    assert "understood as x: input, p: rate, " in text
+    assert "of another form: the equation belongs to a form that was not asked for" in text
+    understood = json.loads((tmp_path / "r.json").read_text("utf-8"))["understood"]
+    assert understood["x"] == "input" and understood["p"] == "rate"

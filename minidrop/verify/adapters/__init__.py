@@ -9,6 +9,7 @@ from .base import LAYOUTS, Adapter
 from .jax_arrays import JaxAdapter
 from .keras_layers import KerasAdapter
 from .numpy_arrays import MinidropAdapter, NumpyAdapter
+from .spelled import usual
 from .torch_tensors import TorchAdapter
 
 ADAPTERS: dict[str, type[Adapter]] = {"numpy": NumpyAdapter, "minidrop": MinidropAdapter,
@@ -78,7 +79,7 @@ def adapter_for(impl, technique, framework=None, **settings):
 
     What makes layers is of the framework of what it makes.
     """
-    known = framework or framework_of(impl)
+    known, impl = framework or framework_of(impl), usual(impl, technique.parameters)
     if known not in ADAPTERS:
         raise ValueError(f"framework must be one of {', '.join(ADAPTERS)}, got {framework!r}")
     if (layout := settings.get("layout")) not in (None, *LAYOUTS):

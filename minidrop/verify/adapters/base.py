@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ...tape import Primitive
 from ..box import Unseen
-from ..roles import SOURCES, bind, signature_of
+from ..roles import SOURCES, WORDS, bind, signature_of
 from .framework import Framework
 from .inside import EXAMPLE_SIZES, NEUTRAL, SIZES, neutral, sizes
 
@@ -250,6 +251,8 @@ class Adapter(Framework):
             impl = impl.func
         if isinstance(impl, type):
             return "maker"
+        if isinstance(impl, Primitive):           # its `forward` is a formula, not a layer's
+            return "function"
         roles = set()
         if inspect.isroutine(impl) or not any(hasattr(impl, name) for name in ("forward", "call")):
             roles = bind(self.impl, wanted, self._renamed(self.impl), (*self.extra,),
@@ -276,8 +279,18 @@ class Adapter(Framework):
 
     def describe(self):
         """What the implementation was taken for, in a line."""
-        kinds = {"function": "a function", "maker": "a maker of layers", "layer": "a layer"}
+        made = "a class" if isinstance(self.impl, type) else "a function"
+        kinds = {"function": "a function", "maker": f"{made} that makes layers", "layer": "a layer"}
         noise = " that is given its noise" if self.takes_noise else ""
         keep = ", its rate keeps" if self.rate == "keep" else ""
         layout = ", channels last" if self.maps_last else ""
         return f"{self.framework}: {kinds[self.kind]}{noise}{keep}{layout}"
+
+    def understood(self):
+        """What each argument was taken for, those of the maker first: {"drop_prob": "rate"}."""
+        bound = [self.maker] if self.kind == "maker" else []
+        spelled = getattr(self.impl, "spelled", {})
+        return {spelled.get(name, name): WORDS.get(
+                    "keep" if role == "p" and self.rate == "keep" else role, role)
+                for one in (*bound, *([self.called] if self.called else []))
+                for name, role in one.arguments.items()}

@@ -69,7 +69,7 @@ def judged(report):
     return {
         "word": word, **({"reason": reason} if reason else {}),
         "held against": dict(report.options), "variant": named, "form": dict(report.form),
-        "unexplained": [one for one in unexplained.removesuffix(")").split(", ") if one],
+        "unexplained": [one for one in unexplained.removesuffix(")").split("; ") if one],
         "broken": report.broken, "failures": failures,
         "equations": {tag: word for tag, word, _ in report.equations()},
         "unseen": {one.check: one.found for one in report if one.word == UNSEEN},

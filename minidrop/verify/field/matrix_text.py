@@ -50,12 +50,12 @@ def sentence(cell):
             _shown(cell["failures"][0]) if cell.get("failures") else "")
     parts = []
     if cell["variant"]:
-        left = f", which does not explain {', '.join(cell['unexplained'])}" \
+        left = f", which does not explain {'; '.join(cell['unexplained'])}" \
             if cell["unexplained"] else ""
         parts.append(f"It is another form: {cell['variant']}{left}.")
     failing = cell["failures"]
     if cell["unexplained"]:                       # what has no name comes first
-        failing = sorted(failing, key=lambda one: one["check"] not in cell["unexplained"])
+        failing = sorted(failing, key=lambda one: one["claim"] not in cell["unexplained"])
     parts.append(_shown(failing[0]).strip())
     which = [*cell["broken"], *(one["check"] for one in failing if not one["tags"])]
     form = ", ".join(f"{name} = {value}" for name, value in cell["held against"].items())

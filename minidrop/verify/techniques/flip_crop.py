@@ -40,10 +40,15 @@ def decoded(box, n, size, calls=1):
     """What was done to n equal images: (calls, n, 3) of turn, row and column; -1 if unknown."""
     height, width, padding = size
     image = pictures(2, height, width)
-    known = table(image, padding, box.options["pad"])
-    y = trained(box, np.stack([image] * n), calls, padding=padding)
-    return np.array([[known.get(np.ascontiguousarray(one).tobytes(), (-1, -1, -1)) for one in each]
-                     for each in y])
+    key = box.options.get("images"), n, size, calls
+
+    def decode():
+        known = table(image, padding, box.options["pad"])
+        y = box.once(key, lambda: trained(box, np.stack([image] * n), calls, padding=padding))
+        return np.array([[known.get(np.ascontiguousarray(one).tobytes(), (-1, -1, -1))
+                          for one in each] for each in y])
+
+    return box.once((*key, box.options["pad"]), decode)
 
 
 def _cropped(box):
@@ -56,10 +61,11 @@ def crops(box):
     """An output is a crop of the padded image, or of its mirror image: zeros outside."""
     for height, width, padding in sizes(box):
         x = pictures(40, 2, height, width)
-        y = trained(box, x, 2, padding=padding)
+        y, pad = trained(box, x, 2, padding=padding), box.options["pad"]
+        known = [table(image, padding, pad) for image in x]
         for call_ in y:
-            for image, one in zip(x, call_, strict=True):
-                if one.tobytes() not in table(image, padding, box.options["pad"]):
+            for image, crops_of, one in zip(x, known, call_, strict=True):
+                if one.tobytes() not in crops_of:
                     return fails(f"40 x images of {height} x {width}, padding = {padding}",
                                  f"an image becomes {one[0].astype(int).tolist()}",
                                  f"one of the crops of {image[0].astype(int).tolist()}")
