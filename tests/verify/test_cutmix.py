@@ -64,6 +64,7 @@ def test_right_ones_hold_for_many_seeds(impl, options):
     (WRONG["side without the root"], [1, 3], ""), (WRONG["weight of one half"], [1, 3], ""),
     (WRONG["centres in the middle"], [2, 4], ""), (WRONG["box always inside"], [4], ""),
     (WRONG["only the first channel"], [5], ""),
+    (lambda x, y, alpha, rng: pasted(x, y, alpha, rng)[0], [1, 5], ""),
 ])
 def test_a_wrong_one_fails_at_its_equation_and_is_named(impl, broken, variant):
     report = check(impl, "cutmix", seconds=60)

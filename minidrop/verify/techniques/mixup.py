@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ..box import Trouble, Unseen
+from ..box import Unseen
 from ..checks import mixing
 from ..checks.mixing import ALPHAS, BATCH, CLOSE, EDGE, Mixed, agree, beta_cdf, mixed, one_hot
 from ..technique import Technique, call, fails, held, shown, states
@@ -79,11 +79,7 @@ def weights(box, alpha):
 def means(box):
     """Each example comes out as a weighted mean of itself and one partner."""
     count = 0
-    try:
-        answers = [*draws(box)]
-    except Trouble as trouble:                    # then nothing else can be read
-        return fails(box.last, trouble.found, trouble.due)
-    for tried, x, answer in answers:
+    for tried, x, answer in mixing.answers(box, "means", draws(box)):
         shares, rows = shares_in(answer.y), x.reshape(len(x), -1)
         others = np.where(np.eye(len(x)) == 1, 0, shares)
         right = (np.abs(shares.sum(1) - 1) < CLOSE) & (shares > -CLOSE).all(1)
