@@ -26,8 +26,9 @@ def middle(rng, n, height, width):
     hint="Any pixel may be the centre, those at the border as well.",
     judge=drawn(within(lambda rng, n, height, width: np.zeros((n, 2)),
                        lambda rng, n, height, width: np.tile([height - 1, width - 1], (n, 1))),
+                distribution(any_pixel),
                 apart(lambda rng, n, height, width: np.tile([1 / height, 1 / width], (n, 1))),
-                distribution(any_pixel), beside(any_pixel, middle)))
+                beside(any_pixel, middle)))
 def draw_centers(rng, n, height, width):
     """Draw a centre for each of n images of height x width pixels: any pixel, all alike.
 
@@ -50,7 +51,8 @@ def _(rng, n, height, width):
     return np.stack(np.divmod(rng.permutation(rng.integers(height * width, size=n)), width), 1)
 
 
-@draw_centers.wrong("rows are counted from 0 to height - 1, and columns likewise", law="range")
+@draw_centers.wrong("each image has a row below height and a column below width, counted from 0",
+                    law="range")
 def _(rng, n, height, width):
     return rng.integers(1, [height + 1, width + 1], size=(n, 2))
 
@@ -61,7 +63,7 @@ def _(rng, n, height, width):
         [[height, width]])
 
 
-@draw_centers.wrong("all pixels are alike, and here those at the border come up too seldom",
+@draw_centers.wrong("all pixels come up alike, those at the border too",
                     law="distribution")
 def _(rng, n, height, width):
     return np.rint(rng.random((n, 2)) * [height - 1, width - 1])

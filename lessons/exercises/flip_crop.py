@@ -96,13 +96,13 @@ def _(rng, n, padding):
     return np.stack([rows, columns], axis=-1)
 
 
-@draw_offsets.wrong("offsets are counted from the corner of the padded image, and not below 0",
+@draw_offsets.wrong("each image has two offsets, counted from the corner of the padded image",
                     law="range")
 def _(rng, n, padding):
     return rng.integers(-padding, padding + 1, size=(n, 2))
 
 
-@draw_offsets.wrong("a crop may begin in any of the places, also in the last one",
+@draw_offsets.wrong("all places where a crop may begin come up alike, the last one too",
                     law="distribution")
 def _(rng, n, padding):
     return rng.integers(max(2 * padding, 1), size=(n, 2))

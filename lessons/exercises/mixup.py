@@ -26,7 +26,7 @@ def streams(rng):
 
 @exercise.task(
     "mixup.1", points=2, cases=streams, key=None,
-    hint="Beta(alpha, alpha) is symmetric about one half; at alpha = 0 nothing is mixed.",
+    hint="The law is symmetric about one half.",
     judge=drawn(within(lambda rng, alpha: 1.0 if alpha == 0 else 0.0, lambda rng, alpha: 1.0),
                 apart(lambda rng, alpha: 1.0 if alpha == 0 else 0.0), distribution(beta_law)))
 def draw_weight(rng, alpha):
@@ -50,12 +50,14 @@ def _(rng, alpha):
     return 1 - rng.beta(alpha, alpha) if alpha else np.ones(())
 
 
-@draw_weight.wrong("at alpha = 0 the first example stays as it is: its weight is 1", law="range")
+@draw_weight.wrong("a weight lies in [0, 1], and is 1 at alpha = 0: nothing is mixed then",
+                   law="range")
 def _(rng, alpha):
     return rng.beta(alpha, alpha) if alpha else 0.5
 
 
-@draw_weight.wrong("the law has alpha as both of its parameters", law="distribution")
+@draw_weight.wrong("the law is Beta(alpha, alpha) itself, with alpha as both parameters",
+                   law="distribution")
 def _(rng, alpha):
     return rng.beta(alpha, 1.0) if alpha else 1.0
 

@@ -172,7 +172,7 @@ def _(rng, candidates, alpha):
     return mask
 
 
-@draw_targeted.wrong("only candidates are dropped, and here all weights may be", law="rate")
+@draw_targeted.wrong("candidates are dropped at the rate alpha, and nothing else is", law="rate")
 def _(rng, candidates, alpha):
     return rng.random(candidates.shape) >= alpha
 
@@ -182,7 +182,7 @@ def _(rng, candidates, alpha):
     return ~candidates if rng.random() < alpha else np.ones(candidates.shape, bool)
 
 
-@draw_targeted.wrong("nothing is scaled: a mask holds 0 and 1", law="values")
+@draw_targeted.wrong("a mask holds 0 or 1 for each weight, and nothing is scaled", law="values")
 def _(rng, candidates, alpha):
     keep = ~(candidates & (rng.random(candidates.shape) < alpha))
     return np.where(candidates & keep, 1 / max(1 - alpha, 0.1), keep)
