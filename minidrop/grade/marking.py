@@ -75,9 +75,9 @@ def readable(source):
         try:
             source = decode_source(source)        # as Python reads files: marks, codings, line ends
         except UnicodeDecodeError as error:
-            return "", f"the file is not text: byte {error.start} is not {error.encoding}"
+            return "", f"the file is not text: byte {error.start} is not {error.encoding.upper()}"
         except (SyntaxError, LookupError) as error:
-            return "", f"the file is not text: {error}"
+            return "", f"the file is not text: {_byte(source) or error}"
     try:
         ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -86,6 +86,15 @@ def readable(source):
         return "", f"the file is not Python: {f'line {line}: ' if line else ''}{said}"
     found = refusals(source)
     return ("", f"line {found[0][0]}: {found[0][1]}") if found else (source, "")
+
+
+def _byte(source):
+    """What is not UTF-8, which a file is that does not say what else."""
+    try:
+        source.decode()
+    except UnicodeDecodeError as error:
+        return f"byte {error.start} is not UTF-8"
+    return ""
 
 
 def _judged(task, submission, seed):
