@@ -10,7 +10,7 @@ from minidrop import terminal
 from minidrop.grade.exercise import exercise_named, exercise_names
 from minidrop.grade.judges import Failure, Fault, Verdict
 from minidrop.grade.marking import Mark, Marks
-from minidrop.grade.shown import call, literal, show
+from minidrop.grade.shown import call, drawing, literal, show
 from minidrop.grade.values import Function, Rng, realised
 
 SEED = 3
@@ -104,6 +104,12 @@ def test_a_literal_is_the_value(value):
     assert repr(again) == repr(value) and type(again) is type(value)
     assert getattr(again, "dtype", 0) == getattr(value, "dtype", 0)
     assert "\n\n" not in literal(value)
+
+
+def test_arguments_are_left_out_of_a_drawing_that_would_fill_the_screen():
+    arguments = {f"x{i}": np.ones((10, 9)) / 3 for i in range(9)}
+    lines = [line.plain for line in drawing(Failure(arguments, np.ones(3), np.zeros(3), ""), 96)]
+    assert len(lines) <= 25 and lines[0].startswith("x0") and lines[-3].startswith("expected")
 
 
 def test_streams_and_functions_are_written_as_the_submission_gets_them():
