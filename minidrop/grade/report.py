@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from . import found, gradescope, pool, sheet
 from .course import course_of
 from .exercise import exercise_named, exercise_names
 from .exercise import folder as usual
+from .late import GRADESCOPE
 
 SPARE = 60.0                                      # seconds for a worker to begin, and to end
 
@@ -54,7 +56,7 @@ def grade_class(folder, out=None, course=None, jobs=1, where=None, watch=None):
     out = place(folder, out)
     known = exercise_names(where)
     students, remarks = found.class_in(folder, known, course.file_kb if course else 256,
-                                       bool(course and course.time == "gradescope"))
+                                       bool(course and course.time == GRADESCOPE))
     if not students:
         raise ValueError(f"there is no folder of a student in {folder}" + (
             "; for one file: minidrop grade check FILE" if remarks else ""))
@@ -166,7 +168,7 @@ def _row(student, chosen, answers, course, known):
             answer = answers.get(file) or {"refused": file.refused, "tasks": {}, "seconds": 0.0}
             made.append(sheet.part_of(course, student.name, file, answer, when))
         parts[name] = max(made, key=lambda part: part.total, default=sheet.missing(asked))
-        remarks += [f"{name}: {note}" for note in notes[:1] if note]
+        remarks += [f"{name}: {note}" for note in notes[:1] if note and asked.deadline]
         if several > 1:
             remarks.append(f"{name}: {several} files, of which the {course.several} counts, "
                            f"{parts[name].file}")
@@ -189,13 +191,14 @@ def _write(out, course, rows, where):
 def grade_one(root, course=None, where=None, watch=None):
     """Mark the submission in a folder laid out as Gradescope's /autograder; the Row of it.
 
-    Reads submission/ and submission_metadata.json, writes results/results.json.
+    Reads submission/ and, for the time, submission_metadata.json; writes results/results.json.
     """
     root, known = Path(root), exercise_names(where)
     student = found.student_in(root, known, course.file_kb if course else 256, gradescope=True)
     if course is None:
         names = {file.exercise for file in student.files}
         course = course_of([name for name in known if name in names], where)
+    course = replace(course, time=GRADESCOPE, times=None)
     chosen = _chosen(student, course)
     files = [file for files in chosen.values() for file in files if not file.refused]
     answers, _ = _answers(files, course, None, 1, where, watch)

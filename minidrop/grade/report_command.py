@@ -79,9 +79,9 @@ def course(file):
 def autograder(course_file, root):
     """Mark one submission on Gradescope.
 
-    Reads submission/ and submission_metadata.json, and writes results/results.json.  An autograder
-    is a zip of course.toml and two scripts: setup.sh, which installs minidrop, and run_autograder,
-    which holds: minidrop grade autograder --course /autograder/source/course.toml
+    Reads submission/ and, for the time, submission_metadata.json; writes results/results.json.  An
+    autograder is a zip of course.toml and two scripts: setup.sh, which installs minidrop, and
+    run_autograder, which holds: minidrop grade autograder --course /autograder/source/course.toml
     """
     from .report import grade_one
 

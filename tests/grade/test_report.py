@@ -307,8 +307,8 @@ def test_an_autograder_of_gradescope(tmp_path, small):
         {"created_at": "2018-07-01T14:22:32.365935-07:00", "previous_submissions": []}))
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "course.toml").write_text(
-        "deadline = 2018-07-01T14:00:00-07:00\n[penalty]\npoints = 1\n[handed_in]\n"
-        'time = "gradescope"\n[marking]\nhidden_seeds = [12345]\n[exercises.dropout]\n')
+        "deadline = 2018-07-01T14:00:00-07:00\n[penalty]\npoints = 1\n"
+        '[marking]\nhidden_seeds = [12345]\n[exercises.dropout]\n')
     done = CliRunner().invoke(autograder, ["--root", str(tmp_path), "--course",
                                            str(tmp_path / "source" / "course.toml")])
     assert done.exit_code == 0, done.output
@@ -316,6 +316,10 @@ def test_an_autograder_of_gradescope(tmp_path, small):
     assert results["score"] == 4 and "1 day late, 1 of 5 points are lost" in results["output"]
     assert [one["score"] for one in results["tests"]] == [3, 2]
     assert "12345" not in json.dumps(results)
+    (tmp_path / "submission_metadata.json").write_text("{}")
+    assert report.grade_one(tmp_path, read_course(tmp_path / "source" / "course.toml")).total == 5
+    assert "no time is known" in (tmp_path / "results" / "results.json").read_text()
+    assert report.grade_one(tmp_path).remarks == ()
 
 
 def test_a_right_solution_with_loops_is_worth_its_share(tmp_path, small):
