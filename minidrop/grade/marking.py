@@ -1,6 +1,5 @@
 """Mark one submission: each task by its judge, in a process that does not know what is due."""
 
-import ast
 import re
 import time
 from importlib.util import decode_source
@@ -8,7 +7,7 @@ from typing import NamedTuple
 
 from .judges import Failure, Fault, Verdict
 from .process import Limits, Submission
-from .refuse import refusals
+from .refuse import parsed, refusals
 from .values import largest
 
 REFUSED = "refused"
@@ -79,7 +78,7 @@ def readable(source):
         except (SyntaxError, LookupError) as error:
             return "", f"the file is not text: {_byte(source) or error}"
     try:
-        ast.parse(source)
+        parsed(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         said = getattr(error, "msg", None) or str(error) or "too deep for its parser"
         line = getattr(error, "lineno", None)

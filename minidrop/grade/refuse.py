@@ -15,17 +15,25 @@ another, or those of its own next task.
 - Where Linux has Landlock, its kernel enforces the part about files, programs, connections and
   other processes' memory, even when native code asks.  Elsewhere nothing but Python does.
 - Computing, memory, waiting, printing and the size of an answer are bounded by `Limits`.  On
-  Windows only waiting and answers are, on macOS memory is not: neither system offers it.
+  Windows only waiting, printing and answers are, on macOS memory is not: neither offers it.
+- tests/grade/test_walls.py is inside already, past this file, and asks for 36 things: the library
+  by its name, its folder, a file of it, a .pth and a text; its files in six ways; the grader's
+  memory, environment and open files; frames, all objects, native code, processes.  None is given.
+- It gets what is its own: threads, where the user is root, its own process' memory and end, the
+  channel of its answers, and whether a file exists.  What it writes there is read as hostile.
 
 None of this is a sandbox against an expert.  A syntax tree can be misled, an audit hook hears only
 of what Python asks for, and an array that lies about its memory (`__array_interface__`, which is
-refused) writes over the interpreter and its hook.  A copy of the library's text, under other names,
-is a submission like any other.  So a server that takes files of strangers runs the grader in a
-container without a network, with a user of its own, and keeps there nothing that is worth reading.
+refused) reads and writes over the interpreter and its hook.  Landlock still holds then, but not
+for forks, for connections other than TCP, nor for the library where Python's own folder holds it.
+A copy of the library's text, under other names, is a submission like any other.  So a server that
+takes files of strangers runs the grader in a container without a network, with a user of its own,
+and keeps there nothing that is worth reading.
 """
 
 import ast
 import re
+import warnings
 
 from .walls import MODULES, WITHOUT, may_import
 
@@ -58,7 +66,7 @@ FILES = words("""
     DataSource dump dumps fromfile fromregex genfromtxt load loadtxt memmap open_memmap read_array
     save savetxt savez savez_compressed tofile write_array""")
 BY_NAME = frozenset(("getattr", "setattr", "delattr", "hasattr", "attrgetter", "methodcaller"))
-LARGEST = 500_000
+LARGEST = 100_000
 
 
 def refusals(source):
@@ -69,12 +77,19 @@ def refusals(source):
     """
     if len(source) > LARGEST:
         return [(1, f"the file has more than {LARGEST} characters")]
-    tree = ast.parse(source)
+    tree = parsed(source)
     reader = Reader(tree)
     for node in reader.nodes(tree):
         for said in reader.said(node):
             reader.found.append((getattr(node, "lineno", 1), said))
     return sorted(set(reader.found))
+
+
+def parsed(source):
+    """The syntax tree; what Python would warn of, as of "\\d" in a text, is no matter here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
 
 
 class Reader:

@@ -34,6 +34,7 @@ def main():
     runner = Runner(job, answers, coding, walls, np)
     sys.stdin, sys.stdout, sys.stderr = None, runner.printed, Kept(0)
     np.random.default_rng(0).random()             # what NumPy loads late is loaded
+    walls.end_with_parent()
     walls.safe_strides()
     walls.bound(job["memory_mb"])
     walls.landlock()

@@ -180,3 +180,10 @@ def landlock():
         os.close(ruleset)
         return held
     return False
+
+
+def end_with_parent():
+    """Let Linux end this process with the one that began it; others end it by the clock."""
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):
+            ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)        # on its death: SIGKILL

@@ -117,6 +117,7 @@ ORDINARY = {
     "underscores": "_, __ = 1, 2\nx = 1_000 + _ + __\nself.signal = _",
     "matching": "match x:\n    case {'a': 1, **rest}: pass\n    case [first, *others]: pass\n"
                 "    case complex(real=a) as input: print(input)",
+    "a text with a backslash": "x = '\\d'",
     "exceptions": "try:\n    1 / 0\nexcept ArithmeticError as error:\n"
                   "    raise ValueError from error",
 }
