@@ -158,9 +158,9 @@ def _drawn(box, *size):
     """The holes of independent images."""
     if box.failed & {"apart", "anew"}:
         raise Unseen("the draws depend on each other, so that counting them proves nothing")
-    if box.options["shared"]:
-        return holes(box, 1, size, calls=IMAGES // 5)[:, 0]
-    return holes(box, IMAGES, size)[0]
+    shared = box.options["shared"]
+    return box.once((box.options["images"], shared, size), lambda: holes(
+        box, 1, size, calls=IMAGES // 5)[:, 0] if shared else holes(box, IMAGES, size)[0])
 
 
 @states("cutout.1")
