@@ -84,7 +84,7 @@ NAMED = [
     ("spatial", of_mask(lambda shape: DRAWS["example"](*shape)), [1, 4], "mask shared by channels"),
     ("spatial", of_mask(lambda shape: DRAWS["channel"](*shape)), [1, 4],
      "mask shared by the batch"),
-    ("spatial", of_mask(lambda shape: DRAWS["last axis"](*shape)), [1, 3],
+    ("spatial", of_mask(lambda shape: DRAWS["last axis"](*shape)), [1, 3, 4],
      "the last axis is read as that of channels"),
     ("spatial", of_mask(lambda shape: DRAWS["map"](*shape), ONE, PAPER), [2, 3],
      "test-time scaling"),
