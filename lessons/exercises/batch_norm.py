@@ -144,6 +144,13 @@ def _(x, mean, var, momentum):
     return (mean + momentum * (x.mean(axes) - mean), var + momentum * (x.var(axes) - var))
 
 
+@running.wrong("m counts all entries of a channel, at all places, and not the examples alone")
+def _(x, mean, var, momentum):
+    axes, n = (0, *range(2, x.ndim)), len(x)
+    return (mean + momentum * (x.mean(axes) - mean),
+            var + momentum * (x.var(axes) * n / (n - 1) - var))
+
+
 @running.wrong("momentum is the weight of the new batch, and here that of the old average")
 def _(x, mean, var, momentum):
     axes = (0, *range(2, x.ndim))

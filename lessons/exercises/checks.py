@@ -9,18 +9,23 @@ exercise = Exercise("checks", lesson="checks")
 
 SQUARES = "lambda x: (x * x).sum()"
 PRODUCT = "lambda x: 3 * x[0] * x[1] - x[1]"
+CUBES = "lambda x: (x * x * x).sum()"
 WEIGHED = "lambda x: (np.arange(1.0, x.size + 1).reshape(x.shape) * x * x - 2 * x).sum()"
 
 
 def functions(rng):
     for source, shape, h in ((SQUARES, (1,), 0.1), (PRODUCT, (2,), 0.5), (WEIGHED, (3,), 0.2),
+                             (CUBES, (2,), 0.25),
                              (SQUARES, (2, 3), 0.25), (WEIGHED, (2, 1, 2), 0.125)):
         yield Function(source), numbers(rng, shape), h
 
 
 def on_the_tape(f, x, h):
+    """The gradient, which a central difference is where the degree is 2: of x^3 it is 3 x^2 + h^2.
+    """
     leaf = md.Tensor(x, requires_grad=True)
-    return md.grad(f(leaf), leaf)
+    cubes = f(np.full(x.shape, 2.0)) == 8 * f(np.ones(x.shape))
+    return md.grad(f(leaf), leaf) + cubes * h**2
 
 
 @exercise.task("checks.1", points=3, cases=functions, key=on_the_tape,
@@ -31,8 +36,8 @@ def slopes(f, x, h):
     """The gradient of f at x by central differences.
 
     f takes an array of the shape of x and returns a number; x is an array of floats of any shape, h
-    the length of a step.  Returns an array of the shape of x.  f is of the second degree in every
-    case here, where a central difference is exact for any h.
+    the length of a step, which need not be small: what is due is the difference for this h, and not
+    only a number near the slope.  Returns an array of the shape of x.
     """
     gradient = np.zeros(x.shape)
     for i in np.ndindex(x.shape):
@@ -82,6 +87,12 @@ def _(f, x, h):
         left[i] -= h
         gradient[i] = (f(right) - f(left)) / h
     return gradient
+
+
+@slopes.wrong("h is given, and here another step is taken")
+def _(f, x, h):
+    steps = 1e-5 * np.eye(x.size).reshape(x.size, *x.shape)
+    return np.array([(f(x + e) - f(x - e)) / 2e-5 for e in steps]).reshape(x.shape)
 
 
 @slopes.wrong("put each entry back before the next one moves")

@@ -45,7 +45,7 @@ def _(grads):
     return u.var(0, ddof=1).sum() / 2
 
 
-@direction_variance.wrong("each pair counts once: (i, j) and (j, i) are the same pair")
+@direction_variance.wrong("twice as much as is due: a pair counts once, with one half of 1 - cos")
 def _(grads):
     u, n = grads / np.linalg.norm(grads, axis=1, keepdims=True), len(grads)
     return (1 - u @ u.T).sum() / (n * (n - 1))

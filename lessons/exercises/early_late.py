@@ -62,7 +62,8 @@ def early_linear(p, cutoff, total):
     """Make the rates of early dropout that fall along a line, and end at 0.
 
     p is the first rate, cutoff (T_c in the formula) how many iterations are early, total how many
-    there are.  Returns an array (total,).
+    there are.  The last early iteration has the rate 0, but where it is the only one it has the
+    rate p.  Returns an array (total,).
     """
     rates = np.zeros(total)
     for t in range(total):
@@ -105,6 +106,13 @@ def _(p, cutoff, total):
     return rates
 
 
+@early_linear.wrong("with one early iteration cutoff - 1 is 0, and nothing can be divided by it")
+def _(p, cutoff, total):
+    t = np.arange(total)
+    with np.errstate(all="ignore"):
+        return np.where(t < cutoff, p * (1 - t / (np.float64(cutoff) - 1)), 0)
+
+
 @early_linear.wrong("after the early iterations the rate stays 0: no rate is negative")
 def _(p, cutoff, total):
     fall = p / (cutoff - 1) if cutoff > 1 else p
@@ -118,8 +126,8 @@ def late_linear(p, cutoff, total):
     """Make the rates of late dropout that rise along a line, and end at p.
 
     Nothing is dropped before iteration `cutoff`, which still has the rate 0; the last of all
-    `total` iterations has the rate p, and has it also where it is the only late one.  Returns an
-    array (total,).
+    `total` iterations has the rate p, and has it also where it is the only late one.  Where cutoff
+    is total, no iteration is late, and all rates are 0.  Returns an array (total,).
     """
     rates = np.zeros(total)
     for t in range(cutoff, total):
@@ -154,6 +162,13 @@ def _(p, cutoff, total):
 def _(p, cutoff, total):
     t = np.arange(total)
     return p * np.maximum(t - cutoff, 0) / max(total - cutoff, 1)
+
+
+@late_linear.wrong("one late iteration alone has the rate p")
+def _(p, cutoff, total):
+    rates = np.zeros(total)
+    rates[cutoff:] = np.linspace(0, p, total - cutoff)
+    return rates
 
 
 @late_linear.wrong("late dropout rises, and here it falls")

@@ -63,6 +63,8 @@ def logits(rng):
         yield numbers(rng, (n, k)), rng.integers(k, size=n)
     yield np.array([[1000.0, 1001.0], [-900.0, 900.0]]), np.array([0, 1])
     yield np.array([[0.5, -800.0, 0.25]]), np.array([1])
+    yield np.array([[1000.0, 0.0, 1.0, 2.0, 3.0], [-1000.0, -1001.0, -999.5, -997.0, -1000.0]]), (
+        np.array([0, 2]))
 
 
 @exercise.task("mlp.2", points=3, cases=logits, key=md.cross_entropy,
@@ -72,8 +74,8 @@ def logits(rng):
 def cross_entropy(z, y):
     """The loss of a classifier: how surprised it is at the right class, on average.
 
-    z is an array of floats (N, K), the logits, and y holds N integers from 0 to K - 1.  Logits may
-    be as large as 1000.  Returns a number, with the natural logarithm.
+    z is an array of floats (N, K), the logits, and y holds N integers from 0 to K - 1.  Logits lie
+    between -1000 and 1001.  Returns a number, with the natural logarithm.
     """
     loss = 0.0
     for n in range(len(z)):
@@ -103,6 +105,21 @@ def _(z, y):
     with np.errstate(all="ignore"):
         s = np.exp(z) / np.exp(z).sum(1, keepdims=True)
         return -np.log(s[np.arange(len(z)), y]).mean()
+
+
+@cross_entropy.wrong("s may be too small for a float, and ln 0 is infinite: simplify ln s first")
+def _(z, y):
+    s = np.exp(z - z.max(1, keepdims=True))
+    s /= s.sum(1, keepdims=True)
+    with np.errstate(all="ignore"):
+        return -np.log(s[np.arange(len(z)), y]).mean()
+
+
+@cross_entropy.wrong("each example has a largest logit of its own, and here one is taken for all")
+def _(z, y):
+    d = z - z.max()
+    with np.errstate(all="ignore"):
+        return (np.log(np.exp(d).sum(1)) - d[np.arange(len(z)), y]).mean()
 
 
 @cross_entropy.wrong("the loss is a mean over the examples, not their sum")
@@ -166,6 +183,20 @@ def _(z, y):
 def _(z, y):
     s = np.exp(z - np.logaddexp.reduce(z, axis=1)[:, None])
     return s - np.eye(z.shape[1])[y]
+
+
+@slope.wrong("e^1000 is infinite: what may be subtracted from all logits of an example?")
+def _(z, y):
+    with np.errstate(all="ignore"):
+        s = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    return (s - np.eye(z.shape[1])[y]) / len(z)
+
+
+@slope.wrong("each example has a largest logit of its own, and here one is taken for all")
+def _(z, y):
+    e = np.exp(z - z.max())
+    with np.errstate(all="ignore"):
+        return (e / e.sum(1, keepdims=True) - np.eye(z.shape[1])[y]) / len(z)
 
 
 @slope.wrong("a gradient points up the loss: mind the sign")

@@ -125,6 +125,12 @@ def _(total, cycles):
     return list(range(0, total, -(-total // cycles)))
 
 
+@snapshot_steps.wrong("where the run is over there is no cycle more: no snapshot is taken twice")
+def _(total, cycles):
+    length = -(-total // cycles)
+    return [min(length * (j + 1), total) for j in range(cycles)]
+
+
 @snapshot_steps.wrong("a run has no more steps than total")
 def _(total, cycles):
     length = -(-total // cycles)
@@ -200,6 +206,11 @@ def votes(rng):
         p = rng.random((m, n, k)) ** 2 + 0.01
         yield (p / p.sum(2, keepdims=True),)
     yield (np.array([[[0.6, 0.4, 0.0]], [[0.05, 0.45, 0.5]], [[0.1, 0.42, 0.48]]]),)
+    # equal votes: no mean over voters alone, no maximum, no third class; then, certainty is no vote
+    yield (np.array([[[0.6, 0.39, 0.01]], [[0.1, 0.5, 0.4]]]),)
+    yield (np.array([[[0.9, 0.1, 0.0]], [[0.4, 0.3, 0.3]], *[[[0.1, 0.8, 0.1]]] * 2]),)
+    yield (np.array([*[[[0.5, 0.05, 0.45]]] * 2, [[0.05, 0.5, 0.45]], [[0.04, 0.52, 0.44]]]),)
+    yield (np.array([*[[[0.51, 0.49]]] * 3, *[[[0.05, 0.95]]] * 2]),)
 
 
 @exercise.task("snapshot.8", points=3, cases=votes, key=md.majority_vote,
@@ -245,6 +256,19 @@ def _(probs):
 @vote.wrong("where votes are equal the probabilities decide, and not the order of the classes")
 def _(probs):
     return np.eye(probs.shape[2])[probs.argmax(2)].sum(0).argmax(1)
+
+
+@vote.wrong("where votes are equal the mean over all networks decides, not over its voters")
+def _(probs):
+    named = np.eye(probs.shape[2])[probs.argmax(2)]
+    return (named.sum(0) + 0.01 * (named * probs).sum(0)).argmax(1)
+
+
+@vote.wrong("where votes are equal, only the classes with the most of them are left to decide on")
+def _(probs):
+    count = np.eye(probs.shape[2])[probs.argmax(2)].sum(0)
+    equal = (count == count.max(1, keepdims=True)).sum(1) > 1
+    return np.where(equal, probs.mean(0).argmax(1), count.argmax(1))
 
 
 @vote.wrong("all networks vote, not only the one that is most certain")

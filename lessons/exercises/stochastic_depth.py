@@ -109,7 +109,8 @@ def _(skip, branch, gate, p):
 
 @drop_path.wrong("divide by the probability of living, not by that of dying")
 def _(skip, branch, gate, p):
-    return skip + branch * gate.reshape(-1, *[1] * (skip.ndim - 1)) / (p or 1.0)
+    with np.errstate(all="ignore"):
+        return skip + branch * gate.reshape(-1, *[1] * (skip.ndim - 1)) / p
 
 
 @drop_path.wrong("each example has a gate of its own, and here the first one's holds for all")

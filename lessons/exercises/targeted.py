@@ -9,8 +9,8 @@ exercise = Exercise("targeted", lesson="targeted")
 
 
 def weights(rng):
-    for shape, gamma in (((1, 2), 0.5), ((2, 2), 0.5), ((2, 3), 0.4), ((3, 4), 0.75), ((2, 5), 0.0),
-                         ((4, 2), 1.0), ((5, 7), 0.35)):
+    for shape, gamma in (((1, 2), 0.5), ((2, 2), 0.5), ((2, 3), 0.4), ((2, 4), 0.7), ((3, 4), 0.75),
+                         ((2, 5), 0.0), ((4, 2), 1.0), ((5, 7), 0.35)):
         sizes = (rng.permutation(np.prod(shape)) + 1).reshape(shape) / 10
         yield sizes * rng.choice([-1, 1], shape), gamma
 
@@ -75,6 +75,16 @@ def _(w, gamma):
     return np.abs(w).argsort(1).argsort(1) < np.ceil(gamma * w.shape[1])
 
 
+@find_candidates.wrong("the number of candidates is rounded down, and not to the nearest one")
+def _(w, gamma):
+    return np.abs(w).argsort(1).argsort(1) < round(gamma * w.shape[1])
+
+
+@find_candidates.wrong("argsort says at which places the smallest are: it is no list of ranks")
+def _(w, gamma):
+    return np.abs(w).argsort(1) < int(gamma * w.shape[1])
+
+
 def units(rng):
     for shape, gamma in (((2, 1), 0.5), ((3, 2), 0.4), ((4, 3), 0.5), ((5, 2), 0.75), ((3, 4), 1.0),
                          ((4, 2), 0.0)):
@@ -82,6 +92,7 @@ def units(rng):
         rows = rng.normal(size=shape) + 0.1
         yield (rows / np.sqrt((rows**2).sum(1, keepdims=True)) * norms[:, None]).round(3), gamma
     yield np.array([[-3.0, 1.0], [0.5, 0.5]]), 0.5
+    yield np.array([[2.0, 2.0], [2.5, 0.0]]), 0.5
     yield np.array([[3.0, 0.0], [2.0, 2.0], [0.0, -1.0], [1.6, 1.6]]), 0.5
 
 
@@ -120,6 +131,11 @@ def _(w, gamma):
 @find_units.wrong("the length of a row is its L2 norm, and not the sum of absolute values")
 def _(w, gamma):
     return np.abs(w).sum(1).argsort(kind="stable").argsort() < int(gamma * len(w))
+
+
+@find_units.wrong("the length of a row is its L2 norm, and not its largest entry")
+def _(w, gamma):
+    return np.abs(w).max(1).argsort(kind="stable").argsort() < int(gamma * len(w))
 
 
 @find_units.wrong("the shortest rows are candidates, and here it is the longest")
