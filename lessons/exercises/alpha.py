@@ -10,7 +10,7 @@ exercise = Exercise("alpha", lesson="gaussian")
 
 def moments(rng):
     yield from ((0.1, 0.0, 1.0), (0.5, 0.0, 1.0), (0.0, 0.5, 2.0), (0.3, -0.4, 0.25),
-                (0.9, 1.5, 4.0))
+                (0.9, 1.5, 4.0), tuple(float(one) for one in rng.integers(10, 95, 3) / 100))
 
 
 @exercise.task("alpha.4", points=3, cases=moments, key=md.alpha_affine,

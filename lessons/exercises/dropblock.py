@@ -15,6 +15,7 @@ def sizes(rng):
     yield 0.3, 7, 14, 20
     yield 0.0, 3, 5, 6
     yield 1.0, 4, 9, 6
+    yield int(rng.integers(1, 40)) / 100, *map(int, rng.integers((2, 8, 8), (6, 30, 30)))
 
 
 @exercise.task("dropblock.1", points=2, cases=sizes, key=md.dropblock_rate,

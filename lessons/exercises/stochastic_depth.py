@@ -9,7 +9,8 @@ exercise = Exercise("stochastic_depth", lesson="paths")
 
 
 def depths(rng):
-    yield from ((2, 0.5), (4, 0.5), (1, 0.7), (3, 0.0), (5, 1.0), (54, 0.8))
+    yield from ((2, 0.5), (4, 0.5), (1, 0.7), (3, 0.0), (5, 1.0), (54, 0.8),
+                (int(rng.integers(6, 50)), int(rng.integers(1, 100)) / 100))
 
 
 @exercise.task("stochastic_depth.1", points=2, cases=depths,

@@ -136,7 +136,7 @@ def drawn(*laws, draws=2000):
             except Fault as fault:
                 return Verdict(len(inputs), count, Failure(arguments, None, None, fault.said,
                                                            task.hint, fault.kind))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, IndexError):          # IndexError: of 64 axes
                 return Verdict(len(inputs), count, Failure(
                     arguments, answers[0], None, "each call has to return an array of numbers, of "
                     "one shape", task.hint, "shape"))

@@ -43,6 +43,13 @@ def test_hidden_inputs_tell_the_same_right_from_wrong(name):
                 assert any(differences(function, inputs, due)), (reason, seed)
 
 
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.key])
+def test_hidden_inputs_are_others_so_that_no_table_of_answers_passes(name):
+    open_to_all = [repr(arguments) for arguments in TASKS[name].inputs()]
+    for seed in SEEDS:
+        assert {*map(repr, TASKS[name].inputs(seed))} - {*open_to_all}
+
+
 def differences(function, inputs, due):
     answers = (function(*realised(arguments).values()) for arguments in inputs)
     return [difference(answer, one) for answer, one in zip(answers, due, strict=True)]
