@@ -88,7 +88,7 @@ def batches(rng):
     for (n, c, height, width), (h, w), classes, cells in (
             ((2, 1, 1, 2), (1, 2), 2, 1), ((2, 1, 2, 4), (1, 2), 2, 1),
             ((3, 2, 4, 3), (2, 3), 3, 2), ((1, 1, 2, 2), (2, 2), 2, 3),
-            ((4, 3, 6, 4), (3, 2), 3, 5), ((3, 1, 2, 3), (2, 1), 4, 0)):
+            ((4, 2, 6, 4), (3, 2), 3, 5), ((3, 1, 2, 3), (2, 1), 4, 0)):
         ranks = np.stack([rng.permutation(h * w).reshape(h, w) for _ in range(n)])
         order = np.roll(np.arange(n), 1) if n < 4 else np.array([2, 0, 3, 1])
         yield (rng.normal(size=(n, c, height, width)).round(2),

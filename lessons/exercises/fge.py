@@ -77,7 +77,7 @@ def _(alpha1, alpha2, total, cycle):
 
 
 def collections(rng):
-    yield from ((4, 4), (10, 4), (1, 2), (20, 8), (11, 6), (9, 6), (3, 6))
+    yield from ((4, 4), (10, 4), (5, 4), (1, 2), (20, 8), (11, 6), (9, 6), (3, 6))
     for total in rng.integers(12, 60, 3).tolist():
         yield total, 2 * int(rng.integers(1, 7))
 

@@ -138,6 +138,7 @@ def weights(rng):
     for shape, threshold in (((1, 2), 3.0), ((2, 3), 0.0), ((4, 3), 1.0), ((3, 5), -1.0)):
         yield (rng.normal(size=shape).round(2), rng.uniform(-3, 3, shape).round(2), threshold)
     yield np.array([[-2.0, 0.0, -0.01]]), np.array([[1.0, -30.0, -3.0]]), 3.0
+    yield np.array([[1e-4, -1e-4]]), np.array([[-17.0, -16.0]]), 1.0       # 1e-8 decides
 
 
 def without_noise(theta, log_sigma2, threshold):
