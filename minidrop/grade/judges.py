@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..verify.chance import Chance
-from .values import realised
+from .values import another_shape, realised
+
+ONE_WAY = ("rng", "shared", "apart", "beside")     # laws that say by themselves what is wrong
 
 
 class Fault(Exception):
@@ -110,7 +112,7 @@ def difference(got, due, relative=1e-6, absolute=1e-9):
     if single:                                    # computed with seven digits
         relative, absolute = max(relative, 1e-5), max(absolute, 1e-6)
     if got.shape != due.shape:
-        return f"the shape {due.shape} is due, and {got.shape} came"
+        return another_shape(got.shape, due.shape)
     wrong = ~np.isclose(got, due, relative, absolute, equal_nan=True)
     if not wrong.any():
         return ""
@@ -157,12 +159,14 @@ def drawn(*laws, draws=2000):
 
 
 def _broken(task, law, arguments, values):
-    """The reason of the known mistake that breaks a law: the only one, or that which draws the
-    same; else the hint."""
+    """The reason of the known mistake that breaks a law and draws the same, or alike; of a law that
+    is broken in one way, the only reason there is; else the hint."""
     reasons = [reason for reason, breaks in task.laws.items() if breaks == law]
-    same = [reason for reason in reasons if len(reasons) > 1
-            and _draws(task.wrongs[reason], arguments, values[:100])]
-    return (same or reasons)[0] if len(same or reasons) == 1 else task.hint
+    same = [reason for reason in reasons
+            if _draws(task.wrongs[reason], arguments, values[:100])]
+    same = same or [reason for reason in reasons if _alike(task.wrongs[reason], arguments, values)]
+    same = same or [reason for reason in reasons if law in ONE_WAY]
+    return same[0] if len(same) == 1 else task.hint
 
 
 def _draws(function, arguments, values):
@@ -172,6 +176,23 @@ def _draws(function, arguments, values):
                        for i, one in enumerate(values))
     except Exception:                             # a mistake may raise: it is one
         return False
+
+
+def _alike(function, arguments, values, deviations=5):
+    """Does a function draw with the same means, and the same means of products: of the first entry
+    with each one, and of each entry with that of the call before?"""
+    def features(draws):
+        flat = draws.reshape(len(draws), -1)
+        return np.hstack([flat, flat[:, :1] * flat, flat * np.roll(flat, 1, 0)])
+
+    try:
+        one = features(values)
+        other = features(np.stack([np.asarray(function(*realised(arguments, i).values()), float)
+                                   for i in range(len(values))]))
+    except Exception:                             # a mistake may raise, or have another shape
+        return False
+    margin = deviations * np.sqrt((one.var(0) + other.var(0)) / len(one)) + 1e-9
+    return bool((abs(one.mean(0) - other.mean(0)) <= margin).all())
 
 
 def law(name):
@@ -188,7 +209,7 @@ def only(*allowed, shape):
     def holds(values, chance, **arguments):
         due = tuple(shape(**arguments))
         if values.shape[1:] != due:
-            return f"the shape {due} is due, and {values.shape[1:]} came"
+            return another_shape(values.shape[1:], due)
         others = np.setdiff1d(values, allowed)
         if others.size:
             return (f"only {', '.join(f'{one:g}' for one in allowed)} are due, and "
@@ -234,7 +255,7 @@ def shared(axes, p):
 
 
 def independent(p):
-    """The law `independent`: entries next to each other, and calls, do not depend on each other.
+    """The law `independent`: the first entry, all others, and calls do not depend on each other.
 
     `p(**arguments)` is the rate of zeros, a number or an array with one for each entry.
     """
@@ -247,6 +268,15 @@ def independent(p):
                     np.take(rate, 0, axis - 1), f"neighbours along axis {axis - 1}",
                     np.take(rate, 1, axis - 1))):
                 return said
+        zeros, r = (values == 0).reshape(len(values), -1), rate.reshape(-1)
+        differ, due = (zeros[:, :1] != zeros).sum(0)[1:], (r[:1] * (1 - r) + r * (1 - r[:1]))[1:]
+        agrees = chance.rate(differ, len(values), due)
+        if not np.all(agrees):
+            i = int(np.argmin(agrees))
+            where = list(map(int, np.unravel_index(i + 1, rate.shape)))
+            return (f"the first entry and that at {where} differ in {differ[i]} of {len(values)} "
+                    f"draws, and {due[i] * len(values):.6g} are due, about, where each is drawn "
+                    "for itself")
         half = len(values) // 2 * 2
         return _apart(values[:half:2], values[1:half:2], chance, rate, "two calls in a row")
     return holds

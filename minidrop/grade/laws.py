@@ -3,6 +3,7 @@
 import numpy as np
 
 from .judges import law
+from .values import another_shape
 
 
 def within(low, high):
@@ -12,13 +13,15 @@ def within(low, high):
     def holds(values, chance, **arguments):
         least, most = np.asarray(low(**arguments)), np.asarray(high(**arguments))
         if values.shape[1:] != least.shape:
-            return f"the shape {least.shape} is due, and {values.shape[1:]} came"
+            return another_shape(values.shape[1:], least.shape)
         outside = ~((values >= least) & (values <= most))
         if not outside.any():
             return ""
         first = tuple(np.argwhere(outside)[0])
-        return (f"numbers from {least[first[1:]]:g} to {most[first[1:]]:g} are due, and "
-                f"{values[first]:.6g} came")
+        low_end, high_end = f"{least[first[1:]]:g}", f"{most[first[1:]]:g}"
+        due = (f"{low_end} is due" if low_end == high_end
+               else f"numbers from {low_end} to {high_end} are due")
+        return f"{due}, and {values[first]:.6g} came"
     return holds
 
 

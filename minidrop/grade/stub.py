@@ -26,7 +26,7 @@ EXERCISE = "{name}"
 TASK = '''
 
 def {function}{signature}:
-    r"""Task {name}, {points} points.
+    r"""Task {name}, {points}.
 
 {title}
 
@@ -75,8 +75,8 @@ def _task(task):
     indent = min(8, 100 - max(map(len, loops.splitlines())))
     return TASK.format(
         function=task.function, signature=inspect.signature(task.spec), name=task.name,
-        points=f"{task.points:g}", title=textwrap.fill(task.title, 100, initial_indent=" " * 4,
-                                                       subsequent_indent=" " * 4),
+        points=f"{task.points:g} point{'s' * (task.points != 1)}",
+        title=textwrap.fill(task.title, 100, initial_indent=" " * 4, subsequent_indent=" " * 4),
         formula=textwrap.indent("\n".join(formula), " " * 8),
         text=textwrap.indent(text + "\n\n" if text else "", " " * 4) + " " * 4,
         loops=textwrap.indent(loops, " " * indent))

@@ -1,5 +1,6 @@
 """Arguments that are more than numbers: a stream of draws, and a function."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,11 +30,25 @@ def numbers(rng, shape):
     return rng.choice((-1, 1), shape) * rng.integers(10, 200, shape) / 100
 
 
+_streams = lru_cache(8)(Streams)                  # the words of many calls are drawn once
+
+
+def another_shape(got, due):
+    """The sentence for a shape that is not the one that is due.
+
+    >>> another_shape((), (2,))
+    'the shape (2,) is due, and a number came'
+    """
+    if not due:
+        return f"a number is due, and an array of the shape {got} came"
+    return f"the shape {due} is due, and {got or 'a number'} came"
+
+
 def realised(arguments, call=0):
     """Arguments as a function in this process takes them: streams and functions made."""
     def made(value):
         if isinstance(value, Rng):
-            return Streams(value.seed, call + 1)(call)
+            return _streams(value.seed, 1 << call.bit_length())(call)
         if isinstance(value, Function):
             return eval(value.source, {"np": np})     # an author's text, not a student's
         return np.copy(value) if isinstance(value, np.ndarray) else value

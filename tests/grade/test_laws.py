@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from minidrop.grade import Exercise, apart, beside, distribution, within
+from minidrop.grade import Exercise, apart, beside, distribution, independent, within
+from minidrop.grade.exercise import exercise_named
 from minidrop.grade.judges import drawn
+from minidrop.grade.values import realised
 from minidrop.verify.chance import ALARM, Chance
 
 DRAWS, ROWS, SIDES = 2000, 3, np.array([4, 7])
@@ -65,7 +67,42 @@ def test_laws_of_one_number():
     assert "0 to 1 are due, and 1.5 came" in laws[0](values * 0 + 1.5, Chance())
     assert "the same 1000 times of 1000" in laws[1](values * 0 + 0.5, Chance())
     assert laws[2](values ** 1.3, Chance()).startswith("what is returned does not come up as often")
-    assert "the shape () is due, and (1,) came" in laws[0](values[:, None], Chance())
+    said = laws[0](values[:, None], Chance())
+    assert said == "a number is due, and an array of the shape (1,) came"
+    assert within(lambda: 1.0, lambda: 1.0)(values * 0, Chance()) == "1 is due, and 0 came"
+
+
+FAR = {"the last row is the first": lambda mask: mask[[*range(len(mask) - 1), 0]],
+       "two entries on a diagonal are one": lambda mask: np.where(
+           np.indices(mask.shape).min(0) > 0, mask.flat[0], mask)}
+
+
+@pytest.mark.parametrize("fault", FAR)
+def test_entries_that_are_no_neighbours_of_the_first_are_independent_of_it_too(fault):
+    holds, masks = independent(lambda: 0.3), RNG.random((DRAWS, 3, 2)) >= 0.3
+    assert holds(masks, Chance()) == ""
+    assert holds(np.stack([FAR[fault](mask) for mask in masks]), Chance()).startswith(
+        "the first entry and that at")
+
+
+def hint_for(function):
+    """The hint of dropout.1 for a function that draws a mask."""
+    def call(arguments, times=1):
+        return [function(*realised(arguments, i).values()) for i in range(times)]
+
+    task = exercise_named("dropout").tasks["dropout.1"]
+    return task.judge(task, call, task.inputs()).failure.hint
+
+
+def test_a_hint_names_a_mistake_in_draws_where_they_are_like_those_of_it_and_else_none():
+    general = exercise_named("dropout").tasks["dropout.1"].hint
+    assert hint_for(lambda rng, shape, p: rng.binomial(1, p, shape)).startswith("p is the prob")
+    assert hint_for(lambda rng, shape, p: np.tile(rng.binomial(1, 1 - p, shape[1:]), (
+        shape[0], *[1] * (len(shape) - 1)))).startswith("all examples share one mask")
+    assert hint_for(lambda rng, shape, p: np.ones(shape)) == general
+    assert hint_for(lambda rng, shape, p: np.zeros((*shape, 1))) == general
+    assert hint_for(lambda rng, shape, p: np.broadcast_to(
+        rng.random((*shape[:-1], 1)) >= p, shape)) == general
 
 
 def test_a_mistake_is_named_by_the_law_that_it_breaks():

@@ -22,7 +22,8 @@ def test_a_stub_names_its_tasks_with_equation_and_loops_and_is_python(name):
                  if isinstance(node, ast.FunctionDef)}
     for task in exercise.tasks.values():
         doc = ast.get_docstring(functions[task.function], clean=True)
-        assert f"Task {task.name}, {task.points:g} points." in doc
+        points = "1 point" if task.points == 1 else f"{task.points:g} points"
+        assert f"Task {task.name}, {points}." in doc
         assert " ".join(terminal.formula(task.equation).split()) in " ".join(doc.split())
         assert " ".join(body_of(task.spec).split()) in " ".join(doc.split())
         assert " ".join(task.title.split()) in " ".join(doc.split())
