@@ -26,7 +26,7 @@ def streams(rng):
 
 @exercise.task(
     "mixup.1", points=2, cases=streams, key=None,
-    hint="The law is symmetric about one half.",
+    hint="The law is symmetric about one half; alpha = 0 is a case of its own.",
     judge=drawn(within(lambda rng, alpha: 1.0 if alpha == 0 else 0.0, lambda rng, alpha: 1.0),
                 apart(lambda rng, alpha: 1.0 if alpha == 0 else 0.0), distribution(beta_law)))
 def draw_weight(rng, alpha):

@@ -178,9 +178,10 @@ def _index(part, shape):
 
 
 def _binary(arrays):
-    """Are these arrays of 0 and 1 alone, and no mere numbers?"""
+    """Are these arrays of 0 and 1 alone, and no mere numbers, nor integers, which are indices?"""
     return all(np.isin(array, (0, 1)).all() for array in arrays) and (
-        any(array.dtype == bool for array in arrays) or len(np.unique(arrays[0])) == 2)
+        any(array.dtype == bool for array in arrays)
+        or arrays[0].dtype.kind == "f" and len(np.unique(arrays[0])) == 2)
 
 
 def _numbers(value):

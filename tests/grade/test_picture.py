@@ -22,6 +22,11 @@ def test_masks_are_blocks_and_what_differs_is_marked_without_colour():
     assert signs("utf-8").one == "██" and signs("latin-1") == ASCII == signs(None)
 
 
+def test_classes_and_orders_of_two_are_numbers_and_no_masks():
+    seen = drawn(np.array([1, 0, 1]), np.array([1, 1, 1]), order=np.array([1, 0]))
+    assert seen == {"order": ["1  0"], "expected": ["1  0  1"], "got": ["1  1≠ 1"]}
+
+
 def test_numbers_are_a_table_with_their_points_below_each_other():
     due = np.array([[1.5, -20.25], [0.0, 3.0]])
     got = due + [[0, 0.5], [0, 0]]
