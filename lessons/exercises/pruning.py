@@ -55,6 +55,16 @@ def _(w, sparsity):
     return np.einsum("oi,oi->oi", keep, w)
 
 
+@prune_weights.wrong("the number of removed weights is rounded down, and not to the nearest one")
+def _(w, sparsity):
+    return np.where(np.abs(w).argsort(1).argsort(1) < round(sparsity * w.shape[1]), 0, w)
+
+
+@prune_weights.wrong("argsort says at which places the smallest are: it is no list of ranks")
+def _(w, sparsity):
+    return np.where(np.abs(w).argsort(1) < int(sparsity * w.shape[1]), 0, w)
+
+
 @prune_weights.wrong("each unit keeps as many weights as the others: compare within a row")
 def _(w, sparsity):
     ranks = np.abs(w).ravel().argsort().argsort().reshape(w.shape)
