@@ -139,12 +139,12 @@ path = save_figure(figure, "norms")
 
 # %% [markdown]
 # ## Exercises, and tasks: `minidrop grade start batch_norm group_norm instance_norm layer_norm`
+# and `minidrop grade start normalise`
 #
 # 1. Put `md.Dropout(0.5)` before a batch norm, and numbers of mean $c$ and variance $v$ into it.
 #    Show that the norm sees the variance $(v + c^2) / q - c^2$ in training and $v$ in evaluation.
 # 2. At which batch size is batch norm's gain lost? Does group norm, `md.GroupNorm(4, 64)`, care?
 #
 # ## References
-#
 # - Ioffe, Szegedy (2015), arXiv:1502.03167. Ba, Kiros, Hinton (2016), arXiv:1607.06450.
 # - Ulyanov, Vedaldi, Lempitsky (2016), arXiv:1607.08022. Wu, He (2018), arXiv:1803.08494.

@@ -83,6 +83,7 @@ def test_start_never_overwrites(call, tmp_path):
     assert {path.read_text() for path in tmp_path.iterdir()} == {"mine", "mine as well"}
 
 
+@pytest.mark.slow
 def test_start_all_writes_all(call, tmp_path):
     call("start", "--all", "class/")
     assert sorted(path.stem for path in (tmp_path / "class").iterdir()) == exercise_names()

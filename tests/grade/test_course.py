@@ -38,6 +38,12 @@ def test_what_is_left_out_is_as_without_a_file(tmp_path):
     assert read(tmp_path, b"\xef\xbb\xbf" + EXERCISES.encode()) == course_of(["dropout"])
 
 
+def test_who_computes_for_long_may_wait_for_longer(tmp_path):
+    for seconds, wall in ((10, 60), (100, 200)):
+        text = f"{EXERCISES}[limits]\nseconds = {seconds}\n"
+        assert read(tmp_path, text).limits.wall == wall
+
+
 def test_points_of_tasks(tmp_path):
     course = read(tmp_path, EXERCISES + '[exercises.dropout.points]\n"dropout.2" = 7.5\n')
     assert course.exercises["dropout"].points == {"dropout.1": 3, "dropout.2": 7.5}
@@ -147,6 +153,11 @@ def test_times_in_a_table_and_in_toml(tmp_path):
         assert times.of("O'Neill, S", "dropout").day == 6
         assert times.of("Zoë", "other") is None and times.of("Bo", "dropout") is None
         assert times.strangers(["Zoë", "Bo"]) == ["O'Neill, S"]
+
+
+def test_a_time_for_an_exercise_goes_before_that_for_all():
+    times = Times({("Ada", ""): 1, ("Ada", "dropout"): 2})
+    assert times.of("Ada", "dropout") == 2 and times.of("Ada", "tape") == 1
 
 
 @pytest.mark.parametrize("text, sentence", [

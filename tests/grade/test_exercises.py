@@ -43,6 +43,7 @@ def test_hidden_inputs_tell_the_same_right_from_wrong(name):
                 assert any(differences(function, inputs, due)), (reason, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.key])
 def test_hidden_inputs_are_others_so_that_no_table_of_answers_passes(name):
     open_to_all = [repr(arguments) for arguments in TASKS[name].inputs()]

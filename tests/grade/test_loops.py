@@ -75,6 +75,7 @@ def test_what_cannot_be_counted_is_not_remarked_on():
     assert by_loops(late, [{"x": np.ones(5)}, {"x": np.ones(40)}]) == ""
 
 
+@pytest.mark.slow
 def test_most_specifications_are_remarked_on_and_nothing_without_a_loop(monkeypatch):
     loops = (ast.For, ast.While, ast.comprehension)
     remarked = []

@@ -52,6 +52,14 @@ def test_names_with_commas_quotes_and_accents_come_back():
     assert [one["student"] for one in cells(COURSE, [row(student=name) for name in names])] == names
 
 
+def test_the_time_of_a_file_is_its_own_where_the_course_says_so():
+    file = found.File("dropout.py", b"", "", 86400.0, "dropout")
+    student = found.Student("Ada", (file,), ())
+    assert sheet.came(COURSE, student, file) == (datetime(1970, 1, 2, tzinfo=UTC), "")
+    when, remark = sheet.came(replace(COURSE, time="gradescope"), student, file)
+    assert when is None and remark.startswith("no time is known, so it counts as in time")
+
+
 def test_what_is_late_loses_its_share():
     due = datetime(2026, 10, 5, tzinfo=UTC)
     asked = replace(COURSE.exercises["dropout"], deadline=due)

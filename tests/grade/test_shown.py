@@ -14,6 +14,7 @@ from minidrop.grade.shown import call, drawing, literal, show
 from minidrop.grade.values import Function, Rng, realised
 
 SEED = 3
+QUICK = "adjoints", "max_norm", "tape"            # of these all is looked at in every run
 
 
 def page(marks, exercise, source=b"", **options):
@@ -35,7 +36,9 @@ def marked(task, function, inputs):
     return Mark(task.name, 0.0, task.points, task.judge(task, answers, inputs))
 
 
-@pytest.mark.parametrize("name", exercise_names())
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name in exercise_names()])
 def test_every_mistake_fits_on_a_screen_and_its_call_can_be_copied(name):
     exercise = exercise_named(name)
     for task in exercise.tasks.values():
