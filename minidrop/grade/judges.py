@@ -106,7 +106,8 @@ def difference(got, due, relative=1e-6, absolute=1e-9):
         return ""
     try:
         single = np.asarray(got).dtype == np.float32
-        got, due = np.asarray(got, float) + 0.0, np.asarray(due, float) + 0.0     # no -0
+        got = np.asarray(np.asarray(got) * 1.0, float) + 0.0      # no text, and no -0
+        due = np.asarray(due, float) + 0.0
     except (TypeError, ValueError):
         return f"an array of numbers is due, and {type(got).__name__} came"
     if single:                                    # computed with seven digits
@@ -134,7 +135,7 @@ def drawn(*laws, draws=2000):
         for count, arguments in enumerate(inputs):
             try:
                 answers = call(arguments, draws)
-                values = np.stack([np.asarray(one, float) for one in answers])
+                values = np.stack([np.asarray(one) * 1.0 for one in answers]).astype(float)
             except Fault as fault:
                 return Verdict(len(inputs), count, Failure(arguments, None, None, fault.said,
                                                            task.hint, fault.kind))

@@ -97,6 +97,12 @@ def test_several_results_may_come_as_a_tuple_a_list_or_one_array_and_none_may_mi
     assert difference(due[::-1], due).startswith("result 1 of 2")
 
 
+def test_text_and_nothing_are_no_numbers():
+    for got in ("0.5", ["0.5"], None, (None,), {}, ((),)):
+        assert difference(got, np.array(0.5)) and difference(got, np.array([0.5])), got
+    assert difference("0.5", 0.5) == "an array of numbers is due, and str came"
+
+
 CORE = "activations", "adam", "adjoints", "checks", "convolution", "dynamics", "mlp", "tape"
 
 
