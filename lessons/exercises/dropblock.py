@@ -11,6 +11,7 @@ exercise = Exercise("dropblock", lesson="dropblock")
 def sizes(rng):
     yield 0.2, 2, 3, 3
     yield 0.1, 1, 2, 3
+    yield 0.2, 2, 7, 3
     yield 0.1, 3, 4, 7
     yield 0.3, 7, 14, 20
     yield 0.0, 3, 5, 6
