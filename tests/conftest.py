@@ -8,6 +8,7 @@
 """
 
 import importlib
+import re
 import signal
 import sys
 from collections import Counter
@@ -134,11 +135,15 @@ def pytest_addoption(parser):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """A file of slow tests alone is not even imported where slow tests are left out."""
-    if collection_path.suffix == ".py" and config.getoption("-m") == "not slow" \
-            and "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8"):
-        return True
-    return None
+    """A file of slow tests alone, or of reference tests, is not even imported where those are left
+    out."""
+    if collection_path.suffix != ".py":
+        return None
+    mark = re.search(r"^pytestmark = \[?pytest\.mark\.(slow|reference)\b",
+                     collection_path.read_text(encoding="utf-8"), re.M)
+    left_out = {"slow": config.getoption("-m") == "not slow",
+                "reference": not config.getoption("--reference")}
+    return True if mark and left_out[mark[1]] else None
 
 
 def pytest_collection_modifyitems(config, items):

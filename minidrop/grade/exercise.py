@@ -27,6 +27,7 @@ well.  `key` answers the same arguments, and is what a submission is held agains
 """
 
 import ast
+import functools
 import inspect
 import os
 import runpy
@@ -106,7 +107,7 @@ class Exercise:
         if name in self.tasks:
             raise ValueError(f"there is a task {name} already")
         if equation is None:
-            equation = catalog.formulas(self.name)[name]
+            equation = self.equations[name]
 
         def keep(spec):
             made = Task(name, spec, points, key, cases, judge or same(), equation, hint)
@@ -118,6 +119,11 @@ class Exercise:
         """Decorator: a function that the stub brings along, for the tasks to use."""
         self.helpers.append(function)
         return function
+
+    @functools.cached_property
+    def equations(self):
+        """{tag: LaTeX} of the technique of this name."""
+        return catalog.formulas(self.name)
 
     @property
     def points(self):

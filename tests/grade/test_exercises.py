@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from minidrop import catalog, lesson
-from minidrop.grade.exercise import exercise_named, exercise_names
+from minidrop.grade.exercise import exercise_names
 from minidrop.grade.judges import difference
 from minidrop.grade.prove import prove
 from minidrop.grade.values import realised
+from tests.grade import loaded
 
-EXERCISES = {name: exercise_named(name) for name in exercise_names()}
+EXERCISES = {name: loaded(name) for name in exercise_names()}
 TASKS = {task.name: task for exercise in EXERCISES.values() for task in exercise.tasks.values()}
 SEEDS = range(1, 6)                               # of a lecturer, who keeps them hidden
 

@@ -5,16 +5,17 @@ import ast
 import pytest
 
 from minidrop import terminal
-from minidrop.grade.exercise import SOLVED, body_of, exercise_named, exercise_names
+from minidrop.grade.exercise import SOLVED, body_of, exercise_names
 from minidrop.grade.marking import exercise_of, readable
 from minidrop.grade.stub import solved, stub
+from tests.grade import loaded
 
 NAMES = exercise_names()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stub_names_its_tasks_with_equation_and_loops_and_is_python(name):
-    exercise = exercise_named(name)
+    exercise = loaded(name)
     text = stub(exercise)
     assert exercise_of(text) == name and readable(text) == (text, "")
     assert max(map(len, text.splitlines())) <= 100
@@ -32,7 +33,7 @@ def test_a_stub_names_its_tasks_with_equation_and_loops_and_is_python(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stub_tells_no_mistake_and_no_answer(name):
-    exercise = exercise_named(name)
+    exercise = loaded(name)
     text = stub(exercise)
     assert "import minidrop" not in text
     for task in exercise.tasks.values():
@@ -43,7 +44,7 @@ def test_a_stub_tells_no_mistake_and_no_answer(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_submission_put_together_holds_what_is_given_and_nothing_to_write(name):
-    exercise = exercise_named(name)
+    exercise = loaded(name)
     task = [*exercise.tasks.values()][-1]
     assert "NotImplementedError" not in solved(exercise)
     assert solved(exercise, **{task.function: None}).count("NotImplementedError") == 1
@@ -52,7 +53,7 @@ def test_a_submission_put_together_holds_what_is_given_and_nothing_to_write(name
 
 
 def test_the_head_says_how_to_go_on():
-    exercise = exercise_named("dropout")
+    exercise = loaded("dropout")
     text = stub(exercise)
     assert f"{len(exercise.tasks)} tasks, {exercise.points:g} points" in text
     assert "minidrop grade check dropout.py" in text and "minidrop lesson dropout" in text

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from minidrop import lesson
 from minidrop.cli import main
-from minidrop.grade.exercise import exercise_named, exercise_names
+from minidrop.grade.exercise import exercise_names
+from tests.grade import loaded
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "site/pages/teaching.md").read_text(encoding="utf-8")
@@ -28,19 +29,19 @@ def test_every_exercise_is_in_the_week_of_its_lesson():
     assert sorted(planned) == exercise_names()
     assert sum(len(row[2].split(", ")) for row in ROWS) == len(planned)
     for name, lessons in planned.items():
-        assert exercise_named(name).lesson in lessons, name
+        assert loaded(name).lesson in lessons, name
 
 
 def test_the_minutes_are_those_of_the_rule_that_is_given():
     assert f"{LESSON} for a lesson" in PAGE and f"{POINT} for every point" in PAGE
     for row in ROWS:
-        points = sum(exercise_named(name).points for name in row[2].split(", "))
+        points = sum(loaded(name).points for name in row[2].split(", "))
         assert row[3] == f"{2 * LESSON} + {POINT * points:g}", row[0]
         assert row[4], row[0]
 
 
 def test_every_lesson_links_to_its_tasks_and_to_no_others():
-    lessons = {name: exercise_named(name).lesson for name in exercise_names()}
+    lessons = {name: loaded(name).lesson for name in exercise_names()}
     for name in lesson.written():
         text = lesson.path_of(name).read_text(encoding="utf-8")
         linked = re.findall(r"^# (?:## Exercises, and tasks:|and) `minidrop grade start ([\w ]+)`$",
