@@ -13,6 +13,8 @@ import minidrop as md
 from minidrop import models, nn
 from minidrop.xp import host
 
+pytestmark = pytest.mark.slow
+
 PROPERTY = settings(max_examples=4, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
 

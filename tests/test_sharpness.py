@@ -14,6 +14,8 @@ from minidrop import models, nn
 from minidrop.check import Forbid, Replay
 from minidrop.xp import host
 
+pytestmark = pytest.mark.slow
+
 PROPERTY = settings(max_examples=20, deadline=None, derandomize=True, database=None)
 
 

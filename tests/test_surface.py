@@ -12,6 +12,8 @@ from minidrop import nn, plots, train
 from minidrop.gradients import unflat
 from minidrop.xp import host
 
+pytestmark = pytest.mark.slow
+
 PROPERTY = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
 

@@ -10,7 +10,9 @@ from minidrop.grade.marking import exercise_of, readable
 from minidrop.grade.stub import solved, stub
 from tests.grade import loaded
 
-NAMES = exercise_names()
+QUICK = {"dropblock", "mlp", "mixup"}
+NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+         for name in exercise_names()]
 
 
 @pytest.mark.parametrize("name", NAMES)
