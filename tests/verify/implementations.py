@@ -78,7 +78,7 @@ def busy():
 def paused(done=[]):                              # noqa: B006  once is enough
     if not done:
         done.append(1)
-        subprocess.Popen(["sh", "-c", f"sleep 5; kill -CONT {os.getpid()}"])
+        subprocess.Popen(["sh", "-c", f"sleep 14; kill -CONT {os.getpid()}"])
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
