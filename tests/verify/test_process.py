@@ -119,7 +119,7 @@ def test_a_hang_is_ended_from_outside(name, clock):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of another process only Linux tells")
 def test_a_process_that_is_paused_is_not_failed():
-    report = check(f"{PLACE}:paused", "dropout", seconds=1)         # 12 s by the wall, paused for 14
+    report = check(f"{PLACE}:paused", "dropout", seconds=1)    # 12 s by the wall, paused for 14
     assert not report.failures and words(report)["values"] == HOLDS, report
 
 
