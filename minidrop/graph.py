@@ -56,7 +56,7 @@ def trace(net, shape):
         raise TypeError(f"net must be a Module, got {describe(net)}")
     x = Tensor(array_module().zeros((1, *shape_of(shape)), "float32"), requires_grad=True)
     nodes = [Node("", "input", "", x.shape[1:], 0, (), None, False)]
-    made = {x: 0}                                 # Tensor -> the number of its node
+    made = {x: 0}                                 # vertex of the tape -> the number of its node
     net = copy.deepcopy(net).init(seed=0).eval()
     whole: list[str] = []                         # what is one node, as the start of a path
     for path, module in net.named_modules():
@@ -78,9 +78,9 @@ def _recorder(path, module, nodes, made):
         y = forward(*args)
         if any(y is arg for arg in args):
             y = y.reshape(y.shape)                # so that each node has a Tensor of its own
-        if made.get(y, -1) < start:
+        if made.get(y.node or y, -1) < start:
             sources = tuple(sorted(_sources(y, made)))
-            made[y] = len(nodes)
+            made[y.node or y] = len(nodes)
             nodes.append(Node(path, type(module).__name__, detail(module), y.shape[1:], 0, sources,
                               purpose(path), empty))
         return y
@@ -89,16 +89,15 @@ def _recorder(path, module, nodes, made):
 
 def _sources(y, made):
     """The numbers of the nodes that y was made from, by walking the tape back to them."""
-    found, seen, stack = set(), {y}, [y]
+    found, seen, stack = set(), set(), [y.node]
     while stack:
-        node = stack.pop().node
-        for arg in node[1] if node else ():
-            if isinstance(arg, Tensor) and arg not in seen:
-                seen.add(arg)
-                if arg in made:
-                    found.add(made[arg])
+        for vertex in getattr(stack.pop(), "parents", ()):
+            if vertex is not None and vertex not in seen:
+                seen.add(vertex)
+                if vertex in made:
+                    found.add(made[vertex])
                 else:
-                    stack.append(arg)
+                    stack.append(vertex)
     return found
 
 

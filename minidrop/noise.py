@@ -18,12 +18,10 @@ import operator
 import numpy
 
 from .arguments import count, describe, number, option, probability, shape_of
+from .fast import draws as on_host
+from .fast.draws import HALVES, WORDS
 from .philox import philox
 from .xp import BACKENDS, array_module, backend_module, chunks, par
-
-WORDS = 4                   # 64-bit words in a block
-FEW = 16                    # so many blocks come sooner one by one than by array code
-HALVES = 16                 # 16-bit halves in a block, least significant first within a word
 
 
 class Stream:
@@ -88,65 +86,43 @@ class Stream:
 
     def bits(self, shape):
         """uint32 of `shape`: a plane of high halves, then a plane of low halves."""
-        shape = shape_of(shape)
-        n = math.prod(shape)
-        plane = -(-n // HALVES)
-        start = self._reserve(2 * plane)
-        high, low = self._halves(start, plane)[:n], self._halves(start + plane, plane)[:n]
-        return (high.astype("uint32") << 16 | low).reshape(shape)
+        n, high, low = self._planes(shape := shape_of(shape))
+        if self.backend == "numpy":
+            return on_host.bits(self.key, high, low, n).reshape(shape)
+        halves = (self._words(plane, low - high).view("<u2")[:n] for plane in (high, low))
+        return (next(halves).astype("uint32") << 16 | next(halves)).reshape(shape)
 
     def below(self, bound, shape):
         """bits(shape) < bound for an int bound in [0, 2^32], at 16 bits an element on the host."""
-        shape = shape_of(shape)
-        n = math.prod(shape)
-        xp, plane = backend_module(self.backend), -(-n // HALVES)
         if bound in (0, 1 << 32):
-            self._reserve(2 * plane)
-            return xp.full(shape, bound > 0)
-        if xp is not numpy:
+            self._planes(shape := shape_of(shape))
+            return backend_module(self.backend).full(shape, bound > 0)
+        if self.backend != "numpy":
             return self.bits(shape) < bound
-        start, (top, rest) = self._reserve(2 * plane), divmod(bound, 1 << 16)
-        below = numpy.empty(n, bool)
+        n, high, low = self._planes(shape := shape_of(shape))
+        return on_host.below(self.key, high, low, n, bound).reshape(shape)
 
-        def part(lo, hi):
-            generator, ties = self._generator(start + lo // HALVES), []
-            for s in chunks(lo, hi):
-                blocks = -(-(s.stop - s.start) // HALVES)
-                high = generator.random_raw(WORDS * blocks).view("<u2")[: s.stop - s.start]
-                numpy.less(high, top, out=below[s])
-                if rest:
-                    ties.append(s.start + numpy.flatnonzero(high == top))
-            tied = numpy.concatenate(ties) if ties else ()
-            if len(tied):                         # the low plane matters only where the high ties
-                below[tied] = self._halves_at(start + plane, tied) < rest
+    def one(self):
+        """bits(()) as an int, drawn on the host whatever the backend."""
+        _, *planes = self._planes(())
+        high, low = (int(on_host.words(self.key, plane, 1)[0]) % 2**16 for plane in planes)
+        return high << 16 | low
 
-        par(part, n)
-        return below.reshape(shape)
+    def _planes(self, shape):
+        n = math.prod(shape)
+        plane = -(-n // HALVES)
+        high = self._reserve(2 * plane)
+        return n, high, high + plane
 
     def _reserve(self, blocks):
         start, self.block = self.block, self.block + blocks
         return start
 
-    def _generator(self, block):
-        # NumPy increments the counter before it draws, so counter k gives block k.
-        return numpy.random.Philox(key=numpy.array(self.key, numpy.uint64), counter=block)
-
     def _words(self, start, blocks):
         if self.backend == "numpy":
-            return self._generator(start).random_raw(WORDS * blocks)
+            return on_host.words(self.key, start, WORDS * blocks)
         xp = backend_module(self.backend)
         return philox(self.key, xp.arange(start, start + blocks, dtype="uint64")).reshape(-1)
-
-    def _halves(self, start, blocks):
-        return self._words(start, blocks).view("<u2")
-
-    def _halves_at(self, start, index):
-        block, half = numpy.divmod(index, HALVES)
-        if len(index) <= FEW:
-            words = [self._generator(start + int(b)).random_raw(WORDS) for b in block]
-        else:
-            words = philox(self.key, (start + block).astype(numpy.uint64))
-        return numpy.asarray(words).view("<u2")[numpy.arange(len(index)), half]
 
 
 # --- transforms: what the bits are turned into --------------------------------------------------
@@ -194,9 +170,8 @@ def coin(rng, q):
     >>> coin(1, 0.5), coin(1, 0.0)
     (True, False)
     """
-    bound, start = math.ceil(probability(q, "q") * 2**32), rng._reserve(2)
-    high, low = (int(rng._generator(start + plane).random_raw()) % 2**16 for plane in (0, 1))
-    return high << 16 | low < bound
+    bound = math.ceil(probability(q, "q") * 2**32)
+    return rng.one() < bound
 
 
 @draws
@@ -254,7 +229,7 @@ def gaussian(rng, shape):
             radius, angle = xp.sqrt(-2 * xp.log(u + 2.0**-32)), 2 * math.pi * v
             pairs[0, s], pairs[1, s] = radius * xp.cos(angle), radius * xp.sin(angle)
 
-    par(part, half, each=4) if xp is numpy else part(0, half)
+    par(part, half, each=64) if xp is numpy else part(0, half)
     return pairs.ravel()[:n].reshape(shape)
 
 
@@ -269,7 +244,7 @@ def beta(rng, a, b, shape=None):
     """
     a, b = (number(value, name, least=2.0**-1022, most=2.0**1000)
             for value, name in ((a, "a"), (b, "b")))
-    generator = rng._generator(rng.block)
+    generator = on_host.generator(rng.key, rng.block)
     value = numpy.random.Generator(generator).beta(a, b, None if shape is None else shape_of(shape))
     used = int(generator.state["state"]["counter"][0])
     rng._reserve(used - rng.block)                   # the draw took as many blocks as it needed

@@ -14,6 +14,7 @@ class Operators:
 
     __slots__ = ()
     data: Any
+    node: Any
     ndim: Any
     requires_grad: bool
     __array_ufunc__ = None                        # array * Tensor asks the Tensor

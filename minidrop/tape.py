@@ -1,29 +1,21 @@
 """Reverse-mode differentiation from one table: a primitive is a forward formula and its adjoints.
 
-Whenever a primitive meets a Tensor that needs a gradient, its result remembers the primitive, the
-arguments and the parameters (a node of the graph).  Walking the nodes from the youngest to the
-oldest and asking each for its adjoints is the chain rule:
+Whenever a primitive meets a Tensor that needs a gradient, its result gets a node of the graph.
+Walking the nodes from the youngest to the oldest and asking each for its adjoints is the chain
+rule:
 
     x_bar = sum over the uses of x of  adjoint(g, y, *args),     g = y_bar = d loss / d y
-
-The age of a Tensor is a counter, and sorting by age is a topological order: a result is always
-younger than its arguments.
 """
 
 import contextlib
 import itertools
-import operator
 import threading
 from typing import Any
 
 from .arguments import describe
+from .nodes import Node, reading, walk
 from .operators import REGISTRY, Operators, data_of, registered
 from .xp import array_module, asarray
-
-USED = ("used",)                                  # the node of a Tensor whose graph is used up
-
-_next_age = itertools.count(1).__next__           # leaves have age 0
-_age = operator.attrgetter("age")
 
 
 class _Recording(threading.local):
@@ -46,7 +38,8 @@ class Tensor(Operators):
     array([2., 4., 6.], dtype=float32)
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "node", "age", "__weakref__")
+    __slots__ = ("data", "grad", "requires_grad", "node", "__weakref__")
+    age = 0                                       # as a leaf
 
     def __init__(self, data, requires_grad=False):
         data = asarray(data.data if isinstance(data, Tensor) else data)
@@ -55,8 +48,7 @@ class Tensor(Operators):
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"requires_grad needs floats, got {data.dtype}")
         self.data: Any = data
-        self.grad, self.requires_grad = None, requires_grad
-        self.node, self.age = None, 0
+        self.grad, self.requires_grad, self.node = None, requires_grad, None
 
     shape = property(lambda self: self.data.shape)
     dtype = property(lambda self: self.data.dtype)
@@ -69,7 +61,7 @@ class Tensor(Operators):
         `g` is the cotangent, of self's shape; it may be left out where self has one element.
         """
         given = {id(data_of(g))}
-        for leaf, gradient in _walk(self, g, None, create_graph=False, free=True):
+        for leaf, gradient in _backward(self, g, None, create_graph=False, free=True):
             if gradient.shape != leaf.shape:
                 raise ValueError(f"an adjoint gave a gradient of shape {gradient.shape} for a leaf "
                                  f"of shape {leaf.shape}; sum it over the axes that were broadcast")
@@ -87,18 +79,30 @@ class Tensor(Operators):
         return self.data.__array__(dtype, copy=copy)
 
 
+def _tensor(array, node):
+    """The Tensor that holds `array` and was made as `node` says, or by nothing that matters."""
+    result = Tensor.__new__(Tensor)
+    result.data, result.grad, result.node = array, None, node
+    result.requires_grad = node is not None
+    return result
+
+
 class Primitive:
     """A forward formula on arrays and, per argument, an adjoint (g, y, *args, **params).
 
-    Plain arrays give a plain array.  `keeps` says that the forward returns (y, kept) and that the
-    adjoints take `kept` as a further parameter; such an adjoint, or one that is not made of
-    primitives, has no second order of its own (`twice` is False).  It may name a `twin`: the same
-    function of the same arguments composed of other primitives, through which the tape then goes.
-    Where the gradients share much of their work, `joint` (wanted, g, y, *args, **params) makes
-    those of the arguments numbered in `wanted` at once, {number: gradient}, for the first order.
+    Plain arrays give a plain array.  An adjoint reads what it names: an argument called `_x` there,
+    or a result called `_y`, is an `Outline`.  `keeps` says that the forward returns (y, kept) and
+    that the adjoints take `kept` as a further parameter; such an adjoint, or one that is not made
+    of primitives, has no second order of its own (`twice` is False).  It may name a `twin`: the
+    same function of the same arguments composed of other primitives, through which the tape then
+    goes.  Where the gradients share much of their work, `joint` (wanted, g, y, *args, **params)
+    makes those of the arguments numbered in `wanted` at once, {number: gradient}, for the first
+    order.
     """
 
     twin = joint = None
+    unread: Any = ()                              # numbers of the arguments that no adjoint reads
+    reads_result = True
 
     def __init__(self, forward, twice=True, keeps=False):
         self.name, self.forward, self.adjoints = forward.__name__.rstrip("_"), forward, ()
@@ -117,6 +121,12 @@ class Primitive:
     def vjps(self, *adjoints, twin=None, joint=None):
         """State the adjoints, one per argument, in order; None for an argument without one."""
         self.adjoints, self.twin, self.joint = adjoints, twin, joint
+        read = [reading(adjoint) for adjoint in adjoints if adjoint]
+        read += [reading(joint, first=1)] if joint else []
+        columns = itertools.zip_longest(*(names for names, _ in read), fillvalue=False)
+        self.reads_result, *reads = [any(column) for column in columns] or [True]
+        everything = twin or any(more for _, more in read)
+        self.unread = [] if everything else [i for i, reads_it in enumerate(reads) if not reads_it]
 
     def adjoint(self, i):
         """The adjoint of argument `i`; ValueError where there is none, never a missing gradient."""
@@ -126,25 +136,25 @@ class Primitive:
         return adjoint
 
     def __call__(self, *args, **params):
-        arrays, tensor, needed = [], False, False
+        arrays, parents, tensor, needed = [], [], False, False
         for arg in args:
+            parent = None
             if isinstance(arg, Tensor):
                 tensor = True
-                needed = needed or arg.requires_grad
+                if arg.requires_grad:
+                    parent, needed = arg.node or arg, True
                 arg = arg.data
             arrays.append(arg)
+            parents.append(parent)
         y = self.forward(*arrays, **params)
         if self.keeps:
             y, params["kept"] = y
         if not tensor:
             return y
-        result = Tensor.__new__(Tensor)
-        result.data = y if y.ndim else array_module(y).asarray(y)
-        result.grad, result.node, result.age = None, None, 0
-        result.requires_grad = needed and _recording.on
-        if result.requires_grad:
-            result.node, result.age = (self, args, arrays, params), _next_age()
-        return result
+        y = y if y.ndim else array_module(y).asarray(y)
+        if needed and _recording.on:
+            return _tensor(y, Node(self, parents, arrays, y, params))
+        return _tensor(y, None)
 
 
 def primitive(forward=None, **options):
@@ -171,8 +181,10 @@ def grad(y, xs, create_graph=False, g=None):
             name = "xs" if one else f"xs[{i}]"
             raise ValueError(f"{name} must be a Tensor that needs a gradient, got {describe(x)}")
     with contextlib.nullcontext() if create_graph else no_grad():
-        found = dict(_walk(y, g, set(wanted), create_graph, free=False))
-        gradients = [found[x] if x in found else _zero(x, create_graph) for x in wanted]
+        vertices = [x.node or x for x in wanted]
+        found = dict(_backward(y, g, set(vertices), create_graph, free=False))
+        gradients = [found[v] if v in found else _zero(x, create_graph)
+                     for v, x in zip(vertices, wanted, strict=True)]
     if not create_graph:
         given = {id(data_of(g))}
         gradients = [asarray(_own(gradient, given)) for gradient in gradients]
@@ -196,79 +208,12 @@ def no_grad():
         _recording.on = before
 
 
-def _walk(y, g, wanted, create_graph, free, ends=()):
-    """Yield (tensor, gradient) for the leaves, or for the `wanted`, from the youngest on."""
-    order = _by_age(y, ends)
-    useful = None if wanted is None else _between(wanted, order)
-    cotangents = {y: _seed(y, g, create_graph)}
-    while order:
-        t = order.pop()
-        g = cotangents.pop(t, None)
-        if g is None:
-            continue
-        if t in wanted if wanted is not None else t.node is None:
-            yield t, g
-        if t.node is None or t in ends:
-            continue
-        primitive, args, arrays, params = t.node
-        value = t.data
-        if create_graph:
-            if primitive.twin:
-                for arg, part in _through_twin(t, g, useful):
-                    cotangents[arg] = cotangents[arg] + part if arg in cotangents else part
-                continue
-            if not primitive.twice:
-                raise ValueError(f"{primitive.name} has no second derivative; use the composite of "
-                                 "primitives that it fuses")
-            arrays, value = args, t
-        if free:
-            t.node = USED
-        wanted_here = [i for i, arg in enumerate(args) if isinstance(arg, Tensor)
-                       and arg.requires_grad and (useful is None or arg in useful)]
-        joint = None if create_graph else primitive.joint
-        parts = joint(wanted_here, g, value, *arrays, **params) if joint else {}
-        for i in wanted_here:
-            arg = args[i]
-            part = parts[i] if joint else primitive.adjoint(i)(g, value, *arrays, **params)
-            cotangents[arg] = cotangents[arg] + part if arg in cotangents else part
-
-
-def _through_twin(t, g, useful):
-    """(argument, its part of the gradient) by way of the composite that t's primitive names."""
-    primitive, args, _, params = t.node
-    y = primitive.twin(*args, **{name: v for name, v in params.items() if name != "kept"})
-    inputs = {arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad}
-    wanted = inputs if useful is None else inputs & useful
-    return list(_walk(y, g, wanted, create_graph=True, free=False, ends=inputs))
-
-
-def _by_age(y, ends=()):
-    """Everything y was made from that needs a gradient, the oldest first, no further than `ends`.
-    """
+def _backward(y, g, wanted, create_graph, free):
+    """Yield (vertex, gradient) for the leaves that y was made from, or for the `wanted`."""
     if not isinstance(y, Tensor) or not y.requires_grad:
         raise ValueError("y depends on nothing that needs a gradient (was it made under no_grad, "
                          "or from plain arrays?)")
-    found, stack = {y}, [y]
-    while stack:
-        t = stack.pop()
-        node = None if t in ends else t.node
-        if node is USED:
-            raise ValueError("a part of this graph was used up by an earlier backward(); add the "
-                             "losses before it, or use minidrop.grad, which keeps the graph")
-        for arg in node[1] if node else ():
-            if isinstance(arg, Tensor) and arg.requires_grad and arg not in found:
-                found.add(arg)
-                stack.append(arg)
-    return sorted(found, key=_age)
-
-
-def _between(wanted, order):
-    """The part of `order` that a wanted Tensor went into."""
-    useful = wanted.intersection(order)
-    for t in order:
-        if t.node and any(isinstance(arg, Tensor) and arg in useful for arg in t.node[1]):
-            useful.add(t)
-    return useful
+    return walk(y.node or y, _seed(y, g, create_graph), wanted, create_graph, free, _tensor)
 
 
 def _own(gradient, given):

@@ -8,6 +8,8 @@ import threading
 
 import numpy
 
+from .workers import Worker, share
+
 BACKENDS = ("numpy", "cupy")
 
 
@@ -101,7 +103,10 @@ DEVICE_CHUNK = 1 << 24      # elements in a pass on a GPU, where a pass only bou
 
 @functools.cache
 def threads():
-    """Cores this process may use, or MINIDROP_THREADS."""
+    """Cores this process may use, or MINIDROP_THREADS, which is read once.
+
+    Results are the same bits for every number.  ValueError where it is no number.
+    """
     asked = os.environ.get("MINIDROP_THREADS")
     if asked:
         if not asked.isdecimal() or not int(asked):
@@ -113,14 +118,12 @@ def threads():
 
 
 @functools.cache
-def _pool():
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(max(1, threads() - 1))
+def _team():
+    return [Worker() for _ in range(threads() - 1)]
 
 
-if hasattr(os, "register_at_fork"):                # a forked child has the pool but not its threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+if hasattr(os, "register_at_fork"):                # a forked child has the team but not its threads
+    os.register_at_fork(after_in_child=_team.cache_clear)
 
 
 def par(part, n, each=1):
@@ -132,17 +135,10 @@ def par(part, n, each=1):
     if workers < 2:
         part(0, n)
         return
-    from concurrent.futures import wait
-
     align = max(1, ALIGN // max(1, each))
     step = max(1, -(-n // (workers * align))) * align
-    others = [_pool().submit(_alone, part, lo, min(lo + step, n)) for lo in range(step, n, step)]
-    try:
-        _alone(part, 0, min(step, n))
-    finally:                                      # nothing goes on writing behind an error
-        wait(others)
-    for other in others:
-        other.result()
+    cuts = [(lo, min(lo + step, n)) for lo in range(0, n, step)]
+    share(lambda lo, hi: _alone(part, lo, hi), cuts, _team())
 
 
 class _Within(threading.local):

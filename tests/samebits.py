@@ -6,7 +6,8 @@ import json
 import numpy as np
 
 import minidrop as md
-from minidrop import products, xp
+from minidrop import xp
+from minidrop.fast import products
 from minidrop.xp import host
 
 

@@ -53,6 +53,20 @@ def test_gelu_in_passes_is_its_composite(shape, xp):
         np.testing.assert_allclose(f(gelu_tanh), f(gelu_tanh.twin), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("odd", [0.0, 1e-45, -1e-30, 1e-29, -9.9, 10.1, -11.0, 1e30, -np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_slope_of_gelu_is_that_of_its_composite_beside_any_number(odd, dtype, xp):
+    """With the sigmoid from y / x, and with another exponential where that has too few digits."""
+    x = xp.asarray([odd, 2.0, -3.0, 1e-3, 9.0, -8.0], dtype=dtype)
+    due = slopes(gelu_tanh.twin, xp.asarray(host(x)[1:], dtype="float64"))
+    found = slopes(gelu_tanh, x)
+    exact = 1e-12 if dtype == "float64" else 3e-6
+    np.testing.assert_allclose(found[1:], due, rtol=exact, atol=1e-14)    # where 1 + tanh is 0
+    near = float(np.float64(odd).clip(-20, 20))
+    first = slopes(gelu_tanh.twin, xp.asarray([near]))
+    np.testing.assert_allclose(found[:1], first, rtol=1e-5, atol=1e-14)
+
+
 @pytest.mark.parametrize("approximate", ["tanh", "none"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_gelu_of_huge_numbers_is_relu(approximate, dtype, xp):

@@ -91,7 +91,7 @@ def test_batch_norm_5_and_6_are_what_the_tape_gives(xp, shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_batch_norm_6_is_what_differences_say_twice(xp, shape, monkeypatch):
-    monkeypatch.setattr("minidrop.ops.channels.SMALL", 1)    # as large arrays are, swept in pieces
+    monkeypatch.setattr("minidrop.fast.channels.SMALL", 1)    # as large arrays are, swept in pieces
     w, b = (xp.asarray(v) for v in numbers((2, 3), 2))
     for order in (np.ascontiguousarray, channels_last):
         x = xp.asarray(order(numbers(shape)))

@@ -14,6 +14,8 @@ import minidrop as md
 from minidrop import checkpoint, files
 from minidrop.xp import host
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, STEPS = 4, 3
 
 

@@ -12,17 +12,16 @@ from click.testing import CliRunner
 import minidrop
 from minidrop import (
     __version__,
-    bench,
-    bench_pruning,
-    bench_samples,
     catalog,
     lesson,
     models,
     optim,
     plots,
 )
+from minidrop.bench import plot, pruning, samples, steps, table, techniques
 from minidrop.cli import main
 from minidrop.elsewhere import ELSEWHERE, here
+from minidrop.xp import threads
 
 
 def run(*args):
@@ -55,6 +54,9 @@ def test_version():
     (("bench", "b", "multi_sample"), "multi_sample is a table of its own"),
     (("bench", "pruning", "b"), "pruning is a table of its own: minidrop bench pruning"),
     (("bench", "pruned"), "there is no workload 'pruned'; did you mean 'pruning'?"),
+    (("bench", "b", "--against", "torhc"), "there is no library 'torhc'; did you mean 'torch'?"),
+    (("bench", "pruning", "--against", "torch"), "--against is for workloads, not for pruning"),
+    (("bench", "pruning", "--plot", "x.png"), "--plot is not for pruning"),
     (("lesson", "museum"), "'museum' is not written yet; there are"),
 ])
 def test_a_wrong_name_is_answered_with_the_nearest(args, hint):
@@ -160,13 +162,23 @@ def test_doctor_says_what_this_machine_has():
     facts = dict(line.split(None, 1) for line in text.splitlines())
     assert facts["Python"].startswith(sys.version.split()[0])
     assert "1797 images" in facts["data"] and "threads" in facts["BLAS"]
+    assert "VGG first 3x3 gathered2, backward gathered;" in facts["convolutions"]
+    for what, how in (("threads", "MINIDROP_THREADS"), ("convolutions", "MINIDROP_CONV"),
+                      ("allocator", "MINIDROP_TUNE=0")):
+        assert how in facts[what]
+
+
+def test_doctor_says_what_is_wrong_with_the_number_of_threads(monkeypatch):
+    threads.cache_clear()
+    monkeypatch.setenv("MINIDROP_THREADS", "x")
+    assert "threads      none: MINIDROP_THREADS must be a whole number" in run("doctor")[1]
 
 
 def test_bench_prints_a_table_and_writes_records(monkeypatch, tmp_path):
     record = {"workload": "b", "ms": 1.0, "torch_ms": 2.0, "ratio": 0.5, "peak_mb": 1.0,
               "torch_peak_mb": 2.0, "blas": "none", "threads": 1, "versions": {}}
-    monkeypatch.setattr(bench, "run", lambda names, **blocks: [record | {"threads": blocks}])
-    monkeypatch.setattr(bench, "table", lambda records: f"{len(records)} rows")
+    monkeypatch.setattr(steps, "run", lambda names, **blocks: [record | {"threads": blocks}])
+    monkeypatch.setattr(table, "table", lambda records: f"{len(records)} rows")
     code, text = run("bench", "b", "--json", str(tmp_path / "out.json"))
     assert code == 0 and "1 rows" in text
     written, = json.loads((tmp_path / "out.json").read_text())
@@ -175,8 +187,27 @@ def test_bench_prints_a_table_and_writes_records(monkeypatch, tmp_path):
     assert json.loads((tmp_path / "out.json").read_text())[0]["threads"] == {"blocks": 3}
 
 
-@pytest.mark.parametrize("name, module", [("multi_sample", bench_samples),
-                                          ("pruning", bench_pruning)])
+def test_bench_draws_its_records_and_chooses_rivals(monkeypatch, tmp_path):
+    monkeypatch.setattr(steps, "run", lambda names, **given: [given])
+    monkeypatch.setattr(table, "table", lambda records: str(records))
+    monkeypatch.setattr(plot, "plot", lambda records, path: path.write_text(str(len(records))))
+    code, text = run("bench", "b", "--against", "jax", "--against", "torch", "--plot",
+                     str(tmp_path / "bench.svg"))
+    assert code == 0 and text.startswith("[{'against': ('jax', 'torch')}]\n")
+    assert text.endswith(f"figure: {tmp_path / 'bench.svg'}\n")
+    assert (tmp_path / "bench.svg").read_text() == "1"
+
+
+def test_an_interrupted_bench_is_told_in_a_sentence(monkeypatch):
+    def interrupted(names, **given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps, "run", interrupted)
+    assert run("bench") == (130, "Error: interrupted; nothing is written\n")
+
+
+@pytest.mark.parametrize("name, module", [("multi_sample", samples),
+                                          ("pruning", pruning), ("techniques", techniques)])
 def test_bench_of_one_technique_is_a_table_of_its_own(monkeypatch, tmp_path, name, module):
     record = {"workload": name, "m": 1}
     monkeypatch.setattr(module, "run", lambda blocks=5: [record] * blocks)

@@ -19,6 +19,8 @@ from minidrop.data import files, formats, images, published
 from minidrop.data.normalise import scaling
 from tests.tiny_sets import Tiny, checksum, idx, mat, records, some_bytes, tar_gz
 
+pytestmark = pytest.mark.slow
+
 COUNTS = (8, 2, 3)              # train, validation, test
 LOADERS = {name: getattr(images, name) for name in published.SETS}
 FORMS = [(name, form) for name in LOADERS for form in ("unpacked", "packed")

@@ -10,6 +10,8 @@ import minidrop as md
 from minidrop.catalog import PACKAGE
 from minidrop.data import blobs, moons, shapes, spirals, synthetic
 
+pytestmark = pytest.mark.slow
+
 POINTS = [moons, spirals, blobs]
 SETS = [*POINTS, shapes]
 

@@ -465,7 +465,8 @@ def test_dropconnect_2_takes_other_pieces_on_a_device(xp, monkeypatch):
         pieces.append(len(found := chunks(*args, **named)))
         return found
 
-    monkeypatch.setattr("minidrop.ops.fused.chunks", seen)
+    for module in ("ops.fused", "fast.masks"):
+        monkeypatch.setattr(f"minidrop.{module}.chunks", seen)
     monkeypatch.setattr("minidrop.ops.fused.DEVICE_CHUNK", 7)
     mask = np.random.default_rng(0).random((2, 2, 3)) < 0.5
     due = [(m * W) @ x for m, x in zip(mask, V, strict=True)]

@@ -7,8 +7,8 @@ import pytest
 
 import minidrop as md
 from minidrop import Tensor, grad, nn
+from minidrop.fast.products import product
 from minidrop.ops import window
-from minidrop.products import product
 from minidrop.xp import host
 
 X, Y = np.ones((8, 4), "float32"), np.arange(8) % 3

@@ -49,8 +49,13 @@ FLOORS = (
     ("verify/text.py", 8.9), ("verify/", 9),
     ("claims/commands.py", 9.4), ("claims/__init__.py", 9.3),
     ("claims/claim.py", 9), ("claims/ledger.py", 9), ("claims/", 9.2),
-    ("bench.py", 9), ("bench_samples.py", 9.1), ("bench_pruning.py", 9.1),
-    ("workloads.py", 8.9), ("doctor.py", 9.5),
+    ("bench/__init__.py", 9.3), ("bench/commands.py", 9.3), ("bench/steps.py", 9),
+    ("bench/worker.py", 8.9), ("bench/networks.py", 8.7), ("bench/workloads.py", 8.8),
+    ("bench/machine.py", 8.7), ("bench/measure.py", 8.7), ("bench/memory.py", 8.7),
+    ("bench/contender.py", 8.8), ("bench/torch_layers.py", 8.7), ("bench/ours.py", 8.9),
+    ("bench/in_torch.py", 8.9), ("bench/in_jax.py", 8.9), ("bench/pair.py", 9),
+    ("bench/twins.py", 9.05), ("bench/layers.py", 9.1), ("bench/acts.py", 9.15),
+    ("bench/techniques.py", 9.2), ("bench/", 9.1), ("doctor.py", 9.5),
     ("lesson.py", 9),
     ("catalog.py", 8), ("terminal.py", 8), ("plots.py", 8),
     ("drawing.py", 8.5), ("layout.py", 7.6), ("graph.py", 7.5),
@@ -75,15 +80,18 @@ FLOORS = (
     ("ops/normal.py", 3.4),
     ("ops/window.py", 3.4), ("ops/activations.py", 3.4), ("ops/fused.py", 3.4),
     ("ops/linalg.py", 3.3), ("ops/reduce.py", 3.2), ("ops/elementwise.py", 3.1),
-    ("ops/channels.py", 3.1), ("ops/shape.py", 3), ("ops/blocked.py", 2.9),
-    ("files.py", 2), ("tape.py", 2), ("noise.py", 2), ("products.py", 1.5),
+    ("ops/channels.py", 3.1), ("ops/shape.py", 3),
+    ("files.py", 2), ("tape.py", 2), ("nodes.py", 1.8), ("noise.py", 2),
+    ("fast/__init__.py", 2.9), ("fast/products.py", 1.5),
+    ("fast/choice.py", 2.5), ("fast/windows.py", 1.9), ("fast/draws.py", 1.6), ("fast/", 2),
     ("operators.py", 1.5), ("philox.py", 1.5), ("intervals.py", 1.5),
     ("xp.py", 1), ("arguments.py", 1), ("allocator.py", 1), ("interrupt.py", 1),
+    ("workers.py", 0.5),
 )
 TECHNIQUE, BASES = 6, {"units.dropout", "units.spatial", "norms.normalise"}
 MAY_USE = {"arguments", "intervals", "xp", "noise", "nn", "functional", *BASES}
-HOSTS = {"data", "verify", "grade"}
-NUMPY = {"xp.py", "noise.py", "bench.py", "workloads.py", "plots.py"}
+HOSTS = {"bench", "data", "fast", "grade", "verify"}
+NUMPY = {"xp.py", "noise.py", "plots.py"}
 CUPY = {"xp.py"}
 
 

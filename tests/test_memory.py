@@ -88,7 +88,7 @@ def test_backward_frees_the_graph_as_it_goes(monkeypatch):
         forward = memory()[0]
         tracemalloc.reset_peak()
         y.backward()
-        assert forward > 2 * 64 * size
+        assert 64 * size < forward < 66 * size    # the results of exp: nobody reads the products
         assert seen[-1] < 8 * size and len(seen) == 64
         assert memory()[1] < forward + 4 * size
 

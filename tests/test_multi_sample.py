@@ -50,13 +50,13 @@ def labels(xp, y=Y):
 
 def names_on_graph(y):
     """The primitives behind a Tensor, one for each node."""
-    found, seen, left = [], set(), [y]
+    found, seen, left = [], set(), [y.node]
     while left:
-        t = left.pop()
-        if isinstance(t, md.Tensor) and t.node is not None and id(t) not in seen:
-            seen.add(id(t))
-            found.append(t.node[0].name)
-            left.extend(t.node[1])
+        node = left.pop()
+        if hasattr(node, "primitive") and node not in seen:
+            seen.add(node)
+            found.append(node.primitive.name)
+            left.extend(node.parents)
     return sorted(found)
 
 

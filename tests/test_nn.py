@@ -378,7 +378,7 @@ def test_one_training_step_in_float32_makes_no_float64(build, xp, backend, monke
     loss = md.train_step(net, optimizer, x, y, penalty=lambda net, step: (net[0].weight**2).sum())
     arrays = [loss, *net.state_dict().values(), *optimizer.state_dict().values()]
     found = {str(a.dtype) for a in arrays if a.dtype.kind == "f"} | {dtype for _, dtype in seen}
-    assert found == {"float32"}
+    assert found - {"bool"} == {"float32"}         # for a gradient, max_pool2d keeps yes and no
 
 
 def test_a_tensor_that_would_silently_not_be_trained_is_refused():

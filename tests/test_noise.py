@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minidrop import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
+from minidrop.fast import draws
 from minidrop.noise import as_stream, philox
 from minidrop.xp import CHUNK, LEAST, host
 
@@ -320,8 +321,30 @@ def test_a_refused_draw_takes_no_bits():
 
 @pytest.mark.parametrize("few", [0, 10**9])
 def test_ties_are_settled_alike_one_by_one_and_by_array_code(few, monkeypatch):
-    monkeypatch.setattr("minidrop.noise.FEW", few)
+    monkeypatch.setattr("minidrop.fast.draws.FEW", few)
     q, n = 0.3, 2**19                             # about 8 ties
     bits = Stream(4, "ties").bits(n)
     assert ((bits >> 16) == int(q * 2**16)).sum() > 2
     np.testing.assert_array_equal(bernoulli(Stream(4, "ties"), q, n), bits < q * 2.0**32)
+
+
+@pytest.mark.parametrize("block", [0, 5, 2**64 - 1, 2**64, 2**200 + 3])
+def test_a_generator_that_is_set_again_draws_numpys_words(block):
+    key = due_key(7, "drop")
+    draws.generator((1, 2), 3).random_raw(5)      # it stops within a block
+    new = np.random.Philox(key=np.array(key, np.uint64), counter=block)
+    np.testing.assert_array_equal(draws.words(key, block, 9), new.random_raw(9))
+    assert draws.generator(key, block) is draws.generator(key, block)
+
+
+@pytest.mark.parametrize("n", [1, 16, CHUNK + 5, 2 * LEAST + 7])
+def test_bits_and_decisions_are_those_of_the_planes_on_any_number_of_threads(n, monkeypatch):
+    """Beside the plain formula, with blocks of a generator that nobody sets again."""
+    key, plane = due_key(7, "drop"), -(-n // 16)
+    halves = due_words(key, 2 * plane, 3).view("<u2").reshape(2, -1).astype("uint32")[:, :n]
+    bits = halves[0] << 16 | halves[1]
+    for threads in (1, 3):
+        monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
+        assert_same(draws.bits(key, 3, 3 + plane, n), bits)
+        for bound in (1, 2**16 - 1, 2**31, 0x4CCCCCCD, 2**32 - 1, int(bits[-1]), int(bits[0]) + 1):
+            assert_same(draws.below(key, 3, 3 + plane, n, bound), bits < bound)

@@ -1,15 +1,21 @@
 """Matrix products: NumPy's values, and bits that no number of threads changes."""
 
+import os
+import platform
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 import minidrop as md
-from minidrop import products
 from minidrop import xp as xp_file
-from minidrop.products import one_blas_thread, product
+from minidrop.fast import products
+from minidrop.fast.products import one_blas_thread, product
 from minidrop.xp import host
+
+pytestmark = pytest.mark.slow
 
 CASES = [((3, 4), (4, 5)), ((300, 70), (70, 200)), ((200, 70), (70, 300)), ((1, 90), (90, 310)),
          ((310, 90), (90, 1)), ((90,), (90, 310)), ((310, 90), (90,)), ((20000,), (20000,)),
@@ -122,6 +128,41 @@ def test_the_blas_has_its_threads_back_whoever_leaves_last():
         assert get() == 3
     finally:
         put(before)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_import_and_a_product_change_no_setting_and_tuning_can_be_refused(refused):
+    """In a process of its own: the environment, the threads of the BLAS, and the allocator."""
+    code = """
+import os; before = dict(os.environ)
+import numpy as np; from threadpoolctl import threadpool_info
+threads = [pool["num_threads"] for pool in threadpool_info()]
+import minidrop as md; from minidrop import allocator
+x = md.Tensor(np.ones((512, 512), "f"), requires_grad=True); (x @ x).sum().backward()
+assert threads == [pool["num_threads"] for pool in threadpool_info()] and before == dict(os.environ)
+assert not allocator.tuned
+print(md.tune() and allocator.tuned)
+"""
+    change = {"MINIDROP_TUNE": "0"} if refused else {}
+    rest = {name: v for name, v in os.environ.items() if name != "MINIDROP_TUNE"}
+    child = subprocess.run([sys.executable, "-c", code], env=rest | change, text=True, timeout=120,
+                           capture_output=True)
+    glibc = sys.platform.startswith("linux") and "glibc" in platform.libc_ver()[0]
+    assert (child.stdout, child.stderr) == (f"{glibc and not refused}\n", "")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_made_together_are_those_made_alone(dtype, monkeypatch):
+    pairs = [tuple(factors(np, a, b, dtype)) for a, b in (
+        ((300, 700), (700, 300)), ((1, 300), (300, 700)), ((700, 300), (300, 310)))]
+    found = set()
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(xp_file, "threads", lambda threads=threads: threads)
+        made = products.products(*pairs)
+        found.add(b"".join(y.tobytes() for y in made))
+    assert len(found) == 1
+    for (a, b), y in zip(pairs, made, strict=True):
+        np.testing.assert_allclose(y, a @ b, rtol=2e-4, atol=2e-4)
 
 
 def test_it_holds_in_threads_of_the_user_too():

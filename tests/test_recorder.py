@@ -14,6 +14,8 @@ from minidrop.check import Record
 from minidrop.optim import SGD, Adam
 from minidrop.xp import host
 
+pytestmark = pytest.mark.slow
+
 N, BATCH, STEPS = 24, 8, 9                        # three steps an epoch, three epochs
 CURVES = ("step", "gradient_norm", "model_distance", "gradient_direction_variance",
           "gradient_direction_error")

@@ -14,6 +14,8 @@ from minidrop import files, nn
 from minidrop.optim import SGD
 from minidrop.xp import host
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, BATCHES, TOTAL = 5, 4, 20                 # two steps of every cycle fall into one epoch
 STEPS = md.snapshot_steps(TOTAL, cycles=3)        # 7, 14, 20
 NAMES = [f"snapshot-{k:03}.safetensors" for k in (1, 2, 3)]

@@ -1,16 +1,34 @@
 """The two ways to a gradient, `y.backward()` and `minidrop.grad`, and the graph they walk."""
 
+import contextlib
+import functools
+import math
 import threading
+import types
+import weakref
 
 import pytest
 
 from minidrop import Tensor, grad, no_grad
-from minidrop.tape import REGISTRY
+from minidrop.nodes import Outline, reading
+from minidrop.tape import REGISTRY, primitive
 from minidrop.xp import host
 
 
 def leaf(xp, values, dtype="float64"):
     return Tensor(xp.asarray(values, dtype=dtype), requires_grad=True)
+
+
+@contextlib.contextmanager
+def new_primitive(forward, adjoint):
+    """A primitive that is registered for as long as it is tried."""
+    forward.__name__ = "tried"
+    made = primitive(forward)
+    made.vjps(adjoint)
+    try:
+        yield made
+    finally:
+        del REGISTRY["tried"]
 
 
 # --- backward ------------------------------------------------------------------------------------
@@ -214,6 +232,53 @@ def test_no_grad_holds_for_its_own_thread_alone(xp):
         other.start()
         other.join()
     assert seen == [True]
+
+
+# --- what the graph keeps alive -------------------------------------------------------------------
+
+def test_what_no_adjoint_reads_is_let_go(xp):
+    x = leaf(xp, [1.0, -2.0])
+    before, between = x * 3, REGISTRY["exp"](x)
+    y = REGISTRY["relu"](before) * between        # relu reads its result, a product its factors
+    gone, kept = weakref.ref(before.data), weakref.ref(between.data)
+    del before, between
+    assert gone() is None and kept() is not None
+    y.sum().backward()
+    assert kept() is None
+    assert host(x.grad) == pytest.approx([6 * math.e, 0])
+
+
+def test_an_adjoint_that_reads_what_it_calls_unread_fails(xp):
+    with new_primitive(lambda x: x * x, lambda g, _y, _x: 2 * g * _x) as square, \
+            pytest.raises(TypeError):
+        square(leaf(xp, [3.0])).sum().backward()
+
+
+@pytest.mark.parametrize("adjoint, first, named, more", [
+    (lambda g, y, x: g, 0, [True, True], False),
+    (lambda g, _y, x, _w, scale=2: g, 0, [False, True, False, True], False),
+    (lambda wanted, g, _y, _x, w: g, 1, [False, False, True], False),
+    (lambda g, *args: g, 0, [True], True),
+    (lambda g, _y, *_arrays: g, 0, [False], False),
+    (types.MethodType(lambda self, g, _y, x: g, 0), 0, [False, True], False),
+    (functools.partial(max, 1), 0, [True], True)])
+def test_an_adjoint_says_what_it_reads(adjoint, first, named, more):
+    assert reading(adjoint, first) == (named, more)
+
+
+def test_arguments_behind_those_that_are_named_need_no_second_order(xp):
+    tensors = [leaf(xp, [float(i)]) for i in range(3)]
+    with new_primitive(lambda a, *more: a, lambda g, _y, *_all: g) as first:
+        y = first(tensors[0] ** 2, *tensors[1:]).sum()
+        assert float(grad(y, tensors[0], create_graph=True).data[0]) == 0
+        assert float(grad(grad(y, tensors[0], create_graph=True).sum(), tensors[0])[0]) == 2
+
+
+def test_an_outline_has_the_shape_and_the_dtype_and_no_numbers(xp):
+    outline = Outline(xp.zeros((2, 3), "float32"))
+    assert (outline.shape, outline.ndim, outline.size, outline.dtype) == ((2, 3), 2, 6, "float32")
+    with pytest.raises(TypeError):
+        outline * 2
 
 
 # --- errors, each in one sentence ----------------------------------------------------------------

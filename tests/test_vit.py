@@ -12,6 +12,8 @@ from minidrop.binding import Binding
 from minidrop.check import gradcheck
 from minidrop.xp import host
 
+pytestmark = pytest.mark.slow
+
 TINY = {"size": 4, "channels": 2, "patch": 2, "width": 6, "depth": 2, "heads": 3, "classes": 3}
 
 

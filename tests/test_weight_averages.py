@@ -13,6 +13,8 @@ from minidrop.optim import SGD
 from minidrop.xp import host
 from tests.test_recorder import all_of
 
+pytestmark = pytest.mark.slow
+
 N, BATCH, STEPS = 24, 8, 9                        # three steps an epoch, three epochs
 RECORDERS = {
     "SWA": lambda net: md.SWA(net, start=3, every=2),

@@ -1,6 +1,7 @@
 """Unfolding, convolution and pooling: against loops, and every fast way against the plain one."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 import minidrop as md
 from minidrop import Tensor, nn
-from minidrop.ops import blocked, window
+from minidrop.doctor import report
+from minidrop.fast import choice, windows
+from minidrop.ops import window
 from minidrop.xp import host
 
 PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None,
@@ -63,38 +66,45 @@ def test_conv2d_is_its_definition(xp, shapes, last, seed):
     np.testing.assert_allclose(host(md.conv2d(x, w, b, **how)), due, rtol=1e-12, atol=1e-12)
 
 
-@PROPERTY
-@given(shapes=convolutions(), last=st.booleans(), seed=st.integers(0, 2**32))
-def test_the_blocked_convolution_is_the_plain_one(shapes, last, seed):
-    """Images, filters and both gradients; the plain code runs where the host's is out of reach."""
+@settings(PROPERTY, max_examples=60)
+@given(shapes=convolutions(), name=st.sampled_from(sorted({*choice.STRATEGIES} - {"plain"})),
+       last=st.booleans(), seed=st.integers(0, 2**32))
+def test_every_strategy_is_the_plain_one(shapes, name, last, seed):
+    """All that is convolved, and the gradients one by one and in one sweep."""
     shape, filters, how = shapes
     how["groups"], filters = 1, (filters[0], shape[1], *filters[2:])
     rng = np.random.default_rng(seed)
     x, w, b = images(np, rng, shape, last), rng.standard_normal(filters), np.ones(filters[0])
     g = images(np, rng, md.conv2d(x, w, **how).shape, not last)
 
-    def all_three():
+    def everything():
+        tensors = [Tensor(array, requires_grad=True) for array in (x, w, b)]
         return (window.conv2d(x, w, b, **how), window.conv2d_dx(g, w, shape=x.shape, **how),
-                window.conv2d_dw(g, x, size=w.shape[2:], **how))
+                window.conv2d_dw(g, x, size=w.shape[2:], **how),
+                *md.grad(window.conv2d(*tensors, **how), tensors, g=g))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocked, "CACHED", 40)      # many blocks
-        fast = all_three()
-        patch.setattr(window, "on_host", lambda array: False)
-        plain = all_three()
+    with choice.using("plain"):
+        plain = everything()
+    with choice.using(name, "gathered"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "CACHED", 40)      # many blocks
+        patch.setattr(windows, "PARTS", 1)        # in one part
+        fast = everything()
     for ours, due in zip(fast, plain, strict=True):
         np.testing.assert_allclose(ours, due, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", choice.STRATEGIES)
 @pytest.mark.parametrize("stride, padding", [(1, 1), (2, 0)])
-def test_the_bits_do_not_depend_on_the_number_of_threads(stride, padding, monkeypatch):
+def test_the_bits_do_not_depend_on_the_number_of_threads(name, stride, padding, monkeypatch):
+    monkeypatch.setenv("MINIDROP_CONV", f"{name}, plain")
     x, w = md.gaussian(0, (19, 8, 20, 20)), md.gaussian(1, (16, 8, 3, 3))
     how, found = {"stride": (stride,) * 2, "padding": (padding,) * 2, "groups": 1}, []
     for threads in (1, 2, 5):
         monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
         y = window.conv2d(x, w, None, **how)
+        back = window.conv2d.joint([0, 1, 2], y, y, x, w, None, **how)
         found.append([a.tobytes() for a in (
-            y, window.conv2d_dx(y, w, shape=x.shape, **how),
+            y, *back.values(), window.conv2d_dx(y, w, shape=x.shape, **how),
             window.conv2d_dw(y, x, size=(3, 3), **how), md.max_pool2d(x, 2))])
     assert found[0] == found[1] == found[2]
 
@@ -146,3 +156,31 @@ def test_results_lie_channels_last_and_stay_float32(xp):
     assert y.dtype == "float32" and y.shape == (2, 4, 3, 3)
     if xp is np:
         assert y.data.transpose(0, 2, 3, 1).flags.c_contiguous
+
+
+WHERE = ((2, 3, 6, 6), (4, 3, 3, 3), (1, 1), (1, 1), "float32", "forward")
+
+
+def test_a_strategy_can_be_asked_for_by_name(monkeypatch):
+    assert choice.strategy(*WHERE) in choice.STRATEGIES
+    monkeypatch.setenv("MINIDROP_CONV", "plain")
+    assert choice.strategy(*WHERE) == "plain"
+    with choice.using("gathered"):                # goes before the environment
+        assert choice.strategy(*WHERE) == "gathered"
+    assert choice.strategy(*WHERE) == "plain"
+    assert "VGG 3x3 plain" in dict(report())["convolutions"]
+
+
+def test_a_wrong_wish_is_one_sentence(monkeypatch):
+    with pytest.raises(ValueError, match="using must name strategies among 'plain', 'gathered'"
+                       ".*, got 'fft'"), choice.using("fft"):
+        pass
+    monkeypatch.setenv("MINIDROP_CONV", "gathered,best")
+    with pytest.raises(ValueError, match="MINIDROP_CONV must name strategies .*, got 'best'"):
+        choice.strategy(*WHERE)
+    assert "got 'best'" in dict(report())["convolutions"]
+    monkeypatch.setitem(choice.STRATEGIES, "best", SimpleNamespace(runs=lambda *shapes: False))
+    assert choice.strategy(*WHERE) == "gathered"
+    with pytest.raises(ValueError, match="using asks for 'best', which cannot convolve images "), \
+            choice.using("best"):
+        choice.strategy(*WHERE)

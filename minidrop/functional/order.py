@@ -52,8 +52,9 @@ def magnitudes(w, unit):
     if not flag(unit, "unit"):
         return rows
     xp, largest = array_module(rows), rows.max(axis=-1)
-    finite = xp.where(rows < math.inf, rows, 0)
-    longest = finite.max(axis=-1)
-    scaled = finite / xp.where(longest > 0, longest, 1)[:, None]    # no entry exceeds 1
-    norms = longest * xp.sqrt((scaled * scaled).sum(axis=-1))
-    return xp.where(largest < math.inf, norms, largest)           # inf stays inf, and nan nan
+    usual = (largest > 0) & (largest < math.inf)
+    unit = xp.where(usual, largest, float(xp.finfo(str(rows.dtype)).max))
+    scaled = rows / unit[:, None]                                 # no number exceeds 1
+    scaled *= scaled
+    norms = unit * xp.sqrt(scaled.sum(axis=-1))
+    return xp.where(usual, norms, largest)                        # inf stays inf, and nan nan

@@ -35,7 +35,7 @@ class Parameter(Tensor):
             raise TypeError("rule must be a function (stream, shape) -> array, got "
                             f"{describe(rule)}")
         self._shape, self.rule, self.decay = shape_of(shape), rule, flag(decay, "decay")
-        self.grad, self.requires_grad, self.node, self.age = None, True, None, 0
+        self.grad, self.requires_grad, self.node = None, True, None
 
     shape = property(lambda self: self._shape)
 
@@ -92,8 +92,8 @@ class Module:
         return self.forward(*args)
 
     def walk(self):
-        """Yield (path, module or parameter), parents first, each once, under its first path."""
-        return _walk("", self, set())
+        """[(path, module or parameter)], parents first, each once, under its first path."""
+        return _walk("", self, set(), [])
 
     def named_modules(self):
         """(path, module) of this module, whose path is "", and of all below it."""
@@ -231,24 +231,22 @@ def _like(array, now, name):
     return array
 
 
-def _walk(path, thing, seen):
+def _walk(path, thing, seen, found):
+    """`found` with what lies at `path` and below it, but for the ids `seen`."""
     if isinstance(thing, Module | Parameter):
-        if id(thing) in seen:
-            return
-        seen.add(id(thing))
-        yield path, thing
-        if isinstance(thing, Parameter):
-            return
-        thing = {name: child for name, child in vars(thing).items() if name[0] != "_"}
-    for name, child in thing.items() if isinstance(thing, dict) else enumerate(thing):
-        if isinstance(child, Module | Parameter):
-            yield from _walk(_join(path, name), child, seen)
-        elif isinstance(child, list | tuple | dict) and id(child) not in seen:
-            seen.add(id(child))
-            yield from _walk(_join(path, name), child, seen)
-        elif isinstance(child, Tensor) and child.requires_grad and not child.age:    # a leaf
+        found.append((path, thing))
+    seen.add(id(thing))
+    parts = {} if isinstance(thing, Parameter) else thing
+    if isinstance(thing, Module):
+        parts = {name: part for name, part in vars(thing).items() if name[0] != "_"}
+    for name, child in parts.items() if isinstance(parts, dict) else enumerate(parts):
+        if isinstance(child, Module | Parameter | list | tuple | dict):
+            if id(child) not in seen:
+                _walk(_join(path, name), child, seen, found)
+        elif isinstance(child, Tensor) and child.requires_grad and not child.node:   # a leaf
             raise TypeError(f"{_join(path, name)} is a Tensor that needs a gradient and would not "
                             "be trained: make it a Parameter, or let its name start with '_'")
+    return found
 
 
 def _join(path, name):

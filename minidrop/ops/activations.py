@@ -31,6 +31,7 @@ from .elementwise import exp, maximum, relu, tanh
 SELU_ALPHA, SELU_LAMBDA = 1.6732632423543772, 1.0507009873554805
 SLOPE, CUBE = math.sqrt(2 / math.pi), 0.044715
 BEYOND = 10.0                                     # from here on tanh is 1, up to 1e-37
+TINY = 1e-30                                      # below it x / 2 may have lost digits
 COST = 8                                          # a pass of exponentials takes as long as so many
 
 
@@ -53,38 +54,80 @@ def in_passes(fill, *arrays):
 
 @primitive
 def gelu_tanh(x):
-    """GELU in its tanh form; the adjoint finds the exponential again: nothing large is kept."""
+    """GELU in its tanh form.
+
+    Why it is fast: a pass stays in the cache and writes to the memory of its result.  The adjoint
+    takes the sigmoid from y / x, or where that has too few digits finds the exponential again;
+    nothing more is kept.  A quotient costs a digit: float32 slopes are off by at most 4e-6 (another
+    exponential 3e-7, PyTorch's 1.1e-6).
+    """
     return in_passes(_gelu, x)
 
 
 def _gelu(y, x):                                  # x / (1 + e^(-2u)), as (1 + tanh u) / 2
-    xp, (_, _, e) = array_module(x), _exponential(x)
+    xp, near = array_module(x), _near(x)
+    square = xp.multiply(near, near, out=_room(y, near))
+    e = _exponential(square, near, square)
     e += 1
-    xp.divide(xp.clip(x, -BEYOND, math.inf), e, out=y)
+    xp.divide(x if near is x else xp.maximum(x, near), e, out=y)
 
 
-def _gelu_slope(slope, x, g):                     # s + x s (1 - s) 2u',  s = 1 / (1 + e^(-2u))
-    xp, (near, square, e) = array_module(x), _exponential(x)
-    e += 1
-    s = xp.reciprocal(e)
-    square *= 6 * CUBE * SLOPE
-    square += 2 * SLOPE                           # 2u'
-    square *= near
-    square *= xp.subtract(1, s, out=e)
-    square += 1
-    s *= square
-    xp.multiply(s, g, out=slope)
+def _gelu_slope(slope, x, g, y):                  # s + y (1 - s) 2u',  s = 1 / (1 + e^(-2u))
+    xp, size = array_module(x), abs(x)
+    if not _ordinary(size):
+        _gelu_slope_anew(slope, x, g)
+        return
+    s = xp.divide(y, x, out=slope)
+    inner = x * x
+    inner *= 6 * CUBE * SLOPE
+    inner += 2 * SLOPE                            # 2u'
+    inner *= y
+    inner *= xp.subtract(1, s, out=size)
+    s += inner
+    s *= g
 
 
-def _exponential(x):
-    """x, cut where e^(-2u) might overflow, its square and e^(-2u); u = sqrt(2/pi) (x + c x^3)."""
-    xp = array_module(x)
-    near = xp.clip(x, -BEYOND, BEYOND).astype(xp.result_type(x, xp.float32), copy=False)
+def _gelu_slope_anew(slope, x, g):                # (1 + 2u' x e / (1 + e)) / (1 + e),  e = e^(-2u)
+    xp, near = array_module(x), _near(x)
     square = near * near
-    e = square * (-2 * CUBE * SLOPE)
+    e = _exponential(square, near, _room(slope, near))
+    square *= 6 * CUBE * SLOPE
+    square += 2 * SLOPE
+    square *= near                                # 2u' x
+    more = e + 1
+    e /= more
+    e *= square
+    e += 1
+    e /= more
+    xp.multiply(e, g, out=slope)
+
+
+def _ordinary(size):
+    """Whether y / x gives s up to rounding, so that no exponential is needed."""
+    return (on_host(size) and size.size and size.dtype.itemsize > 2
+            and size.min() >= TINY and size.max() <= BEYOND)
+
+
+def _near(x):
+    """x, cut where e^(-2u) might overflow: x itself, if a quick look finds nothing to cut."""
+    xp = array_module(x)
+    if on_host(x) and x.size and x.dtype.itemsize > 2 and -BEYOND <= x.min() <= x.max() <= BEYOND:
+        return x
+    return xp.clip(x, -BEYOND, BEYOND).astype(xp.result_type(x, xp.float32), copy=False)
+
+
+def _exponential(square, x, out):
+    """e^(-2u), u = sqrt(2/pi) (x + c x^3)."""
+    xp = array_module(x)
+    e = xp.multiply(square, -2 * CUBE * SLOPE, out=out)
     e -= 2 * SLOPE
-    e *= near
-    return near, square, xp.exp(e, out=e)
+    e *= x
+    return xp.exp(e, out=e)
+
+
+def _room(out, x):
+    """`out`, if it can hold numbers such as those of x: a pass writes to memory that is there."""
+    return out if out.dtype == x.dtype else None
 
 
 def _gelu_composite(x):
@@ -93,7 +136,7 @@ def _gelu_composite(x):
     return 0.5 * x * (1 + tanh(cubic))                                    # Eq. (activations.2)
 
 
-gelu_tanh.vjps(lambda g, y, x: in_passes(_gelu_slope, x, g), twin=_gelu_composite)
+gelu_tanh.vjps(lambda g, y, x: in_passes(_gelu_slope, x, g, y), twin=_gelu_composite)
 
 
 @primitive
@@ -107,7 +150,7 @@ def _erf_slope(x):
     return 2 / math.sqrt(math.pi) * exp(-near * near)
 
 
-erf.vjps(lambda g, y, x: g * _erf_slope(x))
+erf.vjps(lambda g, _y, x: g * _erf_slope(x))
 
 
 @primitive
@@ -138,4 +181,4 @@ def _softmax(y, x):
     y /= y.sum(-1, keepdims=True)
 
 
-softmax.vjps(lambda g, y, x: y * (g - (y * g).sum(-1, keepdims=True)))
+softmax.vjps(lambda g, y, _x: y * (g - (y * g).sum(-1, keepdims=True)))

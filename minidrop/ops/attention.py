@@ -5,12 +5,13 @@ Symbols  As in functional/attention: $P$ the weights softmax$(Q K^\top / \sqrt d
 
 import math
 
-from ..products import one_blas_thread
+from ..fast.products import one_blas_thread
 from ..tape import primitive
 from ..xp import array_module, chunks, on_host, par
 from .activations import softmax
 
 PASSES = 4                  # over an image's numbers: as long as its products and exponentials take
+SAFE = 60.0                 # scores up to here, e^60 = 1e26, are summed without an offset
 
 
 @primitive(keeps=True, twice=False)
@@ -19,39 +20,53 @@ def self_attention(packed, heads):
 
     In the rows of `packed` lie the queries, then the keys, then the values of all heads, side by
     side.  Kept are the weights, (N, heads, T, T).
+
+    Why it is fast: the scores of a few images stay in the cache, and products are written where
+    they belong.  NumPy's inner loops do not like rows as short as T: the largest score is looked
+    for in all rows at once, and seldom subtracted; sums are a product with ones.
     """
     xp, (q, k, v) = array_module(packed), apart(packed, heads)
     weights = xp.empty((*q.shape[:-1], q.shape[-2]), packed.dtype)
     y = xp.empty((*packed.shape[:2], packed.shape[2] // 3), packed.dtype)
-    joined, = apart(y, heads, parts=1)
+    (joined,), ones = apart(y, heads, parts=1), xp.ones((q.shape[-2], 1), packed.dtype)
 
     def part(s):
         scores = xp.matmul(q[s], k[s].swapaxes(-1, -2), out=weights[s])
         scores *= 1 / math.sqrt(q.shape[-1])
-        scores -= scores.max(-1, keepdims=True)   # a common offset costs no digits
+        if not _small(scores):
+            scores -= scores.max(-1, keepdims=True)       # a common offset costs no digits
         xp.exp(scores, out=scores)
-        scores /= scores.sum(-1, keepdims=True)
-        joined[s] = scores @ v[s]
+        scores /= scores @ ones
+        xp.matmul(scores, v[s], out=joined[s])
 
     _by_images(part, packed, weights)
     return y, weights
 
 
+def _small(scores):
+    most = float(array_module(scores).finfo(scores.dtype).max)
+    limit = min(SAFE, math.log(max(1, most / scores.shape[-1])) / 2)      # T e^limit < most
+    return on_host(scores) and -limit <= scores.min(initial=0) and scores.max(initial=0) <= limit
+
+
 def _gradient(g, y, packed, heads, kept):
-    """With G = g V^T: V gets P^T g, and the scores P * (G - rows of (P * G) summed)."""
+    """With G = g V^T: V gets P^T g, and the scores P * (G - rows of (g * y) summed).
+
+    For the sums of P * G, of which T belong to each row, are those of g * (P V), of which d do.
+    """
     xp, (q, k, v) = array_module(packed), apart(packed, heads)
-    gradient, (g,) = xp.empty(packed.shape, packed.dtype), apart(g, heads, parts=1)
-    gq, gk, gv = apart(gradient, heads)
+    gradient = xp.empty(packed.shape, packed.dtype)
+    (g,), (y,), (gq, gk, gv) = apart(g, heads, 1), apart(y, heads, 1), apart(gradient, heads)
 
     def part(s):
         p = kept[s]
-        gv[s] = p.swapaxes(-1, -2) @ g[s]
+        xp.matmul(p.swapaxes(-1, -2), g[s], out=gv[s])
         scores = g[s] @ v[s].swapaxes(-1, -2)
-        scores -= (scores * p).sum(-1, keepdims=True)
+        scores -= xp.einsum("nhti,nhti->nht", g[s], y[s])[..., None]
         scores *= p
         scores *= 1 / math.sqrt(q.shape[-1])
-        gq[s] = scores @ k[s]
-        gk[s] = scores.swapaxes(-1, -2) @ q[s]
+        xp.matmul(scores, k[s], out=gq[s])
+        xp.matmul(scores.swapaxes(-1, -2), q[s], out=gk[s])
 
     _by_images(part, packed, kept)
     return gradient

@@ -2,8 +2,9 @@
 
 import math
 
+from ..fast import rectified
 from ..tape import primitive
-from ..xp import array_module
+from ..xp import array_module, on_host
 from .shape import back
 
 
@@ -11,39 +12,39 @@ from .shape import back
 def add(a, b): return a + b
 
 
-add.vjps(lambda g, y, a, b: back(g, a),
-         lambda g, y, a, b: back(g, b))
+add.vjps(lambda g, _y, _a, _b: back(g, _a),
+         lambda g, _y, _a, _b: back(g, _b))
 
 
 @primitive
 def sub(a, b): return a - b
 
 
-sub.vjps(lambda g, y, a, b: back(g, a),
-         lambda g, y, a, b: back(-g, b))
+sub.vjps(lambda g, _y, _a, _b: back(g, _a),
+         lambda g, _y, _a, _b: back(-g, _b))
 
 
 @primitive
 def neg(x): return -x
 
 
-neg.vjps(lambda g, y, x: -g)
+neg.vjps(lambda g, _y, _x: -g)
 
 
 @primitive
 def mul(a, b): return a * b
 
 
-mul.vjps(lambda g, y, a, b: back(g * b, a),
-         lambda g, y, a, b: back(g * a, b))
+mul.vjps(lambda g, _y, _a, b: back(g * b, _a),
+         lambda g, _y, a, _b: back(g * a, _b))
 
 
 @primitive
 def div(a, b): return a / b
 
 
-div.vjps(lambda g, y, a, b: back(g / b, a),
-         lambda g, y, a, b: back(-g * y / b, b))
+div.vjps(lambda g, _y, _a, b: back(g / b, _a),
+         lambda g, y, _a, b: back(-g * y / b, b))
 
 
 @primitive
@@ -66,7 +67,7 @@ def exp(x):
     return array_module(x).exp(x)
 
 
-exp.vjps(lambda g, y, x: g * y)
+exp.vjps(lambda g, y, _x: g * y)
 
 
 @primitive
@@ -75,7 +76,7 @@ def log(x):
     return array_module(x).log(x)
 
 
-log.vjps(lambda g, y, x: g / x)
+log.vjps(lambda g, _y, x: g / x)
 
 
 @primitive
@@ -84,7 +85,7 @@ def sqrt(x):
     return array_module(x).sqrt(x)
 
 
-sqrt.vjps(lambda g, y, x: 0.5 * g / y)
+sqrt.vjps(lambda g, y, _x: 0.5 * g / y)
 
 
 @primitive
@@ -93,7 +94,7 @@ def abs_(x):
     return abs(x)
 
 
-abs_.vjps(lambda g, y, x: g * (x > 0) - g * (x < 0))
+abs_.vjps(lambda g, _y, x: g * (x > 0) - g * (x < 0))
 
 
 @primitive
@@ -102,7 +103,7 @@ def tanh(x):
     return array_module(x).tanh(x)
 
 
-tanh.vjps(lambda g, y, x: g * (1 - y * y))
+tanh.vjps(lambda g, y, _x: g * (1 - y * y))
 
 
 @primitive
@@ -119,10 +120,10 @@ sigmoid.vjps(lambda g, y, x: g * y * sigmoid(-x))
 @primitive
 def relu(x):
     """max(x, 0), with the subgradient 0 at 0."""
-    return array_module(x).maximum(x, 0)
+    return rectified.relu(x) if on_host(x) else array_module(x).maximum(x, 0)
 
 
-relu.vjps(lambda g, y, x: g * (x > 0))
+relu.vjps(lambda g, y, _x: g * (y > 0))
 
 
 @primitive
@@ -131,8 +132,8 @@ def maximum(a, b):
     return array_module(a, b).maximum(a, b)
 
 
-maximum.vjps(lambda g, y, a, b: back(g * (a > b) + 0.5 * g * (a == b), a),
-             lambda g, y, a, b: back(g * (b > a) + 0.5 * g * (a == b), b))
+maximum.vjps(lambda g, _y, a, b: back(g * (a > b) + 0.5 * g * (a == b), a),
+             lambda g, _y, a, b: back(g * (b > a) + 0.5 * g * (a == b), b))
 
 
 @primitive
@@ -142,5 +143,5 @@ def where(condition, a, b):
 
 
 where.vjps(None,
-           lambda g, y, condition, a, b: back(where(condition, g, 0), a),
-           lambda g, y, condition, a, b: back(where(condition, 0, g), b))
+           lambda g, _y, condition, _a, _b: back(where(condition, g, 0), _a),
+           lambda g, _y, condition, _a, _b: back(where(condition, 0, g), _b))

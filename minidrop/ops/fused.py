@@ -1,8 +1,9 @@
 """Primitives fused for numerics or speed.  Each has a composite twin in tests/test_fused.py."""
 
-from ..products import one_blas_thread, product
+from ..fast import masks
+from ..fast.products import product, products
 from ..tape import primitive
-from ..xp import DEVICE_CHUNK, array_module, chunks, on_host, par
+from ..xp import DEVICE_CHUNK, array_module, chunks, on_host
 from .elementwise import exp
 from .linalg import matmul
 from .reduce import log_softmax
@@ -15,13 +16,26 @@ def linear(x, w, b):
     return product(x, w.T, plus=b)
 
 
-linear.vjps(lambda g, y, x, w, b: matmul(g, w),
-            lambda g, y, x, w, b: matmul(_rows(g).T, _rows(x)),
-            lambda g, y, x, w, b: _rows(g).sum(0))
+def _gradients(wanted, g, _y, x, w, _b):
+    """Those of x, w and b: products that are shared among the cores together."""
+    rows, of_x = _rows(g), _rows(x)
+    ones = array_module(rows).ones((1, len(rows)), rows.dtype)
+    pairs = {0: (rows, w), 1: (rows.T, of_x), 2: (ones, rows)}
+    made = dict(zip(wanted, products(*(pairs[i] for i in wanted)), strict=True))
+    if 0 in made:
+        made[0] = made[0].reshape(x.shape)
+    if 2 in made:
+        made[2] = made[2][0]
+    return made
 
 
 def _rows(x):
     return x if x.ndim == 2 else reshape(x, shape=(-1, x.shape[-1]))
+
+
+linear.vjps(lambda g, _y, _x, w, _b: matmul(g, w),
+            lambda g, _y, x, _w, _b: matmul(_rows(g).T, _rows(x)),
+            lambda g, _y, _x, _w, _b: _rows(g).sum(0), joint=_gradients)
 
 
 @primitive
@@ -35,8 +49,8 @@ def softmax_cross_entropy(z, y):
     return (lse * y.sum(-1) - (d * y).sum(-1)).sum() / n
 
 
-softmax_cross_entropy.vjps(lambda g, loss, z, y: softmax_residual(z, y) * (g / len(z)),
-                           lambda g, loss, z, y: -log_softmax(z) * (g / len(z)))
+softmax_cross_entropy.vjps(lambda g, _loss, z, y: softmax_residual(z, y) * (g / len(z)),
+                           lambda g, _loss, z, _y: -log_softmax(z) * (g / len(z)))
 
 
 @primitive
@@ -53,14 +67,14 @@ def softmax_residual(z, y):
     return r
 
 
-def _softmax_jacobian(g, r, z, y):
+def _softmax_jacobian(g, _r, z, y):
     s = exp(log_softmax(z))                       # d s_j / d z_k = s_j ([j = k] - s_k)
     jvp = s * (g - (s * g).sum(-1, keepdims=True))
     return jvp if y.ndim == 1 else jvp * y.sum(-1, keepdims=True)
 
 
 softmax_residual.vjps(_softmax_jacobian,
-                      lambda g, r, z, y: (g * exp(log_softmax(z))).sum(-1, keepdims=True) - g)
+                      lambda g, _r, z, _y: (g * exp(log_softmax(z))).sum(-1, keepdims=True) - g)
 
 
 @primitive
@@ -71,28 +85,15 @@ def masked(x, mask, scale):
     x's dtype, so that a GPU need not be waited for.  The product is taken, so a dropped inf or nan
     gives nan.
     """
-    xp = array_module(x, mask)
-    small = mask.size < x.size
-    if small:                                     # scaling the mask is less work
-        mask = (mask * scale).astype(x.dtype)
-    if x.ndim == 0 or not on_host(x):
-        return x * mask if small else x * mask * scale
-    # empty_like would lay a repeated axis, such as that of many samples, innermost
-    y = xp.empty_like(x) if x.strides[0] else xp.empty(x.shape, x.dtype)
-    mask = xp.broadcast_to(mask, x.shape)
-    row = x.size // max(1, len(x))
-
-    def part(lo, hi):
-        for s in chunks(lo, hi, each=row):        # both products while the chunk is in cache
-            xp.multiply(x[s], mask[s], out=y[s])
-            if not small:
-                y[s] *= scale
-
-    par(part, len(x), each=row)
-    return y
+    array_module(x, mask)                         # refuses a mixture
+    if x.ndim and on_host(x):
+        return masks.masked(x, mask, scale)
+    if mask.size < x.size:                        # scaling the mask is less work
+        return x * (mask * scale).astype(x.dtype)
+    return x * mask * scale
 
 
-masked.vjps(lambda g, y, x, mask, scale: masked(g, mask, scale))
+masked.vjps(lambda g, _y, _x, mask, scale: masked(g, mask, scale))
 
 
 @primitive
@@ -104,20 +105,14 @@ def masked_linear(x, w, mask):
     mask in another order.
     """
     xp = array_module(x, w, mask)
-    y = xp.empty((len(x), len(w)), xp.result_type(x, w))
-
-    def part(lo, hi, **sized):
-        for s in chunks(lo, hi, each=w.size, **sized):
-            y[s] = (mask[s] * w @ x[s, :, None])[..., 0]
-
     if on_host(x):
-        with one_blas_thread:
-            par(part, len(x), each=w.size)
-    else:
-        part(0, len(x), size=DEVICE_CHUNK)
+        return masks.masked_linear(x, w, mask)
+    y = xp.empty((len(x), len(w)), xp.result_type(x, w))
+    for s in chunks(0, len(x), each=w.size, size=DEVICE_CHUNK):
+        y[s] = (mask[s] * w @ x[s, :, None])[..., 0]
     return y
 
 
 masked_linear.vjps(
-    lambda g, y, x, w, mask: masked_linear(g, w.T, mask.transpose(0, 2, 1)),
-    lambda g, y, x, w, mask: masked_linear(g.T, x.T, mask.transpose(1, 2, 0)))
+    lambda g, _y, _x, w, mask: masked_linear(g, w.T, mask.transpose(0, 2, 1)),
+    lambda g, _y, x, _w, mask: masked_linear(g.T, x.T, mask.transpose(1, 2, 0)))

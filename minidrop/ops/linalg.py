@@ -1,6 +1,6 @@
 """Products of matrices and vectors, batched over leading axes as in NumPy."""
 
-from ..products import product
+from ..fast.products import product
 from ..tape import primitive
 from .shape import back
 

@@ -1,12 +1,14 @@
 """Subtract the mean, divide by the standard deviation, scale and shift, in few passes over memory.
 
-Statistics over the batch (batch norm) are those of `channels`.  Statistics of each sample (layer,
-instance, group norm) are made here: samples are finished one after the other, in cache.
+Statistics over the batch (batch norm) are those of `channels`, which on the host are swept by
+`fast.channels`.  Statistics of each sample (layer, instance, group norm) are made by
+`fast.samples` or here: samples are finished one after the other, in cache.  Those of a row, such as
+a token's, are made by `fast.rows`.
 """
 
+from ..fast import channels, rows, samples
 from ..tape import primitive
 from ..xp import array_module, chunks, on_host, par
-from . import channels
 from .channels import average, back_to, centred, moments, scaled
 from .elementwise import sqrt
 from .shape import back
@@ -23,6 +25,12 @@ def normal(x, w, b, axes, eps, known=None):
     w and b broadcast to x; `known` is `moments(x, axes)` where it was computed before.  Kept are
     the mean and 1 / sqrt(var + eps).
     """
+    if (flat := rows.rows_of(x, axes, w, b)) is not None:
+        y, *kept = rows.normed(flat, w, b, eps)
+        return y.reshape(x.shape), tuple(v.reshape(*x.shape[:-1], 1) for v in kept)
+    if (each := samples.samples_of(x, axes, w, b)) is not None:
+        y, *kept = samples.normed(x, w, b, eps, each)
+        return y, tuple(kept)
     if 0 not in axes:
         return _samples(x, w, b, axes, eps)
     mean, var = known or moments(x, axes)
@@ -30,13 +38,21 @@ def normal(x, w, b, axes, eps, known=None):
     return scaled(x, mean, r, w, b), (mean, r)
 
 
-def _gradients(wanted, g, y, x, w, b, axes, eps, kept, known=None):
+def _gradients(wanted, g, _y, x, w, b, axes, eps, kept, known=None):
     """Those of x, w and b, which share their sums."""
     (mean, r), matrix = kept, channels.matrix_of(x, axes, w, b)
-    if matrix is None:
+    if (flat := rows.rows_of(x, axes, w, b)) is not None:
+        columns = (v.reshape(-1, 1) for v in kept)
+        gx, *rest = rows.gradients(g.reshape(flat.shape), flat, w, *columns)
+        made = gx.reshape(x.shape), *(v.reshape(w.shape) for v in rest)
+    elif (each := samples.samples_of(x, axes, w, b)) is not None:
+        gx, gw, gb = samples.gradients(g, x, w, mean, r, each)
+        made = gx, back_to(gw, w), back_to(gb, b)
+    elif matrix is None:
         made = _samples_back(g, x, w, b, axes, mean, r)
     else:
-        made = channels.gradients(g, x, w, b, mean, r, matrix)
+        gx, gw, gb = channels.gradients(g, x, w, mean, r, matrix)
+        made = gx, back_to(gw, w), back_to(gb, b)
     return dict(enumerate(made))
 
 
@@ -55,12 +71,12 @@ def rescale(x, mean, var, w, b, eps):
 
 
 rescale.vjps(
-    lambda g, y, x, mean, var, w, b, eps: back(g * (w / sqrt(var + eps)), x),
-    lambda g, y, x, mean, var, w, b, eps: back(-g * (w / sqrt(var + eps)), mean),
-    lambda g, y, x, mean, var, w, b, eps:
+    lambda g, _y, _x, _mean, var, w, _b, eps: back(g * (w / sqrt(var + eps)), _x),
+    lambda g, _y, _x, mean, var, w, _b, eps: back(-g * (w / sqrt(var + eps)), mean),
+    lambda g, _y, x, mean, var, w, _b, eps:
         back(g * (x - mean) * (-0.5 * w * (var + eps) ** -1.5), var),
-    lambda g, y, x, mean, var, w, b, eps: back(g * ((x - mean) / sqrt(var + eps)), w),
-    lambda g, y, x, mean, var, w, b, eps: back(g, b))
+    lambda g, _y, x, mean, var, w, _b, eps: back(g * ((x - mean) / sqrt(var + eps)), w),
+    lambda g, _y, _x, _mean, _var, _w, _b, eps: back(g, _b))
 
 
 def _samples(x, w, b, axes, eps):

@@ -11,6 +11,8 @@ from ..xp import array_module, chunks, on_host, par
 from .shape import getitem, reshape
 from .window import unfold
 
+PASS = 1 << 18              # numbers in a pass: with fewer, calls cost more than the cache saves
+SHORT = 4                   # times as many numbers as usual pay for a thread, as calls are short
 ROWS, COLUMNS = 1, 2        # axes of images (N, H, W, C); a pair holds an axis at axis - 1
 
 
@@ -19,34 +21,40 @@ def max_pool2d(x, size, stride, padding):
     """The largest entry of each window, (N, C, OH, OW); beyond the border nothing is large.
 
     Of equal largest entries the first takes the gradient, row by row, as in PyTorch.  What is
-    kept for it is `across`, (N, padded H, OW, C): the largest entry of each row of a window.
+    kept for it is small: for each row of a window and each entry but its first, whether it is
+    larger than all before it, and the same for the largest entries of the rows.
     """
-    images = _padded(x, padding).transpose(0, 2, 3, 1)
-    across, y = (_empty(images, axis, size, stride) for axis in (COLUMNS, (ROWS, COLUMNS)))
+    xp, images = array_module(x), _padded(x, padding).transpose(0, 2, 3, 1)
+    n, height, _, c = images.shape
+    oh, ow = (_count(images, axis, size, stride) for axis in (ROWS, COLUMNS))
+    y = xp.empty((n, oh, ow, c), x.dtype)
+    down = xp.empty((size[0] - 1, n, oh, ow, c), bool)
+    right = xp.empty((size[1] - 1, n, height, ow, c), bool)
 
     def part(lo, hi):
         for s in _passes(images, lo, hi):
-            _largest(images[s], across[s], COLUMNS, size[1], stride[1])
-            _largest(across[s], y[s], ROWS, size[0], stride[0])
+            across = xp.empty((s.stop - s.start, height, ow, c), x.dtype)
+            _largest(images[s], across, right[:, s], COLUMNS, size[1], stride[1])
+            _largest(across, y[s], down[:, s], ROWS, size[0], stride[0])
 
     _each_image(part, images)
-    return y.transpose(0, 3, 1, 2), across
+    return y.transpose(0, 3, 1, 2), (down, right)
 
 
-def _max_pool2d_dx(g, y, x, size, stride, padding, kept):
+def _max_pool2d_dx(g, _y, _x, size, stride, padding, kept):
     """From a window to the first row that holds its largest entry, and in that row to the entry."""
-    images, g, y = (a.transpose(0, 2, 3, 1) for a in (_padded(x, padding), g, y))
-    gx = array_module(x).zeros(images.shape, x.dtype)
+    (down, right), g, (n, c, *whole) = kept, g.transpose(0, 2, 3, 1), _x.shape
+    xp, (height, width) = array_module(g), (k + 2 * p for k, p in zip(whole, padding, strict=True))
+    gx = xp.empty((n, height, width, c), g.dtype)
 
     def part(lo, hi):
-        for s in _passes(images, lo, hi):
-            across = array_module(x).zeros(kept[s].shape, x.dtype)
-            _to_the_first(g[s], y[s], kept[s], across, ROWS, size[0], stride[0])
-            _to_the_first(across, kept[s], images[s], gx[s], COLUMNS, size[1], stride[1])
+        for s in _passes(gx, lo, hi):
+            across = xp.empty((s.stop - s.start, height, *g.shape[2:]), g.dtype)
+            _to_the_first(g[s], down[:, s], across, ROWS, size[0], stride[0])
+            _to_the_first(across, right[:, s], gx[s], COLUMNS, size[1], stride[1])
 
-    _each_image(part, images)
-    (ph, pw), (h, w) = padding, x.shape[2:]
-    return gx[:, ph:ph + h, pw:pw + w].transpose(0, 3, 1, 2)
+    _each_image(part, gx)
+    return _inside(gx, whole, padding)
 
 
 def _picked(x, size, stride, padding):
@@ -56,7 +64,7 @@ def _picked(x, size, stride, padding):
     places = xp.arange(images.size).reshape(images.shape)
     windows, places = (unfold(_padded(a, padding, value), **where)
                        for a, value in ((images, -math.inf), (places, -1)))
-    windows, places = (a.reshape(*a.shape[:4], -1) for a in (windows, places))
+    windows, places = (a.reshape(*a.shape[:4], size[0] * size[1]) for a in (windows, places))
     largest = (windows == windows.max(-1, keepdims=True)) & (places >= 0)      # not the padding
     first = largest.argmax(-1)[..., None]
     picked = xp.take_along_axis(places, first, -1)[..., 0]
@@ -89,28 +97,44 @@ def avg_pool2d_dx(g, shape, size, stride, padding):
         for i in range(size[axis - 1]):
             _place(wider, axis, i, count, stride[axis - 1])[...] += images
         images = wider
-    return images[:, ph:ph + h, pw:pw + w].transpose(0, 3, 1, 2)
+    return _inside(images, (h, w), padding)
 
 
-avg_pool2d.vjps(lambda g, y, x, **where: avg_pool2d_dx(g, shape=x.shape, **where))
-avg_pool2d_dx.vjps(lambda h, y, g, shape, **where: avg_pool2d(h, **where))
+avg_pool2d.vjps(lambda g, _y, _x, **where: avg_pool2d_dx(g, shape=_x.shape, **where))
+avg_pool2d_dx.vjps(lambda h, _y, _g, shape, **where: avg_pool2d(h, **where))
 
 
-def _largest(x, y, axis, size, stride):
-    """y = the largest of each run of `size` entries of x along the axis, every `stride`."""
-    count, maximum = y.shape[axis], array_module(x).maximum
-    y[...] = _place(x, axis, 0, count, stride)
-    for i in range(1, size):
-        maximum(y, _place(x, axis, i, count, stride), out=y)
+def _largest(x, y, later, axis, size, stride):
+    """y = the largest of each run of `size` entries of x along the axis, every `stride`.
+
+    later[i - 1]: whether entry i is larger than all before it.  The last entry of which that holds
+    is the first of the largest.
+    """
+    xp, entries = array_module(x), [_place(x, axis, i, y.shape[axis], stride) for i in range(size)]
+    if size == 1:
+        y[...] = entries[0]
+        return
+    xp.maximum(*entries[:2], out=y)
+    xp.greater(y, entries[0], out=later[0])       # y lies side by side: quicker than entries[1]
+    for i in range(2, size):
+        xp.greater(entries[i], y, out=later[i - 1])
+        xp.maximum(entries[i], y, out=y)
 
 
-def _to_the_first(g, y, x, gx, axis, size, stride):
-    """Add g to gx where the first of a run of x equals its largest, y."""
-    count, waits = y.shape[axis], True            # where the largest entry has not been met yet
-    for i in range(size):
-        first = (_place(x, axis, i, count, stride) == y) & waits
-        _place(gx, axis, i, count, stride)[...] += g * first
-        waits ^= first                            # first lies within waits and is taken out of it
+def _to_the_first(g, later, gx, axis, size, stride):
+    """gx = g at the first of the largest entries of each run, and 0 elsewhere."""
+    alone = size == stride and gx.shape[axis] == size * g.shape[axis]
+    if not alone:
+        gx[...] = 0
+    for i in range(size - 1, -1, -1):
+        taken = g * later[i - 1] if i else g      # g is what is left for entry i and those before
+        place = _place(gx, axis, i, g.shape[axis], stride)
+        if alone:                                 # each place is in one run: written, not added to
+            place[...] = taken
+        else:
+            place += taken
+        if i:
+            g = g - taken
 
 
 def _place(x, axis, i, count, stride):
@@ -124,14 +148,6 @@ def _count(images, axis, size, stride):
     return (images.shape[axis] - size[axis - 1]) // stride[axis - 1] + 1
 
 
-def _empty(images, axes, size, stride):
-    """Room for one number of each run of `size` along the axes, every `stride`."""
-    sizes = list(images.shape)
-    for axis in axes if isinstance(axes, tuple) else (axes,):
-        sizes[axis] = _count(images, axis, size, stride)
-    return array_module(images).empty(tuple(sizes), images.dtype)
-
-
 def _padded(x, padding, value=-math.inf):
     if not any(padding):
         return x
@@ -139,11 +155,19 @@ def _padded(x, padding, value=-math.inf):
     return array_module(x).pad(x, around, constant_values=value)
 
 
+def _inside(images, whole, padding):
+    """Images (N, C, H, W) without the padding around them."""
+    (h, w), (ph, pw) = whole, padding
+    return images[:, ph:ph + h, pw:pw + w].transpose(0, 3, 1, 2)
+
+
 def _passes(images, lo, hi):
-    """Slices of images lo..hi-1, each small enough for a core's cache; all in one on a GPU."""
-    return chunks(lo, hi, each=images[0].size) if on_host(images) else [slice(lo, hi)]
+    """Slices of images lo..hi-1, each about PASS numbers; all in one on a GPU."""
+    return chunks(lo, hi, images[0].size, PASS) if on_host(images) else [slice(lo, hi)]
 
 
 def _each_image(part, images):
-    if len(images):
-        par(part, len(images), each=images[0].size) if on_host(images) else part(0, len(images))
+    if len(images) and on_host(images):
+        par(part, len(images), each=images[0].size // SHORT)
+    elif len(images):
+        part(0, len(images))

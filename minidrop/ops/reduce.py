@@ -22,15 +22,15 @@ def kept(y, x, axis):
 def sum_(x, axis=None, keepdims=False): return x.sum(axis, keepdims=keepdims)
 
 
-sum_.vjps(lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims))
+sum_.vjps(lambda g, _y, _x, axis=None, keepdims=False: spread(g, _x, axis, keepdims))
 
 
 @primitive
 def mean(x, axis=None, keepdims=False): return x.mean(axis, keepdims=keepdims)
 
 
-mean.vjps(lambda g, y, x, axis=None, keepdims=False:
-          spread(g * (y.size / max(1, x.size)), x, axis, keepdims))
+mean.vjps(lambda g, _y, _x, axis=None, keepdims=False:
+          spread(g * (_y.size / max(1, _x.size)), _x, axis, keepdims))
 
 
 @primitive
@@ -56,4 +56,4 @@ def log_softmax(x):
     return d - xp.log(xp.exp(d).sum(-1, keepdims=True))
 
 
-log_softmax.vjps(lambda g, y, x: g - exp(y) * g.sum(-1, keepdims=True))
+log_softmax.vjps(lambda g, y, _x: g - exp(y) * g.sum(-1, keepdims=True))

@@ -13,7 +13,7 @@ def reshape(x, shape):
     return x.reshape(shape)
 
 
-reshape.vjps(lambda g, y, x, shape: reshape(g, shape=x.shape))
+reshape.vjps(lambda g, _y, _x, shape: reshape(g, shape=_x.shape))
 
 
 @primitive
@@ -22,7 +22,7 @@ def transpose(x, axes=None):
     return x.transpose(axes)
 
 
-transpose.vjps(lambda g, y, x, axes=None: transpose(g, axes=_inverse(axes)))
+transpose.vjps(lambda g, _y, _x, axes=None: transpose(g, axes=_inverse(axes)))
 
 
 def _inverse(axes):
@@ -38,7 +38,7 @@ def broadcast_to(x, shape):
     return array_module(x).broadcast_to(x, shape)
 
 
-broadcast_to.vjps(lambda g, y, x, shape: back(g, x))
+broadcast_to.vjps(lambda g, _y, _x, shape: back(g, _x))
 
 
 @primitive
@@ -49,7 +49,7 @@ def sum_to(x, shape):
     return x.sum((*range(lead), *repeated), keepdims=True).reshape(shape)
 
 
-sum_to.vjps(lambda g, y, x, shape: broadcast_to(g, shape=x.shape))
+sum_to.vjps(lambda g, _y, _x, shape: broadcast_to(g, shape=_x.shape))
 
 
 def back(g, x):
@@ -63,7 +63,7 @@ def getitem(x, index):
     return x[_plain(index)]
 
 
-getitem.vjps(lambda g, y, x, index: scatter(g, index=index, shape=x.shape))
+getitem.vjps(lambda g, _y, _x, index: scatter(g, index=index, shape=_x.shape))
 
 
 @primitive
@@ -87,7 +87,7 @@ def _zeros(shape, g):
     return array_module(g).zeros([shape[i] for i in order], g.dtype).transpose(_inverse(order))
 
 
-scatter.vjps(lambda g, y, x, index, shape: getitem(g, index=index))
+scatter.vjps(lambda g, _y, _x, index, shape: getitem(g, index=index))
 
 
 def _plain(index):
@@ -105,4 +105,4 @@ def astype(x, dtype):
     return x.astype(dtype)
 
 
-astype.vjps(lambda g, y, x, dtype: astype(g, dtype=x.dtype))
+astype.vjps(lambda g, _y, _x, dtype: astype(g, dtype=_x.dtype))

@@ -10,14 +10,14 @@ filter, of Y what the filters give for a window, and of V its cotangent.  Then
     Y = U W^T,      gradient in the images fold(V W),      gradient in the filters V^T U
 
 Each of the three is bilinear, and the others are its adjoints.  `groups`, G of them, cut channels
-and filters, and each has such matrices of its own.  On the host `blocked` makes the same products a
-few images at a time.
+and filters, and each has such matrices of its own.  On the host a strategy of `fast` gives the same
+results, mostly by the same products a few images at a time; `fast.choice` says which one.
 """
 
-from ..products import product
+from ..fast import choice
+from ..fast.products import product
 from ..tape import primitive
 from ..xp import array_module, on_host
-from . import blocked
 
 
 @primitive
@@ -44,8 +44,8 @@ def fold(u, shape, stride, padding):
     return x[:, :, ph:ph + h, pw:pw + w]
 
 
-unfold.vjps(lambda g, y, x, size, **where: fold(g, shape=x.shape, **where))
-fold.vjps(lambda g, y, u, shape, **where: unfold(g, size=u.shape[4:], **where))
+unfold.vjps(lambda g, _y, _x, size, **where: fold(g, shape=_x.shape, **where))
+fold.vjps(lambda g, _y, _u, shape, **where: unfold(g, size=_u.shape[4:], **where))
 
 
 @primitive
@@ -55,8 +55,8 @@ def conv2d(x, w, b, stride, padding, groups):
     Here x is padded already, and c runs over the channels of the group that o belongs to.
     x (N, C, H, W), w (O, C / groups, kh, kw), b (O,) or None; y (N, O, OH, OW).
     """
-    if groups == 1 and on_host(x):
-        return blocked.conv2d(x, w, b, stride, padding)
+    if fast := _fast(x, x.shape, w.shape, stride, padding, groups, "forward"):
+        return fast.conv2d(x, w, b, stride, padding)
     rows, (oh, ow) = _window_rows(x, w.shape[2:], stride, padding, groups)
     y = product(rows, _filter_columns(w, groups))     # (G, N OH OW, O / G)
     if b is not None:
@@ -67,8 +67,8 @@ def conv2d(x, w, b, stride, padding, groups):
 @primitive
 def conv2d_dx(g, w, shape, stride, padding, groups):
     """The gradient of conv2d in its images of `shape`, for a cotangent g (N, O, OH, OW)."""
-    if groups == 1 and on_host(g):
-        return blocked.conv2d_dx(g, w, shape, stride, padding)
+    if fast := _fast(g, shape, w.shape, stride, padding, groups, "images"):
+        return fast.conv2d_dx(g, w, shape, stride, padding)
     n, (_, per_group, kh, kw), (oh, ow) = len(g), w.shape, g.shape[2:]
     u = product(_cotangent_rows(g, groups), _filter_columns(w, groups).swapaxes(1, 2))
     u = u.reshape(groups, n, oh, ow, per_group, kh, kw).transpose(1, 0, 4, 2, 3, 5, 6)
@@ -78,21 +78,41 @@ def conv2d_dx(g, w, shape, stride, padding, groups):
 @primitive
 def conv2d_dw(g, x, size, stride, padding, groups):
     """The gradient of conv2d in its filters of `size` (kh, kw), for a cotangent g."""
-    if groups == 1 and on_host(g):
-        return blocked.conv2d_dw(g, x, size, stride, padding)
+    filters = g.shape[1], x.shape[1] // groups, *size
+    if fast := _fast(g, x.shape, filters, stride, padding, groups, "filters"):
+        return fast.conv2d_dw(g, x, size, stride, padding)
     rows, _ = _window_rows(x, size, stride, padding, groups)
     w = product(rows.swapaxes(1, 2), _cotangent_rows(g, groups))  # (G, C / G kh kw, O / G)
-    return w.swapaxes(1, 2).reshape(g.shape[1], x.shape[1] // groups, *size)
+    return w.swapaxes(1, 2).reshape(filters)
 
 
-conv2d.vjps(lambda g, y, x, w, b, **where: conv2d_dx(g, w, shape=x.shape, **where),
-            lambda g, y, x, w, b, **where: conv2d_dw(g, x, size=w.shape[2:], **where),
-            lambda g, y, x, w, b, **where: g.sum((2, 3)).sum(0))     # in two steps: rounds less
+def _back(wanted, g, _y, x, w, _b, stride, padding, groups):
+    """The gradients in the images, filters and biases that are wanted, from one sweep."""
+    way = "both" if {0, 1} <= {*wanted} else "images" if 0 in wanted else "filters"
+    fast = _fast(g, x.shape, w.shape, stride, padding, groups, way)
+    if fast and {0, 1} & {*wanted}:
+        return fast.conv2d_back(wanted, g, x, w, stride, padding)
+    where = {"stride": stride, "padding": padding, "groups": groups}
+    return {i: conv2d.adjoint(i)(g, _y, x, w, _b, **where) for i in wanted}
+
+
+conv2d.vjps(lambda g, _y, _x, w, _b, **where: conv2d_dx(g, w, shape=_x.shape, **where),
+            lambda g, _y, x, _w, _b, **where: conv2d_dw(g, x, size=_w.shape[2:], **where),
+            lambda g, _y, _x, _w, _b, **where: g.sum((2, 3)).sum(0),   # in two steps: rounds less
+            joint=_back)
 # h is the cotangent of a gradient: images here, filters below
-conv2d_dx.vjps(lambda h, y, g, w, shape, **where: conv2d(h, w, None, **where),
-               lambda h, y, g, w, shape, **where: conv2d_dw(g, h, size=w.shape[2:], **where))
-conv2d_dw.vjps(lambda h, y, g, x, size, **where: conv2d(x, h, None, **where),
-               lambda h, y, g, x, size, **where: conv2d_dx(g, h, shape=x.shape, **where))
+conv2d_dx.vjps(lambda h, _y, _g, w, shape, **where: conv2d(h, w, None, **where),
+               lambda h, _y, g, _w, shape, **where: conv2d_dw(g, h, size=_w.shape[2:], **where))
+conv2d_dw.vjps(lambda h, _y, _g, x, size, **where: conv2d(x, h, None, **where),
+               lambda h, _y, g, _x, size, **where: conv2d_dx(g, h, shape=_x.shape, **where))
+
+
+def _fast(array, images, filters, stride, padding, groups, direction):
+    """The strategy that convolves these shapes on the host; None for the plain formula."""
+    if groups > 1 or not on_host(array):
+        return None
+    name = choice.strategy(images, filters, stride, padding, array.dtype, direction)
+    return choice.STRATEGIES[name]
 
 
 def _window_rows(x, size, stride, padding, groups):

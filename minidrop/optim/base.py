@@ -3,6 +3,7 @@
 import copy
 import weakref
 from functools import partial
+from typing import Any
 
 from ..arguments import describe, number
 from ..nn import Parameter
@@ -86,18 +87,18 @@ class Optimizer:
         state = self.state.get(path)
         if state is None:
             state = self.state[path] = [array_module(w).zeros_like(w) for _ in self.slots]
-        arrays, counted = (w, g, *state), {}
+        rule: Any = self.update if parameter.decay else self._without_decay().update
         if self.counts:
-            counted["t"] = self.steps[path] = self.steps.get(path, 0) + 1
-        rule = self if parameter.decay else self._without_decay()
-        update = partial(rule.update, **counted)
+            t = self.steps[path] = self.steps.get(path, 0) + 1
+            rule = partial(rule, t=t)
         if w.size <= CHUNK or not on_host(w):
-            return update(*arrays)
-        row = w.size // len(w)
+            rule(w, g, *state)
+            return
+        arrays, row = (w, g, *state), w.size // len(w)
 
         def part(lo, hi):
             for s in chunks(lo, hi, each=row):
-                update(*(array[s] for array in arrays))
+                rule(*(array[s] for array in arrays))
 
         par(part, len(w), each=row)
 

@@ -94,9 +94,7 @@ def alpha_dropout(x, mask, p, mean=0.0, var=1.0):
     array([ 1.0833, -1.4577,  0.162 ])
     """
     mask, (a, b) = keep_mask(mask, floating(x).shape), alpha_affine(p, mean, var)
-    kept, dropped = x.dtype.type(b), x.dtype.type(a * SATURATION + b)
-    shift = mask * kept + ~mask * dropped
-    return masked(x, mask, a) + shift                                          # Eq. (alpha.2)
+    return masked(x - SATURATION, mask, a) + (a * SATURATION + b)              # Eq. (alpha.2)
 
 
 class AlphaDropout(Noise):

@@ -168,8 +168,9 @@ def dropblock(x, mask, norm="batch"):
         return masked(x, mask, 1.0)
     mask = mask[(None,) * (4 - mask.ndim)]
     together = mask.shape if norm == "batch" else mask.shape[1:]
-    kept = mask.sum(tuple(range(4 - len(together), 4)), keepdims=True)
-    scale = (math.prod(together) / array_module(mask).maximum(kept, 1)).astype(x.dtype)
+    xp, axes = array_module(mask), tuple(range(4 - len(together), 4))
+    kept = xp.count_nonzero(mask, axis=axes).reshape(-1, 1, 1, 1)
+    scale = (math.prod(together) / xp.maximum(kept, 1)).astype(x.dtype)
     if norm == "sample":
         return masked(x, mask, 1.0) * scale
     return masked(x, mask, scale)                                            # Eq. (dropblock.4)

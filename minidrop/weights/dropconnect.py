@@ -115,6 +115,8 @@ def dropconnect(x, w, b, mask, bias_mask=None):
     """
     _layer(x, w, b)
     mask = keep_mask(mask, (len(x), *w.shape))
+    if mask.ndim < 3 and bias_mask is None:
+        return linear(x, masked(w, mask, 1.0), b)
     if mask.ndim < 3:
         u = linear(x, masked(w, mask, 1.0))
     else:

@@ -11,6 +11,7 @@ import minidrop as md
 from minidrop.units.dropout import dropout, dropout_original
 from minidrop.verify import check
 from minidrop.verify.adapters import adapter_for, framework_of
+from minidrop.verify.adapters.numpy_arrays import Zeros
 from minidrop.verify.box import Box, Trouble, Unseen
 from minidrop.verify.roles import signature_of
 from minidrop.verify.techniques import technique_named
@@ -195,6 +196,15 @@ def test_a_stream_of_zeros_starves_ours():
     with held.starved():
         assert held.train(np.ones((50, 50), np.float32), p=0.999).y.all()
     assert not held.train(np.ones((50, 50), np.float32), p=0.999).y.all()
+
+
+@pytest.mark.parametrize("transform, arguments, least", [
+    (md.bernoulli, (1e-9, (3, 5)), np.ones((3, 5), bool)),
+    (md.bernoulli, (0.0, 7), np.zeros(7, bool)),
+    (md.coin, (1e-9,), True), (md.uniform, ((2, 3),), np.zeros((2, 3))),
+    (md.integers, (6, 4), np.zeros(4)), (md.permutation, (3,), np.arange(3))])
+def test_every_transform_of_zeros_gives_the_least_it_can(transform, arguments, least):
+    assert np.array_equal(transform(Zeros(7), *arguments), least)
 
 
 # --- what it is told to be ---

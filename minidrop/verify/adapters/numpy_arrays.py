@@ -154,12 +154,18 @@ class Zeros(Stream):
             raise Unseen("its random numbers cannot be chosen")
         return super().draw(transform, *args)
 
-    def _generator(self, block):
-        return self
-
-    def random_raw(self, size=None):
+    def words(self, n):
         """Zeros."""
-        return 0 if size is None else np.zeros(size, np.uint64)
+        return np.zeros(n, np.uint64)
 
-    def _halves_at(self, start, index):
-        return np.zeros(len(index), "<u2")
+    def bits(self, shape):
+        """Zeros."""
+        return np.zeros(shape, np.uint32)
+
+    def below(self, bound, shape):
+        """bits(shape) < bound."""
+        return np.full(shape, bound > 0)
+
+    def one(self):
+        """0."""
+        return 0

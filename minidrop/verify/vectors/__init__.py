@@ -24,6 +24,7 @@ LEFT_OUT = {
     "regimes": "a comparison of results, no technique",
     "sharpness": "the curvature of the loss of a network",
     "surface": "the loss of a network on a plane",
+    "winograd": "another way to the same convolution, no technique",
 }
 SHORT = 100                                       # so many letters of a dict stay on one line
 ABOUT = {

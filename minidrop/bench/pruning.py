@@ -8,14 +8,15 @@ what the pruned one does.  Zeros among the weights save nothing, since arrays ar
 import statistics
 from functools import partial
 
-from .arguments import count
-from .bench import environment, in_turns, ratio, surroundings
-from .models import mlp, vgg_small
-from .nn import compress, evaluation
-from .noise import gaussian
-from .tape import data_of
-from .weights.pruning import pruned
-from .xp import host
+from ..arguments import count
+from ..models import mlp, vgg_small
+from ..nn import compress, evaluation
+from ..noise import gaussian
+from ..tape import data_of
+from ..weights.pruning import pruned
+from ..xp import host
+from .machine import environment, surroundings
+from .measure import in_turns, ratio
 
 NETWORKS: dict[str, tuple] = {
     "mlp": (partial(mlp, 784, 1024, 1024, 10), (256, 784)),

@@ -15,19 +15,21 @@ from functools import partial
 
 from tqdm import tqdm
 
-from .arguments import count
-from .bench import environment, in_turns, our_peak, ratio, surroundings
-from .check import Replay
-from .models import vgg_small
-from .nn import Identity, Sequential
-from .noise import Stream, gaussian, integers
-from .optim import SGD
-from .tape import Tensor
-from .train import train_step
-from .units.dropout import Dropout
-from .units.multi_sample import MultiSampleDropout, multi_sample_cross_entropy
-from .workloads import agree
-from .xp import array_module
+from ..arguments import count
+from ..check import Replay
+from ..models import vgg_small
+from ..nn import Identity, Sequential
+from ..noise import Stream, gaussian, integers
+from ..optim import SGD
+from ..tape import Tensor
+from ..train import train_step
+from ..units.dropout import Dropout
+from ..units.multi_sample import MultiSampleDropout, multi_sample_cross_entropy
+from ..xp import array_module
+from .contender import agree
+from .machine import environment, surroundings
+from .measure import in_turns, ratio
+from .memory import our_peak
 
 SAMPLES = (1, 2, 4, 8, 16, 32, 64)
 RATE = 0.5

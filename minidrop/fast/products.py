@@ -10,8 +10,9 @@ import functools
 import itertools
 import math
 import threading
+from functools import partial
 
-from .xp import LEAST, array_module, on_host, par
+from ..xp import LEAST, array_module, on_host, par
 
 ALONE = 1 << 18             # multiplications that OpenBLAS leaves to one thread by itself, and
 ALONE_VECTOR = 9 << 10      # where one factor is a vector
@@ -28,16 +29,41 @@ def product(a, b, plus=None):
     >>> product(ones((2, 3)), ones((3, 2))).tolist()
     [[3.0, 3.0], [3.0, 3.0]]
     """
-    rows, columns = (x.shape[axis] if x.ndim > 1 else 1 for x, axis in ((a, -2), (b, -1)))
+    rows, columns = a.shape[-2] if a.ndim > 1 else 1, b.shape[-1] if b.ndim > 1 else 1
     work = max(a.size * columns, b.size * rows)
-    if work <= (ALONE if min(rows, columns) > 1 else ALONE_VECTOR) or not on_host(a):
-        return _plus(a @ b, plus)
+    if work <= (ALONE_VECTOR if rows == 1 or columns == 1 else ALONE) or not on_host(a):
+        y = a @ b
+        if plus is not None:
+            y += plus
+        return y
     if a.ndim > 2 and b.ndim == 2:                # one large product, not many
         return product(a.reshape(-1, a.shape[-1]), b, plus).reshape(*a.shape[:-1], columns)
     with one_blas_thread:
         if work <= PIECE or min(a.ndim, b.ndim) < 2 or a.shape[:-2] != b.shape[:-2]:
             return _plus(a @ b, plus)
-        return _plus(_stack(a, b), plus) if a.ndim > 2 else _pieces(a, b, plus)
+        if a.ndim > 2:
+            return _plus(_stack(a, b), plus)
+        y, pieces = _pieces(a, b, plus)
+        _share(pieces)
+        return y
+
+
+def products(*pairs):
+    """[a @ b for a, b in pairs], of matrices.
+
+    Why it is fast: where they are large, the pieces of all of them are shared together, so that the
+    cores begin once and end together, not with every product.
+
+    >>> ones = array_module().ones
+    >>> [y.tolist() for y in products((ones((1, 2)), ones((2, 1))), (ones((1, 3)), ones((3, 1))))]
+    [[[2.0]], [[3.0]]]
+    """
+    if max([a.size * b.shape[1] for a, b in pairs]) <= PIECE or not on_host(pairs[0][0]):
+        return [product(a, b) for a, b in pairs]
+    made = [_pieces(a, b) for a, b in pairs]
+    with one_blas_thread:
+        _share([piece for _, pieces in made for piece in pieces])
+    return [y for y, _ in made]
 
 
 def _plus(y, plus):
@@ -55,24 +81,28 @@ def _stack(a, b):
     return y
 
 
-def _pieces(a, b, plus):
-    """The product of two matrices, cut along its longer side into 1, 2, 4, 8, ... equal pieces."""
+def _pieces(a, b, plus=None):
+    """(a @ b, the calls that fill it): it is cut along its longer side into 1, 2, 4, 8, ... equal
+    pieces."""
     xp, (rows, inner), columns = array_module(a, b), a.shape, b.shape[1]
     y, side = xp.empty((rows, columns), xp.result_type(a, b)), max(rows, columns)
     most = max(1, min(rows * inner * columns // PIECE, max(2, side // BROAD)))
     pieces = 2 ** int(math.log2(most))
     ends = [round(side * i / (pieces * SIDE)) * SIDE for i in range(pieces)] + [side]
-    cuts = [slice(lo, hi) for lo, hi in itertools.pairwise(ends)]
 
-    def part(lo, hi):
-        for s in cuts[lo:hi]:
-            if rows > columns:
-                _plus(xp.matmul(a[s], b, out=y[s]), plus)
-            else:
-                _plus(xp.matmul(a, b[:, s], out=y[:, s]), None if plus is None else plus[s])
+    def piece(s):
+        if rows > columns:
+            _plus(xp.matmul(a[s], b, out=y[s]), plus)
+        else:
+            _plus(xp.matmul(a, b[:, s], out=y[:, s]), None if plus is None else plus[s])
 
-    par(part, len(cuts), each=LEAST)
-    return y
+    return y, [partial(piece, slice(lo, hi)) for lo, hi in itertools.pairwise(ends)]
+
+
+def _share(calls):
+    """Make all calls, each core the next one as soon as it has made its last."""
+    left = iter(calls)
+    par(lambda lo, hi: [call() for call in left], len(calls), each=LEAST)
 
 
 class _OneBlasThread:

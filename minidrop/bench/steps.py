@@ -1,0 +1,116 @@
+"""minidrop beside PyTorch on the CPU, or beside JAX: every contender in a process of its own.
+
+"torch" is PyTorch's eager mode out of the box: images as (N, C, H, W), the allocator as the system
+has it.  "torch-tuned" is the hardest fair rival: images as (N, H, W, C) in memory, channels_last,
+and the setting of the allocator that minidrop's command line makes for itself.  "jax" is the same
+step compiled by jax.jit.
+
+First all must compute the same: from the same weights and under the same masks the losses of three
+steps agree to 5 digits; to 4 where sums are taken in another order, since rounding grows tenfold in
+a step of (e): there PyTorch tuned is 3e-5 from float64 at the third.  Then they take turns, one at
+work and the others asleep (measure.py).  `ratio` is the median over the blocks of (our time a step
+/ the rival's), below 1 where minidrop is faster.  Memory is measured before and after the times
+(memory.py).
+"""
+
+import importlib.util
+import statistics
+from contextlib import ExitStack
+
+from ..arguments import count, option
+from .contender import agree
+from .machine import processor
+from .measure import median_interval, ratio, ratios, turns
+from .worker import Library, Worker
+from .workloads import WORKLOADS
+
+LIBRARIES = {
+    "minidrop": Library("minidrop", "minidrop", "minidrop.bench.ours:contender", tuned=True),
+    "torch": Library("PyTorch", "torch", "minidrop.bench.in_torch:contender"),
+    "torch-tuned": Library("PyTorch tuned", "torch", "minidrop.bench.in_torch:contender",
+                           tuned=True, options={"channels_last": True}, digits=4),
+    "jax": Library("JAX jit", "jax", "minidrop.bench.in_jax:contender", digits=4),
+}
+AGAINST = ("torch", "torch-tuned")
+INSTALL = {"torch": 'PyTorch, which is not installed: pip install "minidrop[reference]"',
+           "jax": "JAX, which is not installed: pip install jax"}
+
+
+def run(names=tuple(WORKLOADS), blocks=15, against=AGAINST, progress=True):
+    """Check and time the workloads `names` beside the libraries `against`: one dict each.
+
+    Its keys are workload, ms, torch_ms, ratio, peak_mb, torch_peak_mb, blas, threads, versions;
+    low and high (of the ratio), process_mb, allocator, cpu, and rivals: {name: {ms, ratio, low,
+    high, peak_mb, process_mb, allocator, ...}}.  Where PyTorch out of the box is not among the
+    rivals, ratio is to the first of them and what starts with torch_ is None.
+
+    ValueError for an unknown name, where a library is missing, and where two do not compute the
+    same.
+    """
+    names, blocks = [option(name, "names", WORKLOADS) for name in names], count(blocks, "blocks")
+    rivals = [option(name, "against", [*LIBRARIES][1:]) for name in against]
+    for needs in dict.fromkeys(LIBRARIES[name].needs for name in rivals):
+        if importlib.util.find_spec(needs) is None:
+            raise ValueError(f"bench compares with {INSTALL[needs]}")
+    return [measured(name, rivals, blocks, progress) for name in names]
+
+
+def measured(name, rivals, blocks, progress):
+    """The record of one workload."""
+    everyone = ("minidrop", *rivals)
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker(LIBRARIES[who], name)) for who in everyone]
+        for worker in workers:
+            worker.ready()
+        alike(name, *workers)
+        sizes = [worker.ask("process_mb") for worker in workers]
+        equal(name, *workers)
+        times = turns([worker.clock for worker in workers], blocks,
+                      f"{name}  {WORKLOADS[name].title}", progress)
+        rows = {who: {"ms": statistics.median(ms), **compared(times[0], ms),
+                      "peak_mb": worker.ask("peak"), "process_mb": size, **worker.ask("around")}
+                for who, worker, ms, size in zip(everyone, workers, times, sizes, strict=True)}
+    return record(name, rows.pop("minidrop"), rows)
+
+
+def alike(name, ours, *rivals):
+    """Let everyone start anew, from the same weights."""
+    if WORKLOADS[name].network is not None:
+        weights = ours.ask("start")
+        for rival in rivals:
+            rival.ask("load", weights)
+
+
+def equal(name, ours, *rivals):
+    """ValueError unless everyone computes the same from the same weights, under the same masks."""
+    if WORKLOADS[name].network is None:
+        for worker in (ours, *rivals):
+            worker.ask("check")
+        return
+    alike(name, ours, *rivals)
+    losses: list[list] = [[] for _ in rivals]
+    for _ in range(3):
+        loss, masks = ours.ask("observed")
+        for rival, pairs in zip(rivals, losses, strict=True):
+            pairs.append((loss, rival.ask("under", masks)))
+    for rival, pairs in zip(rivals, losses, strict=True):
+        agree(pairs, "in minidrop", f"in {rival.title}", rival.digits)
+
+
+def compared(times, others):
+    """The ratio, and the interval in which it lies."""
+    low, high = median_interval(ratios(times, others))
+    return {"ratio": ratio(times, others), "low": low, "high": high}
+
+
+def record(name, ours, rivals):
+    """The dict of one workload from those of the contenders."""
+    first, torch = next(iter(rivals.values())), rivals.get("torch", {})
+    beside = torch or first
+    around = {key: {name: value for one in (*rivals.values(), ours)
+                    for name, value in one[key].items()} for key in ("threads", "versions")}
+    return {"workload": name, "ms": ours["ms"], "torch_ms": torch.get("ms"),
+            "ratio": beside["ratio"], "low": beside["low"], "high": beside["high"],
+            "peak_mb": ours["peak_mb"], "torch_peak_mb": torch.get("peak_mb"),
+            "process_mb": ours["process_mb"], "allocator": ours["allocator"],
+            "rivals": rivals, "cpu": processor(), "blas": ours["blas"], **around}

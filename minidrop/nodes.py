@@ -1,0 +1,160 @@
+"""The graph that the tape records: its nodes, what they keep, and the walk back through them.
+
+Whenever a primitive meets a Tensor that needs a gradient, its result gets a `Node`: the primitive,
+the nodes that its arguments came from, and the arrays that the adjoints read.  A Tensor without a
+node is a leaf, and stands for itself.  The age of a node is a counter, and sorting by age is a
+topological order: a result is always younger than its arguments.
+
+What no adjoint reads is not kept, so that a network holds no more than its gradients need: an
+adjoint that calls an argument `_x`, or the result `_y`, knows its shape and its dtype alone.
+"""
+
+import itertools
+import math
+import operator
+from typing import Any
+
+VARARGS = 4                                       # the flag of a code that takes *args
+
+_next_age = itertools.count(1).__next__           # leaves have age 0
+_age = operator.attrgetter("age")
+
+
+class Outline:
+    """The shape and the dtype of an array, all that is left of one that no adjoint reads."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, array):
+        self.shape, self.dtype = array.shape, array.dtype
+
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: math.prod(self.shape))
+
+
+class Node:
+    """How a result was made, for as long as somebody may ask for its gradient.
+
+    `parents` holds, for each argument, its node, the Tensor itself if that is a leaf, or None where
+    no gradient is needed; `saved` the arguments and `value` the result as the adjoints take them.
+    """
+
+    __slots__ = ("primitive", "parents", "saved", "value", "params", "age")
+    parents: Any
+    saved: Any
+
+    def __init__(self, primitive, parents, arrays, y, params):
+        self.primitive, self.parents, self.params = primitive, parents, params
+        self.saved, self.age = arrays, _next_age()
+        for i in primitive.unread:
+            if hasattr(arrays[i], "shape"):
+                arrays[i] = Outline(arrays[i])
+        self.value = y if primitive.reads_result else Outline(y)
+
+    def arguments(self, tensor):
+        """The arguments, as Tensors again where they need a gradient, to the last one named."""
+        return [_again(array, parent, tensor) if isinstance(parent, Node) else
+                array if parent is None else parent
+                for parent, array in zip(self.parents, self.saved, strict=False)]
+
+    def use_up(self):
+        """Let everything go."""
+        self.primitive, self.parents, self.saved, self.value, self.params = None, (), (), None, None
+
+
+def _again(array, node, tensor):
+    return array if isinstance(array, Outline) else tensor(array, node)
+
+
+def reading(adjoint, first=0):
+    """([whether it reads y, and each argument that it names], whether it reads others too).
+
+    `first` is the place of g among the parameters of the adjoint.
+    """
+    code = getattr(adjoint, "__code__", None)
+    if code is None:
+        return [True], True
+    n, names, first = code.co_argcount, code.co_varnames, first + hasattr(adjoint, "__self__")
+    more = bool(code.co_flags & VARARGS) and names[n + code.co_kwonlyargcount][0] != "_"
+    return [name[0] != "_" for name in names[first + 1:n]] or [more], more
+
+
+def walk(start, g, wanted, create_graph, free, tensor, ends=()):
+    """Yield (vertex, gradient) for the leaves, or for the `wanted`, from the youngest on.
+
+    `start` is the vertex whose cotangent is g; a vertex is a node, or a leaf.  With `create_graph`
+    the adjoints take Tensors, which `tensor` (array, node) makes; with `free` the nodes are used
+    up.
+    """
+    order = _by_age(start, ends)
+    useful = None if wanted is None else _between(wanted, order)
+    cotangents = {start: g}
+    while order:
+        v = order.pop()
+        g = cotangents.pop(v, None)
+        if g is None:
+            continue
+        leaf = not isinstance(v, Node)
+        if leaf if wanted is None else v in wanted:
+            yield v, g
+        if leaf or v in ends:
+            continue
+        primitive, parents, args, value, params = (v.primitive, v.parents, v.saved, v.value,
+                                                   v.params)
+        if create_graph:
+            if primitive.twin:
+                for parent, part in _through_twin(v, g, useful, tensor):
+                    cotangents[parent] = _sum(cotangents, parent, part)
+                continue
+            if not primitive.twice:
+                raise ValueError(f"{primitive.name} has no second derivative; use the composite of "
+                                 "primitives that it fuses")
+            args, value = v.arguments(tensor), _again(value, v, tensor)
+        if free:
+            v.use_up()
+        wanted_here = [i for i, parent in enumerate(parents)
+                       if parent is not None and (useful is None or parent in useful)]
+        joint = None if create_graph else primitive.joint
+        parts = joint(wanted_here, g, value, *args, **params) if joint else {}
+        for i in wanted_here:
+            part = parts[i] if joint else primitive.adjoint(i)(g, value, *args, **params)
+            cotangents[parents[i]] = _sum(cotangents, parents[i], part)
+
+
+def _sum(cotangents, vertex, part):
+    return cotangents[vertex] + part if vertex in cotangents else part
+
+
+def _through_twin(node, g, useful, tensor):
+    """(parent, its part of the gradient) by way of the composite that a primitive names."""
+    params = {name: value for name, value in node.params.items() if name != "kept"}
+    y = node.primitive.twin(*node.arguments(tensor), **params)
+    inputs = {parent for parent in node.parents if parent is not None}
+    wanted = inputs if useful is None else inputs & useful
+    return list(walk(y.node, g, wanted, create_graph=True, free=False, tensor=tensor, ends=inputs))
+
+
+def _by_age(start, ends=()):
+    """Every vertex that `start` was made from, the oldest first, no further than `ends`."""
+    found, stack = {start}, [start]
+    while stack:
+        v = stack.pop()
+        if not isinstance(v, Node) or v in ends:
+            continue
+        if v.primitive is None:
+            raise ValueError("a part of this graph was used up by an earlier backward(); add the "
+                             "losses before it, or use minidrop.grad, which keeps the graph")
+        for parent in v.parents:
+            if parent is not None and parent not in found:
+                found.add(parent)
+                stack.append(parent)
+    return sorted(found, key=_age)
+
+
+def _between(wanted, order):
+    """The part of `order` that a wanted vertex went into."""
+    useful = wanted.intersection(order)
+    for v in order:
+        if isinstance(v, Node) and any(parent in useful for parent in v.parents):
+            useful.add(v)
+    return useful

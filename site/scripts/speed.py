@@ -1,0 +1,73 @@
+"""Write the page on speed from what `minidrop bench` measured.
+
+    minidrop bench --json bench.json
+    minidrop bench techniques --json techniques.json
+    minidrop bench sizes --json sizes.json
+    python site/scripts/speed.py bench.json techniques.json sizes.json
+
+Any of the files may be left out, and so is then what it holds.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from minidrop.bench import plot, sizes, table, techniques
+
+PAGES = Path(__file__).parents[1] / "pages"
+START = """# Speed
+
+What a training step takes, beside PyTorch in the same run: first both must compute the same losses,
+then they take turns. Each table is what the command above it printed, with the machine and the
+versions at its end; the same command repeats it on another machine, where other numbers are to be
+expected. How array code gets fast is what `minidrop lesson speed` is about, and `minidrop doctor`
+names the BLAS, which decides most of it.
+"""
+PARTS = {                                         # workload -> heading, command, table, figure
+    "": ("Whole steps", "minidrop bench", table.table, plot.plot),
+    "techniques": ("What a technique costs", "minidrop bench techniques", techniques.table, None),
+    "sizes": ("What size costs", "minidrop bench sizes", sizes.table, sizes.plot),
+}
+
+
+def page(results, folder):
+    """The page as Markdown, from lists of records; its figures are written to `folder`."""
+    known = {kind(records): records for records in results}
+    text = [START]
+    for name, (heading, command, shown, draw) in PARTS.items():
+        if name in known:
+            records = [one | {"versions": without(one["versions"], "platform")}
+                       for one in known[name]]
+            text.append(f"## {heading}\n\n```text\n{command}\n\n{shown(records)}\n```\n")
+            if draw:
+                figure = f"speed-{name or 'steps'}.png"
+                draw(records, folder / figure)
+                text.append(f"![{heading}]({figure})\n")
+            slower = [f"{one.get('technique', one['workload'])} ({one['ratio']:.2f})"
+                      for one in records if (one.get("ratio") or 0) > 1]
+            if slower:
+                text.append("Time is still lost to PyTorch, by this factor, in: "
+                            f"{', '.join(slower)}.\n")
+    return "\n".join(text)
+
+
+def without(numbers, name):
+    """A copy of a dict that lacks one entry."""
+    return {key: value for key, value in numbers.items() if key != name}
+
+
+def kind(records):
+    """Which of PARTS the records are of; ValueError where they are of none."""
+    names = {record["workload"] for record in records}
+    if not names or len(names) > 1 or {*names} <= {*"abcdefgh"}:
+        return ""
+    name, = names
+    if name not in PARTS:
+        raise ValueError(f"files must be of minidrop bench, bench techniques or bench sizes, got "
+                         f"one of {name}")
+    return name
+
+
+if __name__ == "__main__":
+    given = [json.loads(Path(file).read_text(encoding="utf-8")) for file in sys.argv[1:]]
+    (PAGES / "speed.md").write_text(page(given, PAGES), encoding="utf-8")
