@@ -16,6 +16,9 @@ pytestmark = pytest.mark.slow
 
 PROPERTY = settings(max_examples=80, deadline=None, derandomize=True, database=None,
                     suppress_health_check=[HealthCheck.function_scoped_fixture])
+VALUES = {"ties": (0.0, 1.0, 2.0), "infinite": (-np.inf, -np.inf, 0, np.inf),
+          "nan": (np.nan, -np.inf, 1), "one nan": (*range(20), np.nan)}
+SLOPES = (*range(-9, 10), np.inf, np.nan)
 ORDERS = {"C": (0, 1, 2, 3), "channels-last": (0, 2, 3, 1), "turned": (3, 1, 0, 2)}
 
 
@@ -36,28 +39,37 @@ def pools(draw):
     return shape, {"size": size, "stride": stride, "padding": padding}
 
 
+def numbers(rng, shape, values):
+    """Images of the given kind, or normal ones."""
+    return rng.choice(VALUES[values], shape) if values else rng.standard_normal(shape)
+
+
 def by_loops(x, g, size, stride, padding):
-    """The largest of each window and its gradient, to the first of the largest row by row."""
+    """The largest of each window; its gradient, row by row, to the first of them or the last nan.
+    """
     y, gx = np.empty_like(g), np.zeros_like(x)
     for n, c, i, j in itertools.product(*map(range, g.shape)):
         top, left = (k * s - p for k, s, p in zip((i, j), stride, padding, strict=True))
         rows, columns = (range(max(0, lo), min(lo + k, whole)) for lo, k, whole in
                          zip((top, left), size, x.shape[2:], strict=True))
-        place = max(itertools.product(rows, columns), key=lambda place: x[(n, c, *place)])
+        places = list(itertools.product(rows, columns))
+        values = [x[(n, c, *place)] for place in places]
+        nans = [place for place, value in zip(places, values, strict=True) if np.isnan(value)]
+        place = nans[-1] if nans else places[int(np.argmax(values))]
         y[n, c, i, j] = x[(n, c, *place)]
         gx[(n, c, *place)] += g[n, c, i, j]
     return y, gx
 
 
 @PROPERTY
-@given(drawn=pools(), seed=st.integers(0, 2**32), ties=st.booleans(),
+@given(drawn=pools(), seed=st.integers(0, 2**32), values=st.sampled_from([None, *VALUES]),
        orders=st.tuples(*[st.sampled_from(sorted(ORDERS))] * 2),
-       dtype=st.sampled_from(["float32", "float64"]))
-def test_max_pooling_and_its_gradient_are_their_definition(xp, drawn, seed, ties, orders, dtype):
+       dtype=st.sampled_from(["float16", "float32", "float64"]))
+def test_max_pooling_and_its_gradient_are_their_definition(xp, drawn, seed, values, orders, dtype):
     (shape, where), rng = drawn, np.random.default_rng(seed)
-    x = rng.integers(0, 3, shape) if ties else rng.standard_normal(shape)
-    x = laid(x.astype(dtype), orders[0])
-    g = laid(rng.integers(-9, 10, md.max_pool2d(x, **where).shape).astype(dtype), orders[1])
+    x = laid(numbers(rng, shape, values).astype(dtype), orders[0])
+    g = rng.choice(SLOPES, md.max_pool2d(x, **where).shape).astype(dtype)
+    g = laid(g, orders[1])
     leaf = Tensor(xp.asarray(x), requires_grad=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "PASS", 20)            # many passes
@@ -69,13 +81,12 @@ def test_max_pooling_and_its_gradient_are_their_definition(xp, drawn, seed, ties
 
 
 @PROPERTY
-@given(drawn=pools(), seed=st.integers(0, 2**32), ties=st.booleans())
-def test_the_gradient_of_max_pooling_is_that_of_its_twin(xp, drawn, seed, ties):
+@given(drawn=pools(), seed=st.integers(0, 2**32), values=st.sampled_from([None, *VALUES]))
+def test_the_gradient_of_max_pooling_is_that_of_its_twin(xp, drawn, seed, values):
     (shape, where), rng = drawn, np.random.default_rng(seed)
-    x = rng.integers(0, 3, shape) + 0.0 if ties else rng.standard_normal(shape)
-    leaf = Tensor(xp.asarray(x), requires_grad=True)
+    leaf = Tensor(xp.asarray(numbers(rng, shape, values)), requires_grad=True)
     y = md.max_pool2d(leaf, **where)
-    g = xp.asarray(rng.integers(-9, 10, y.shape) + 0.0)
+    g = xp.asarray(rng.choice(SLOPES, y.shape))
     twin = md.grad(y, leaf, g=Tensor(g), create_graph=True)
     np.testing.assert_array_equal(host(md.grad(y, leaf, g=g)), host(twin.data))
 
@@ -92,11 +103,22 @@ def test_the_bits_of_max_pooling_do_not_depend_on_the_threads(size, stride, padd
     assert found[0] == found[1] == found[2]
 
 
-def test_an_image_of_infinities_gives_its_gradient_to_the_image():
-    x = Tensor(np.full((1, 1, 2, 2), -np.inf), requires_grad=True)
-    y = md.max_pool2d(x, 2)
-    assert y.data.tolist() == [[[[-np.inf]]]]
-    assert md.grad(y, x, g=np.ones((1, 1, 1, 1))).tolist() == [[[[1, 0], [0, 0]]]]
+def test_images_of_infinities_keep_their_gradient_from_the_padding():
+    x = Tensor(np.full((1, 1, 5, 5), -np.inf), requires_grad=True)
+    y = md.max_pool2d(x, 3, 2, padding=1)
+    assert (y.data == -np.inf).all()
+    rows = np.array([1, 1, 0, 1, 0])              # the first of each window of 3 that is a pixel
+    assert (md.grad(y, x, g=np.ones((1, 1, 3, 3))) == np.outer(rows, rows)).all()
+
+
+def test_means_take_infinite_pixels_and_slopes_to_their_windows_alone():
+    x = Tensor(np.zeros((1, 1, 4, 4)), requires_grad=True)
+    x.data[0, 0, 3, 3] = np.inf
+    y = md.avg_pool2d(x, 2)
+    assert y.data.tolist() == [[[[0, 0], [0, np.inf]]]]
+    g = np.array([[[[4.0, np.inf], [np.nan, 8.0]]]])
+    due = [[1, 1, np.inf, np.inf]] * 2 + [[np.nan, np.nan, 2, 2]] * 2
+    np.testing.assert_array_equal(md.grad(y, x, g=g)[0, 0], due)
 
 
 def test_max_pooling_keeps_less_than_a_byte_for_each_pixel():

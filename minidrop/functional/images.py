@@ -83,7 +83,8 @@ def fold(windows, shape, stride=1, padding=0):
 def max_pool2d(x, size, stride=None, padding=0):
     """The largest entry of each window of `size`, every `stride` (by default the size).
 
-    (N, C, H, W) to (N, C, OH, OW).  Of equal largest entries the first takes the gradient.
+    (N, C, H, W) to (N, C, OH, OW).  Of equal largest entries the first takes the gradient, of nans
+    the last, as in PyTorch.
     `padding` is at most half the size.
 
     >>> import numpy as np

@@ -20,13 +20,15 @@ ROWS, COLUMNS = 1, 2        # axes of images (N, H, W, C); a pair holds an axis 
 def max_pool2d(x, size, stride, padding):
     """The largest entry of each window, (N, C, OH, OW); beyond the border nothing is large.
 
-    Of equal largest entries the first takes the gradient, row by row, as in PyTorch.  What is
-    kept for it is small: for each row of a window and each entry but its first, whether it is
-    larger than all before it, and the same for the largest entries of the rows.
+    As in PyTorch one entry takes the gradient, row by row the first of the largest, or the last
+    nan; it is never one beyond the border.  What is kept for it is small: for each row of a window
+    and each entry but its first, whether it goes before all those before it, and the same for the
+    largest entries of the rows.
     """
     xp, images = array_module(x), _padded(x, padding).transpose(0, 2, 3, 1)
     n, height, _, c = images.shape
     oh, ow = (_count(images, axis, size, stride) for axis in (ROWS, COLUMNS))
+    where = list(zip(size, stride, padding, strict=True))
     y = xp.empty((n, oh, ow, c), x.dtype)
     down = xp.empty((size[0] - 1, n, oh, ow, c), bool)
     right = xp.empty((size[1] - 1, n, height, ow, c), bool)
@@ -34,15 +36,18 @@ def max_pool2d(x, size, stride, padding):
     def part(lo, hi):
         for s in _passes(images, lo, hi):
             across = xp.empty((s.stop - s.start, height, ow, c), x.dtype)
-            _largest(images[s], across, right[:, s], COLUMNS, size[1], stride[1])
-            _largest(across, y[s], down[:, s], ROWS, size[0], stride[0])
+            _largest(images[s], across, right[:, s], COLUMNS, *where[1])
+            _largest(across, y[s], down[:, s], ROWS, *where[0])
+            if not on_host(x) or xp.isnan(y[s].max()):             # where a GPU need not be asked
+                _prefer_nan(images[s], right[:, s], COLUMNS, *where[1])
+                _prefer_nan(across, down[:, s], ROWS, *where[0])
 
     _each_image(part, images)
     return y.transpose(0, 3, 1, 2), (down, right)
 
 
 def _max_pool2d_dx(g, _y, _x, size, stride, padding, kept):
-    """From a window to the first row that holds its largest entry, and in that row to the entry."""
+    """From a window to the row that holds the entry it chose, and in that row to the entry."""
     (down, right), g, (n, c, *whole) = kept, g.transpose(0, 2, 3, 1), _x.shape
     xp, (height, width) = array_module(g), (k + 2 * p for k, p in zip(whole, padding, strict=True))
     gx = xp.empty((n, height, width, c), g.dtype)
@@ -50,8 +55,8 @@ def _max_pool2d_dx(g, _y, _x, size, stride, padding, kept):
     def part(lo, hi):
         for s in _passes(gx, lo, hi):
             across = xp.empty((s.stop - s.start, height, *g.shape[2:]), g.dtype)
-            _to_the_first(g[s], down[:, s], across, ROWS, size[0], stride[0])
-            _to_the_first(across, right[:, s], gx[s], COLUMNS, size[1], stride[1])
+            _to_the_chosen(g[s], down[:, s], across, ROWS, size[0], stride[0])
+            _to_the_chosen(across, right[:, s], gx[s], COLUMNS, size[1], stride[1])
 
     _each_image(part, gx)
     return _inside(gx, whole, padding)
@@ -59,15 +64,15 @@ def _max_pool2d_dx(g, _y, _x, size, stride, padding, kept):
 
 def _picked(x, size, stride, padding):
     """The twin: find where the largest entry of each window lies, and take it from there."""
-    xp, images = array_module(data_of(x)), data_of(x)
+    xp, images, last = array_module(data_of(x)), data_of(x), size[0] * size[1]
     where = {"size": size, "stride": stride, "padding": (0, 0)}
     places = xp.arange(images.size).reshape(images.shape)
     windows, places = (unfold(_padded(a, padding, value), **where)
                        for a, value in ((images, -math.inf), (places, -1)))
-    windows, places = (a.reshape(*a.shape[:4], size[0] * size[1]) for a in (windows, places))
-    largest = (windows == windows.max(-1, keepdims=True)) & (places >= 0)      # not the padding
-    first = largest.argmax(-1)[..., None]
-    picked = xp.take_along_axis(places, first, -1)[..., 0]
+    windows, places = (a.reshape(*a.shape[:4], last) for a in (windows, places))
+    largest, order = windows == windows.max(-1, keepdims=True), xp.arange(last)
+    rank = xp.where(xp.isnan(windows), last + order, largest * (last - order)) * (places >= 0)
+    picked = xp.take_along_axis(places, rank.argmax(-1)[..., None], -1)[..., 0]
     return getitem(reshape(x, shape=(-1,)), index=picked)
 
 
@@ -104,13 +109,13 @@ avg_pool2d.vjps(lambda g, _y, _x, **where: avg_pool2d_dx(g, shape=_x.shape, **wh
 avg_pool2d_dx.vjps(lambda h, _y, _g, shape, **where: avg_pool2d(h, **where))
 
 
-def _largest(x, y, later, axis, size, stride):
+def _largest(x, y, later, axis, size, stride, padding):
     """y = the largest of each run of `size` entries of x along the axis, every `stride`.
 
-    later[i - 1]: whether entry i is larger than all before it.  The last entry of which that holds
-    is the first of the largest.
+    later[i - 1]: whether entry i is larger than all before it, or the first that is no padding.
+    The last entry of which that holds is the first of the largest.
     """
-    xp, entries = array_module(x), [_place(x, axis, i, y.shape[axis], stride) for i in range(size)]
+    xp, entries = array_module(x), _entries(x, axis, size, y.shape[axis], stride)
     if size == 1:
         y[...] = entries[0]
         return
@@ -119,22 +124,38 @@ def _largest(x, y, later, axis, size, stride):
     for i in range(2, size):
         xp.greater(entries[i], y, out=later[i - 1])
         xp.maximum(entries[i], y, out=y)
+    for place, i in enumerate(range(padding, 0, -stride)):
+        later[(i - 1, *(slice(None),) * axis, slice(place, place + 1))] = True
 
 
-def _to_the_first(g, later, gx, axis, size, stride):
-    """gx = g at the first of the largest entries of each run, and 0 elsewhere."""
+def _prefer_nan(x, later, axis, size, stride, padding):
+    """later[i - 1] holds also where entry i of a run is nan."""
+    for i, entry in enumerate(_entries(x, axis, size, later.shape[axis + 1], stride)[1:]):
+        later[i] |= array_module(x).isnan(entry)
+
+
+def _to_the_chosen(g, later, gx, axis, size, stride):
+    """gx = g at the last of the `later` entries of each run, else at its first, and 0 elsewhere.
+
+    Numbers are multiplied by 0 and 1 as integers with the same bits: 0 inf would be nan.
+    """
     alone = size == stride and gx.shape[axis] == size * g.shape[axis]
     if not alone:
         gx[...] = 0
+    bits = g.view(f"u{g.itemsize}")               # what is left for entry i and those before it
     for i in range(size - 1, -1, -1):
-        taken = g * later[i - 1] if i else g      # g is what is left for entry i and those before
+        taken = bits * later[i - 1] if i else bits
         place = _place(gx, axis, i, g.shape[axis], stride)
         if alone:                                 # each place is in one run: written, not added to
-            place[...] = taken
+            place[...] = taken.view(g.dtype)
         else:
-            place += taken
+            place += taken.view(g.dtype)
         if i:
-            g = g - taken
+            bits = bits - taken
+
+
+def _entries(x, axis, size, count, stride):
+    return [_place(x, axis, i, count, stride) for i in range(size)]
 
 
 def _place(x, axis, i, count, stride):

@@ -74,6 +74,19 @@ def test_pools(torch, name, dtype, order, seed):
                  lambda x: getattr(torch.nn.functional, name)(x, size, stride, padding), [x], rng)
 
 
+@pytest.mark.parametrize("order", [*ORDERS, CHANNELS_LAST])
+@pytest.mark.parametrize("values", [(-np.inf, 0.0), (np.nan, -np.inf, 1.0), (np.inf, np.nan, 2.0)])
+@pytest.mark.parametrize("size, stride, padding", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 1)])
+def test_where_nan_and_infinities_send_their_gradient(torch, order, values, size, stride, padding):
+    x = in_order(order, np.random.default_rng(0).choice(values, (4, 3, 9, 8)))
+    ours = md.Tensor(x, requires_grad=True)
+    theirs = torch.tensor(x.copy("K"), requires_grad=True)
+    y = md.max_pool2d(ours, size, stride, padding)
+    y.backward(np.ones(y.shape))
+    torch.nn.functional.max_pool2d(theirs, size, stride, padding).sum().backward()
+    np.testing.assert_array_equal(ours.grad, theirs.grad.numpy())
+
+
 @dtypes
 @orders
 def test_global_average(torch, dtype, order):
