@@ -17,6 +17,7 @@ def masked(x, mask, scale):
     if small:                                     # scaling the mask is less work
         mask, scale = (mask * scale).astype(x.dtype), 1.0
     order = _memory_order(x)
+    natural = order == list(range(x.ndim))
     x, mask = (a.transpose(order) for a in (x, xp.broadcast_to(mask, x.shape)))
     y, row = xp.empty(x.shape, x.dtype), x.size // max(1, len(x))
 
@@ -28,7 +29,7 @@ def masked(x, mask, scale):
                 y[s] *= scale
 
     par(part, len(x), each=row)
-    return y.transpose(sorted(range(x.ndim), key=order.__getitem__))
+    return y if natural else y.transpose(sorted(range(x.ndim), key=order.__getitem__))
 
 
 def masked_linear(x, w, mask):

@@ -162,7 +162,8 @@ def _sweep(x, padding, places, U=None, bias=None, cotangent=None):
                 if dg is not None:
                     _take(Y, cotangent[images].transpose(0, 2, 3, 1))
                     xp.matmul(A_AT, _columns(Y), out=_columns(M)[:-1])
-                    more = V.transpose(0, 2, 1) @ M[:-1]                    # Eq. (winograd.6)
+                    into = scratch("sum" if dU is None else "more", (len(V), c, o), dtype)
+                    more = xp.matmul(V.transpose(0, 2, 1), M[:-1], out=into)   # Eq. (winograd.6)
                     dU = more if dU is None else xp.add(dU, more, out=dU)
             if dg is not None:
                 xp.matmul(G_GT[:, TURNED].T, _columns(dU), out=dg[k])

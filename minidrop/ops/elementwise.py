@@ -123,7 +123,11 @@ def relu(x):
     return rectified.relu(x) if on_host(x) else array_module(x).maximum(x, 0)
 
 
-relu.vjps(lambda g, y, _x: g * (y > 0))
+def _relu_gradient(_wanted, g, y, _x):
+    return {0: rectified.gradient(g, y) if on_host(g) else g * (y > 0)}
+
+
+relu.vjps(lambda g, y, _x: g * (y > 0), joint=_relu_gradient)
 
 
 @primitive
