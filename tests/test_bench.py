@@ -15,7 +15,18 @@ import numpy as np
 import pytest
 
 from minidrop import models, nn
-from minidrop.bench import measure, memory, ours, plot, pruning, samples, steps, table
+from minidrop.bench import (
+    marks,
+    measure,
+    memory,
+    ours,
+    plot,
+    pruning,
+    samples,
+    steps,
+    table,
+    techniques,
+)
 from minidrop.bench.contender import agree, is_dropout
 from minidrop.bench.worker import Library, Worker
 
@@ -23,8 +34,8 @@ pytestmark = pytest.mark.slow
 
 KEYS = ["workload", "ms", "torch_ms", "ratio", "low", "high", "peak_mb", "torch_peak_mb",
         "process_mb", "allocator", "rivals", "cpu", "blas", "threads", "versions"]
-RIVAL = {"ms", "ratio", "low", "high", "peak_mb", "process_mb", "allocator", "blas", "threads",
-         "versions", "pid"}
+RIVAL = {"ms", "ratio", "low", "high", "spread", "peak_mb", "process_mb", "allocator", "blas",
+         "threads", "versions", "pid"}
 
 
 def sleeper(title="one", tuned=False, where="tests.sleepers:contender", **options):
@@ -89,6 +100,13 @@ def test_a_block_lasts_long_enough():
 
 def test_the_ratio_is_the_median_of_neighbouring_blocks():
     assert measure.ratio([1, 2, 9], [2, 2, 3]) == 1           # of 1/2, 2/2 and 9/3
+
+
+def test_the_spread_is_how_far_the_quartiles_of_the_ratios_are_apart():
+    """Of 1, 2, ..., 5 they are 2 and 4, whatever is beyond them; of one block there is none."""
+    found = measure.compared(a=([5, 1, 4, 3, 2], 5 * [1]), b=([99, 1, 4, 3, 2], 5 * [1]),
+                             c=([3], [2]))
+    assert found == {"a": 3, "b": 3, "c": 1.5, "spread": {"a": 2, "b": 2, "c": 1}}
 
 
 @pytest.mark.parametrize("n, low, high", [(1, 0, 0), (5, 0, 4), (6, 0, 5), (9, 1, 7), (15, 3, 11),
@@ -255,7 +273,7 @@ def asked(fake, monkeypatch):
 
 
 def test_nothing_is_timed_before_the_check_and_memory_is_measured_around(asked):
-    steps.run(["z"], blocks=4, progress=False)
+    list(steps.run(["z"], blocks=4, progress=False))
     order = [question for _, question in asked]
     first = {question: order.index(question) for question in order}
     last = {question: len(order) - order[::-1].index(question) - 1 for question in order}
@@ -268,7 +286,7 @@ def test_nothing_is_timed_before_the_check_and_memory_is_measured_around(asked):
 
 
 def test_three_steps_are_compared_with_every_rival(asked):
-    steps.run(["z"], blocks=1, progress=False)
+    list(steps.run(["z"], blocks=1, progress=False))
     assert asked.count(("ours", "observed")) == 3
     assert asked.count(("theirs", "under")) == asked.count(("others", "under")) == 3
 
@@ -276,13 +294,13 @@ def test_three_steps_are_compared_with_every_rival(asked):
 def test_losses_that_differ_are_refused(asked, monkeypatch):
     monkeypatch.setattr(steps, "LIBRARIES", sleepers(off=1.0001))
     with pytest.raises(ValueError, match="5 digits, .* in minidrop, 0.50005 in others at step 2"):
-        steps.run(["z"], blocks=1, progress=False)
+        list(steps.run(["z"], blocks=1, progress=False))
     assert ("ours", "gone") in asked and not [q for _, q in asked if q == "clock"]
     for off, digits in ((1.000001, 5), (1.00005, 4)):
         libraries = sleepers(off=off)
         libraries["torch-tuned"] = libraries["torch-tuned"]._replace(digits=digits)
         monkeypatch.setattr(steps, "LIBRARIES", libraries)
-        steps.run(["z"], blocks=1, progress=False)
+        list(steps.run(["z"], blocks=1, progress=False))
 
 
 def test_losses_agree_to_five_digits_but_where_sums_are_taken_in_another_order():
@@ -295,7 +313,7 @@ def test_dropout_alone_is_checked_by_everyone(asked, monkeypatch):
     from tests.sleepers import Sleeper
 
     monkeypatch.setattr(Sleeper, "check", lambda self: None, raising=False)
-    steps.run(["z"], blocks=1, progress=False)
+    list(steps.run(["z"], blocks=1, progress=False))
     assert [title for title, q in asked if q == "check"] == ["ours", "theirs", "others"]
 
 
@@ -379,6 +397,29 @@ def test_the_table_shows_what_is_not_known_here():
     assert lines[1] == "q" and lines[3].split()[:3] == ["abacus", "3.000", "2.000"]
 
 
+def test_ratios_of_a_busy_machine_are_marked_in_every_table():
+    """Alone those whose quartiles are over 1.25 apart, and then a line says what the mark is."""
+    quiet, busy = ({"spread": dict.fromkeys(("ratio", "cost", "torch_cost", "growth", "ms_ratio",
+                                             "repeated_growth"), far)} for far in (1.25, 1.26))
+    record = made()
+    for one in (quiet, busy):
+        record["rivals"]["torch-tuned"] |= one
+        text = table.table([record])
+        assert ("1.250?" in text) == ("\n?  " in text) == (one is busy) and "0.500?" not in text
+    around = {"blas": "none", "threads": {}, "versions": {}}
+    for shown, names in ((techniques, ("cost", "torch_cost", "ratio")), (pruning, ("ms_ratio",)),
+                         (samples, ("growth", "repeated_growth", "ratio"))):
+        row = dict.fromkeys(["ms", "torch_ms", "repeated_ms", "peak_mb", "repeated_peak_mb", "mb",
+                             "nonzero", "numbers", "numbers_ratio", "head"], 1) | {
+            name: 0.5 + k for k, name in enumerate(names)} | {
+            "technique": "dropout", "m": 1, "network": "mlp", "kept": "all"} | around
+        assert "?" not in shown.table([row | quiet])
+        line = next(line for line in shown.table([row | busy]).splitlines() if "?" in line)
+        assert line.count("?") == len(names) and shown.table([row | busy]).count("\n?  ") == 1
+        first = row | {"spread": {names[0]: 2}}
+        assert shown.table([first]).count("50.0%?" if shown is pruning else "0.500?") == 1
+
+
 def test_the_figure_shows_every_ratio_with_its_interval(tmp_path, monkeypatch):
     drawn = []
     subplots = plot.subplots
@@ -443,13 +484,16 @@ def children(pid):
 
 # --- multi-sample dropout beside the repeated batch ----------------------------------------------
 
-SAMPLE_KEYS = ["workload", "m", "ms", "growth", "peak_mb", "repeated_ms", "repeated_growth",
-               "repeated_peak_mb", "ratio", "head", "blas", "threads", "versions"]
+SAMPLE_KEYS = ["workload", "m", "ms", "peak_mb", "repeated_ms", "repeated_peak_mb", "growth",
+               "repeated_growth", "ratio", "spread", "head", "blas", "threads", "versions"]
+SHOWN = ["m", "ms", "growth", "peak_mb", "repeated_ms", "repeated_growth", "repeated_peak_mb",
+         "ratio"]
 
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Blocks of one step, which need no pause."""
+    """Blocks of one step, which need no pause, and no marks behind what they give."""
+    monkeypatch.setattr(marks, "WIDE", math.inf)
     monkeypatch.setattr(measure, "BLOCK", 0)
     monkeypatch.setattr(measure, "PAUSE", 0)
 
@@ -462,15 +506,14 @@ def test_multi_sample_records_have_the_promised_keys_and_a_table(quick):
     records = samples.run((1, 2, 4), blocks=2, progress=False, batch=2, size=8)
     assert [list(record) for record in records] == 3 * [SAMPLE_KEYS]
     assert [record["m"] for record in records] == [1, 2, 4] and records[0]["growth"] == 1
-    assert all(record[key] > 0 for record in records for key in SAMPLE_KEYS[2:10])
+    assert all(record[key] > 0 for record in records for key in SHOWN)
     assert len({record["head"] for record in records}) == 1 and 0 < records[0]["head"] < 1
     assert "torch" not in records[0]["versions"]          # which it does not need
     groups, head, *lines = samples.table(records).splitlines()
     assert groups.split() == ["m", "samples", "batch", "repeated", "m", "times"]
     assert head.split() == ["m", *2 * ["ms", "to", "m", "=", "1", "peak", "MB"], "ratio"]
-    numbers = [key for key in SAMPLE_KEYS[1:9] if key != "head"]
     assert [[float(word) for word in line.split()] for line in lines[:3]] == [
-        [pytest.approx(record[key], abs=0.0051) for key in numbers] for record in records]
+        [pytest.approx(record[key], abs=0.0051) for key in SHOWN] for record in records]
     assert {len(line) for line in (head, *lines[:3])} == {len(head)} and lines[3] == ""
     assert re.fullmatch(r"head +[\d.]+% of a step at m = 1: .*", lines[4])
     assert [line.split()[0] for line in lines[5:]] == ["BLAS", "threads", "versions"]
@@ -498,7 +541,7 @@ def test_every_number_of_the_table_is_of_its_own_step(monkeypatch):
         [step()] * blocks for step in given])
     for record, m in zip(samples.run((1, 4, 8), blocks=3, progress=False, batch=1, size=4),
                          (1, 4, 8), strict=True):
-        assert [record[key] for key in SAMPLE_KEYS[1:10]] == [
+        assert [record[key] for key in [*SHOWN, "head"]] == [
             m, m, m, m / 2, 100 * m, 100 * m, 50 * m, 0.01, 0.25]
 
 
@@ -760,12 +803,12 @@ def test_torch_that_waits_for_its_turn_takes_no_time_of_the_processor():
 # --- what pruning saves ---------------------------------------------------------------------------
 
 PRUNING_KEYS = ["workload", "network", "kept", "numbers", "nonzero", "mb", "ms", "numbers_ratio",
-                "ms_ratio", "blas", "threads", "versions"]
+                "ms_ratio", "spread", "blas", "threads", "versions"]
 SMALL = {"mlp": (lambda: models.mlp(8, 64, 64, 3), (4, 8))}
 
 
 def test_pruning_records_have_the_promised_keys_and_a_table(quick):
-    records = pruning.run(blocks=2, networks=SMALL, progress=False)
+    records = list(pruning.run(blocks=2, networks=SMALL, progress=False))
     assert [list(record) for record in records] == 4 * [PRUNING_KEYS]
     whole, half, quarter, weights = [[r["numbers"], r["nonzero"], r["mb"]] for r in records]
     numbers = [8 * n + n + n * n + n + n * 3 + 3 for n in (64, 32, 16)]
@@ -790,4 +833,4 @@ def test_pruning_is_not_timed_where_the_small_network_computes_something_else(sh
 
     monkeypatch.setattr(pruning, "compress", other)
     with pytest.raises(ValueError, match="must give the outputs of the pruned one"):
-        pruning.run(blocks=1, networks=SMALL, progress=False)
+        list(pruning.run(blocks=1, networks=SMALL, progress=False))

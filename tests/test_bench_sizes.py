@@ -50,6 +50,7 @@ def test_a_record_has_the_promised_keys_and_a_table(alone):
                for key in ("gflop", "ms", "peak_mb"))
     mean, half = record["exponents"]["ms"]
     assert math.isfinite(mean) and half >= 0
+    record["exponents"]["ms"] = [1.2, 0.1]
     title, head, *lines = sizes.table([record]).splitlines()
     assert title == "width: MLP 784-n-n-10, batch 128"
     assert head.split() == ["n", "GFLOP", "ms", "torch", "ms", "peak", "MB", "torch", "peak", "MB"]
@@ -99,8 +100,16 @@ def test_what_grows_faster_is_named(ms, peak, faster, alone):
     assert line.endswith(": " + (", ".join(named[key] for key in faster) or "nothing"))
 
 
+def test_an_exponent_that_is_hardly_known_is_marked(alone):
+    record, = sizes.run(2, tiny(), progress=False)
+    for half, marked in ((0.15, False), (0.16, True)):
+        record["exponents"]["ms"] = [1.2, half]
+        text = sizes.table([record])
+        assert (f"1.20 +- {half}?" in text) == ("\n?  " in text) == marked
+
+
 def test_a_figure_has_time_above_memory_for_each_way(alone, tmp_path):
-    records = sizes.run(2, tiny() | {"depth": tiny()["width"]}, progress=False)
+    records = list(sizes.run(2, tiny() | {"depth": tiny()["width"]}, progress=False))
     sizes.plot(records, tmp_path / "sizes.png")
     assert (tmp_path / "sizes.png").stat().st_size > 5000
 
@@ -117,7 +126,7 @@ def test_the_command_draws_and_writes(alone, tmp_path, monkeypatch):
 
 def test_the_page_on_speed_holds_what_is_given_and_not_the_machine_s_system(alone, tmp_path):
     page = runpy.run_path(str(ROOT / "site/scripts/speed.py"), run_name="speed")["page"]
-    records = sizes.run(2, tiny(), progress=False)
+    records = list(sizes.run(2, tiny(), progress=False))
     text = page([records], tmp_path)
     assert sizes.table(records).split("\n\n")[0] in text and "minidrop bench sizes\n" in text
     assert "## What size costs" in text and "## Whole steps" not in text
@@ -141,7 +150,7 @@ def test_pytorch_takes_part_and_computes_the_same(alone, monkeypatch):
     start = ours.Training.start
     monkeypatch.setattr(ours.Training, "start", lambda self: [2 * w for w in start(self)])
     with pytest.raises(ValueError, match="the losses must agree to 5 digits"):
-        sizes.run(2, tiny(), progress=False)
+        list(sizes.run(2, tiny(), progress=False))
 
 
 # --- nothing grows faster than its arithmetic -----------------------------------------------------

@@ -18,7 +18,7 @@ from minidrop import (
     optim,
     plots,
 )
-from minidrop.bench import plot, pruning, samples, steps, table, techniques
+from minidrop.bench import plot, pruning, samples, sizes, steps, table, techniques
 from minidrop.cli import main
 from minidrop.elsewhere import ELSEWHERE, here
 from minidrop.xp import threads
@@ -52,7 +52,9 @@ def test_version():
     (("show", "early", "--graph"), "--graph draws models, and early is a function; there are"),
     (("bench", "z"), "there is no workload 'z'; there are"),
     (("bench", "b", "multi_sample"), "multi_sample is a table of its own"),
-    (("bench", "pruning", "b"), "pruning is a table of its own: minidrop bench pruning"),
+    (("bench", "pruning", "b"), "there is no network 'b'; there are mlp, vgg_small"),
+    (("bench", "techniques", "drpout"), "there is no technique 'drpout'; did you mean 'dropout'?"),
+    (("bench", "multi_sample", "b"), "multi_sample is a table of its own: minidrop bench multi"),
     (("bench", "pruned"), "there is no workload 'pruned'; did you mean 'pruning'?"),
     (("bench", "b", "--against", "torhc"), "there is no library 'torhc'; did you mean 'torch'?"),
     (("bench", "pruning", "--against", "torch"), "--against is for workloads, not for pruning"),
@@ -204,6 +206,47 @@ def test_an_interrupted_bench_is_told_in_a_sentence(monkeypatch):
 
     monkeypatch.setattr(steps, "run", interrupted)
     assert run("bench") == (130, "Error: interrupted; nothing is written\n")
+
+
+@pytest.mark.parametrize("error, code, last", [
+    (KeyboardInterrupt, 130, "Error: interrupted; what was measured is above"),
+    (ValueError("they differ"), 1, "Error: they differ"), (MemoryError, 1, "written: {}")])
+def test_what_was_measured_before_a_bench_ends_is_shown_and_written(monkeypatch, tmp_path, error,
+                                                                    code, last):
+    target = tmp_path / "out.json"
+
+    def ended(names, **given):
+        for name in names:
+            if target.exists():
+                assert json.loads(target.read_text()) == [{"workload": "a"}]
+                raise error
+            yield {"workload": name}
+
+    monkeypatch.setattr(steps, "run", ended)
+    monkeypatch.setattr(table, "table", lambda records: f"{len(records)} rows")
+    found, text = run("bench", "a", "b", "c", "--json", str(target))
+    assert found == code and text.startswith(f"1 rows\nwritten: {target}\n")
+    assert text.splitlines()[-1] == last.format(target)
+    assert json.loads(target.read_text()) == [{"workload": "a"}]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(steps, "run", lambda names: 1 / 0)
+    for option in ("--json", "--plot"):
+        code, text = run("bench", "b", option, str(tmp_path / "not" / "there"))
+        assert code == 2 and f"there is no folder {tmp_path / 'not'} for {option}" in text
+
+
+@pytest.mark.parametrize("words, module, given", [
+    ("techniques dropblock cutmix", techniques, {"names": ["dropblock", "cutmix"]}),
+    ("sizes width", sizes, {"ways": ["width"]}), ("pruning mlp", pruning, {"networks": ["mlp"]}),
+    ("pruning", pruning, {})])
+def test_lines_of_a_table_can_be_chosen(monkeypatch, words, module, given):
+    asked = []
+    monkeypatch.setattr(module, "run", lambda **options: asked.append(options) or [])
+    assert run("bench", *words.split())[0] == 0
+    assert [{key: [*names] for key, names in options.items()} for options in asked] == [given]
 
 
 @pytest.mark.parametrize("name, module", [("multi_sample", samples),

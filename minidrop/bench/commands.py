@@ -1,11 +1,12 @@
 """The command line of the bench: `minidrop bench`."""
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
+from ..files import put
 from ..suggest import unknown
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -23,7 +24,8 @@ class Interrupted(click.ClickException):
               "tables of their own, 9 for techniques.")
 @click.option("--against", multiple=True, metavar="LIBRARY",
               help="torch, torch-tuned or jax; may be given again. By default the first two.")
-@click.option("--json", "target", type=FILE, help="Also write the records to this file.")
+@click.option("--json", "target", type=FILE, help="Also write the records to this file, after "
+              "each workload or line.")
 @click.option("--plot", "figure", type=FILE, help="Also draw them, as a PNG, PDF or SVG.")
 def bench(workloads, blocks, against, target, figure):
     """Time minidrop beside PyTorch.
@@ -35,40 +37,72 @@ def bench(workloads, blocks, against, target, figure):
     Tables of their own are `bench multi_sample`, multi-sample dropout with m samples beside a batch
     that is repeated m times; `bench pruning`, what networks save that are pruned and compressed;
     `bench techniques`, a layer or a step with each technique over one without it; and `bench
-    sizes`, time and memory of a step against width, depth, batch and image size.
-    """
-    from . import plot, pruning, samples, sizes, steps, table, techniques
+    sizes`, time and memory of a step against width, depth, batch and image size.  Some of their
+    lines are named behind them: `bench techniques dropblock cutmix`, `bench sizes width`.
 
-    tables: dict[str, Any] = {"multi_sample": samples, "pruning": pruning,
-                              "techniques": techniques, "sizes": sizes}
-    for name in workloads:
-        if name not in (*steps.WORKLOADS, *tables):
-            raise unknown("workload", name, [*steps.WORKLOADS, *tables])
-        if name in tables and len(workloads) > 1:
-            raise click.UsageError(f"{name} is a table of its own: minidrop bench {name}")
-    for name in against:
-        if name not in [*steps.LIBRARIES][1:]:
-            raise unknown("library", name, [*steps.LIBRARIES][1:])
-    given = {} if blocks is None else {"blocks": blocks}
-    alone = tables[workloads[0]] if workloads and workloads[0] in tables else None
-    if alone:
-        if against:
-            raise click.UsageError(f"--against is for workloads, not for {workloads[0]}")
-        if figure and not hasattr(alone, "plot"):
-            raise click.UsageError(f"--plot is not for {workloads[0]}")
-    elif against:
-        given["against"] = against
-    try:
-        records = alone.run(**given) if alone else steps.run(
-            workloads or tuple(steps.WORKLOADS), **given)
-        click.echo((alone or table).table(records))
+    What is measured when Ctrl-C is pressed is shown and written.
+    """
+    run, table, draw = _plan(workloads, against)
+    if figure and not draw:
+        raise click.UsageError(f"--plot is not for {workloads[0]}")
+    for option, path in (("json", target), ("plot", figure)):
+        if path and not path.parent.is_dir():
+            raise click.UsageError(f"there is no folder {path.parent} for --{option}")
+    records: list = []
+
+    def show():
+        click.echo(table(records))
         if target:
-            target.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
             click.echo(f"written: {target}")
         if figure:
-            (alone or plot).plot(records, figure)
+            draw(records, figure)
             click.echo(f"figure: {figure}")
+
+    try:
+        try:
+            for record in run(**({} if blocks is None else {"blocks": blocks})):
+                records.append(record)
+                if target:
+                    put(target, (json.dumps(records, indent=2) + "\n").encode())
+        finally:
+            if records:
+                show()
     except KeyboardInterrupt:
-        raise Interrupted("interrupted; nothing is written") from None
+        rest = "what was measured is above" if records else "nothing is written"
+        raise Interrupted(f"interrupted; {rest}") from None
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _plan(words, against):
+    """What runs, with the names that are given; its table; and its figure or None."""
+    from . import plot, pruning, samples, sizes, steps, table, techniques
+
+    tables: dict[str, tuple] = {
+        "multi_sample": (samples, "sample", "", {}),
+        "pruning": (pruning, "network", "networks", pruning.NETWORKS),
+        "techniques": (techniques, "technique", "names", techniques.TECHNIQUES),
+        "sizes": (sizes, "way to grow", "ways", sizes.WAYS)}
+    if not words or words[0] not in tables:
+        for name in words:
+            if name not in steps.WORKLOADS:
+                raise _misplaced(name) if name in tables else unknown(
+                    "workload", name, [*steps.WORKLOADS, *tables])
+        for name in against:
+            if name not in [*steps.LIBRARIES][1:]:
+                raise unknown("library", name, [*steps.LIBRARIES][1:])
+        given = {"against": against} if against else {}
+        return partial(steps.run, words or tuple(steps.WORKLOADS), **given), table.table, plot.plot
+    first, *names = words
+    module, kind, keyword, known = tables[first]
+    if against:
+        raise click.UsageError(f"--against is for workloads, not for {first}")
+    for name in names:
+        if name not in known:
+            raise unknown(kind, name, [*known]) if known else _misplaced(first)
+    given = {keyword: {name: known[name] for name in names}} if names else {}
+    return partial(module.run, **given), module.table, getattr(module, "plot", None)
+
+
+def _misplaced(name):
+    return click.UsageError(f"{name} is a table of its own: minidrop bench {name}")

@@ -2,7 +2,8 @@
 
 A ratio is that of two blocks that follow each other, and what is reported is its median over all
 blocks, with the interval in which the median lies with 95 %: between two of the sorted ratios,
-which assumes nothing of how they spread.
+which assumes nothing of how they spread.  How far apart the quartiles of the ratios are tells
+whether the machine was quiet.
 """
 
 import itertools
@@ -58,6 +59,22 @@ def clock(step, n):
 def ratio(times, others):
     """The median of the ratios of neighbours."""
     return statistics.median(ratios(times, others))
+
+
+def compared(**pairs):
+    """The ratio of name=(times, others), by name, and "spread", of each the spread by name."""
+    return {name: ratio(*both) for name, both in pairs.items()} | {
+        "spread": {name: spread(ratios(*both)) for name, both in pairs.items()}}
+
+
+def spread(values):
+    """The upper quartile over the lower one.
+
+    >>> spread([1, 2, 3, 4, 5])
+    2.0
+    """
+    low, _, high = statistics.quantiles([*values, *values[:len(values) == 1]], method="inclusive")
+    return high / low
 
 
 def ratios(times, others):

@@ -16,7 +16,8 @@ from ..tape import data_of
 from ..weights.pruning import pruned
 from ..xp import host
 from .machine import environment, surroundings
-from .measure import in_turns, ratio
+from .marks import doubts, marked, wide
+from .measure import compared, in_turns
 
 NETWORKS: dict[str, tuple] = {
     "mlp": (partial(mlp, 784, 1024, 1024, 10), (256, 784)),
@@ -29,22 +30,29 @@ def run(blocks=5, networks=None, progress=True):
     """Time each of `networks`, {name: (build, shape of the input)}: a dict for each way to prune.
 
     Its keys are workload, network, kept, numbers, nonzero, mb, ms, numbers_ratio, ms_ratio (both to
-    the whole network), blas, threads, versions.  ValueError where a compressed network does not
-    compute what it should.
+    the whole network), spread (of ms_ratio), blas, threads, versions.  They come when their
+    network is measured.
+
+    ValueError where a compressed network does not compute what it should.
     """
-    blocks, around, records = count(blocks, "blocks"), environment(), []
-    for name, (build, shape) in (NETWORKS if networks is None else networks).items():
-        net, x = build().init(seed=0), gaussian(0, shape)
-        small = [_compressed(net, x, sparsity, unit) for _, sparsity, unit in KEPT]
-        times = in_turns([partial(_forward, one, x) for one in small], blocks, name, progress)
-        sizes = [[w.data for w in one.parameters()] for one in small]
-        numbers = [sum(w.size for w in arrays) for arrays in sizes]
-        records += [{"workload": "pruning", "network": name, "kept": kept, "numbers": n,
-                     "nonzero": sum(int((w != 0).sum()) for w in arrays),
-                     "mb": sum(w.nbytes for w in arrays) / 1e6, "ms": statistics.median(ms),
-                     "numbers_ratio": n / numbers[0], "ms_ratio": ratio(ms, times[0]), **around}
-                    for (kept, *_), n, arrays, ms in zip(KEPT, numbers, sizes, times, strict=True)]
-    return records
+    blocks, around = count(blocks, "blocks"), environment()
+    return (record | around
+            for name, (build, shape) in (NETWORKS if networks is None else networks).items()
+            for record in _records(name, build, shape, blocks, progress))
+
+
+def _records(name, build, shape, blocks, progress):
+    """What is found of one network."""
+    net, x = build().init(seed=0), gaussian(0, shape)
+    small = [_compressed(net, x, sparsity, unit) for _, sparsity, unit in KEPT]
+    times = in_turns([partial(_forward, one, x) for one in small], blocks, name, progress)
+    sizes = [[w.data for w in one.parameters()] for one in small]
+    numbers = [sum(w.size for w in arrays) for arrays in sizes]
+    return [{"workload": "pruning", "network": name, "kept": share, "numbers": n,
+             "nonzero": sum(int((w != 0).sum()) for w in arrays),
+             "mb": sum(w.nbytes for w in arrays) / 1e6, "ms": statistics.median(ms),
+             "numbers_ratio": n / numbers[0], **compared(ms_ratio=(ms, times[0]))}
+            for (share, *_), n, arrays, ms in zip(KEPT, numbers, sizes, times, strict=True)]
 
 
 def _compressed(net, x, sparsity, unit):
@@ -68,8 +76,9 @@ def table(records):
     lines = [f"{'network':10} {'kept':18}  {'numbers':>9}  {'not 0':>9}  {'MB':>6}  {'ms':>8}"
              f"  {'of the numbers':>14}  {'of the time':>11}"]
     lines += [f"{r['network']:10} {r['kept']:18}  {r['numbers']:9}  {r['nonzero']:9}"
-              f"  {r['mb']:6.2f}  {r['ms']:8.3f}  {r['numbers_ratio']:14.1%}  {r['ms_ratio']:11.1%}"
-              for r in records]
+              f"  {r['mb']:6.2f}  {r['ms']:8.3f}  {r['numbers_ratio']:14.1%}  "
+              + marked(f"{r['ms_ratio']:11.1%}", wide(r, "ms_ratio")).rstrip() for r in records]
     return "\n".join([*lines, *surroundings(records),
                       "numbers   weights and biases that are there; the last layer is not pruned",
-                      "ms        of one forward pass, the median; its share is taken turn by turn"])
+                      "ms        of one forward pass, the median; its share is taken turn by turn",
+                      *doubts(lines)])

@@ -28,7 +28,8 @@ from ..units.multi_sample import MultiSampleDropout, multi_sample_cross_entropy
 from ..xp import array_module
 from .contender import agree
 from .machine import environment, surroundings
-from .measure import in_turns, ratio
+from .marks import doubts, marked, wide
+from .measure import compared, in_turns, ratio
 from .memory import our_peak
 
 SAMPLES = (1, 2, 4, 8, 16, 32, 64)
@@ -91,8 +92,10 @@ class Contenders:
 def run(samples=SAMPLES, blocks=5, progress=True, batch=16, size=16):
     """Check and time each number of `samples`, the first of which is 1: one dict for each.
 
-    Its keys are workload, m, ms, growth (to m = 1), peak_mb, the same three of the repeated batch,
-    ratio (of ms to repeated_ms), head (its share of a step at m = 1), blas, threads, versions.
+    Its keys are workload, m, ms, peak_mb, the same two of the repeated batch, growth (to m = 1),
+    repeated_growth, ratio (of ms to repeated_ms), spread (of these three), head (its share of a
+    step at m = 1), blas, threads, versions.
+
     ValueError where the two do not compute the same.
     """
     blocks, both, peaks = count(blocks, "blocks"), Contenders(batch, size, max(samples)), []
@@ -102,12 +105,12 @@ def run(samples=SAMPLES, blocks=5, progress=True, batch=16, size=16):
     steps = [partial(step, m) for m in samples for step in (both.samples, both.repeated)]
     head, *times = in_turns([both.head, *steps], blocks, "multi-sample dropout", progress)
     one, share, around = times[0], ratio(head, times[0]), environment()
-    return [{"workload": "multi_sample", "m": m,
-             "ms": statistics.median(ms), "growth": ratio(ms, one), "peak_mb": peak,
-             "repeated_ms": statistics.median(ms2), "repeated_growth": ratio(ms2, one),
-             "repeated_peak_mb": peak2, "ratio": ratio(ms, ms2), "head": share, **around}
-            for m, ms, ms2, (peak, peak2) in zip(samples, times[::2], times[1::2], peaks,
-                                                 strict=True)]
+    return [
+        {"workload": "multi_sample", "m": m, "ms": statistics.median(ms), "peak_mb": peak,
+         "repeated_ms": statistics.median(ms2), "repeated_peak_mb": peak2,
+         **compared(growth=(ms, one), repeated_growth=(ms2, one), ratio=(ms, ms2)),
+         "head": share, **around}
+        for m, ms, ms2, (peak, peak2) in zip(samples, times[::2], times[1::2], peaks, strict=True)]
 
 
 def table(records):
@@ -115,10 +118,12 @@ def table(records):
     lines = [f"{'':4}  {'m samples':^29}  {'batch repeated m times':^29}",
              f"{'m':>4}" + 2 * f"  {'ms':>9}  {'to m = 1':>8}  {'peak MB':>8}" + f"  {'ratio':>6}"]
     for r in records:
-        numbers = "".join(f"  {r[ours + 'ms']:9.3f}  {r[ours + 'growth']:8.3f}"
-                          f"  {r[ours + 'peak_mb']:8.2f}" for ours in ("", "repeated_"))
-        lines.append(f"{r['m']:4}{numbers}  {r['ratio']:6.3f}")
+        growth, growth2, ratio = (marked(f"{r[key]:8.3f}", wide(r, key))
+                                  for key in ("growth", "repeated_growth", "ratio"))
+        lines.append(f"{r['m']:4}  {r['ms']:9.3f}  {growth} {r['peak_mb']:8.2f}"
+                     f"  {r['repeated_ms']:9.3f}  {growth2} {r['repeated_peak_mb']:8.2f}"
+                     f"{ratio}".rstrip())
     for r in records[:1]:
         lines += ["", f"head      {r['head']:.1%} of a step at m = 1: dropout, two linear layers "
                   "and the loss, both ways"]
-    return "\n".join(lines + surroundings(records)[1:])
+    return "\n".join(lines + surroundings(records)[1:] + doubts(lines))

@@ -32,6 +32,7 @@ from ..intervals import mean_interval
 from . import in_torch, ours
 from .contender import agree
 from .machine import environment, processor, surroundings
+from .marks import doubts, marked
 from .measure import in_turns
 from .networks import perceptron
 from .torch_layers import reference
@@ -70,6 +71,8 @@ WAYS = {
 def run(blocks=5, ways=None, progress=True):
     """Check and time a step in every size of each of `ways`, {name: Way}: one dict for each.
 
+    They come one by one, each when it is measured.
+
     Its keys are workload, way, title, and, each with a number for every size, sizes, gflop, ms,
     peak_mb, torch_ms, torch_peak_mb; exponents, of the last five, that of a time with half the
     width of its interval; cpu, blas, threads, versions.  Without PyTorch its numbers are None.
@@ -79,8 +82,8 @@ def run(blocks=5, ways=None, progress=True):
     blocks = count(blocks, "blocks", least=2)
     torch = reference() if importlib.util.find_spec("torch") else None
     around = {"cpu": processor()} | environment(torch)
-    return [_record(name, way, torch, blocks, progress) | around
-            for name, way in (WAYS if ways is None else ways).items()]
+    return (_record(name, way, torch, blocks, progress) | around
+            for name, way in (WAYS if ways is None else ways).items())
 
 
 def _record(name, way, torch, blocks, progress):
@@ -175,17 +178,21 @@ def table(records):
     faster = [f"{r['way']} ({COLUMNS[key]})" for r in records for key in grows_faster(r)]
     lines += [f"faster than its arithmetic, by more than {MARGIN} in the exponent, grows: "
               f"{', '.join(faster) or 'nothing'}"]
-    return "\n".join(lines + surroundings(records))
+    return "\n".join(lines + surroundings(records) + doubts(
+        lines, f"an exponent is known to less than {MARGIN}"))
 
 
 def _line(head, cells):
-    return f"{head!s:>8}" + "".join(f"  {cell:>13}" for cell in cells)
+    return f"{head!s:>8}" + "".join(f"  {cell:>15}" for cell in cells)
 
 
 def _shown(value):
     if value is None:
         return "-"
-    return "{:.2f} +- {:.2f}".format(*value) if isinstance(value, list | tuple) else f"{value:.2f}"
+    if not isinstance(value, list | tuple):
+        return f"{value:.2f}"
+    mean, half = value
+    return marked(f"{mean:.2f} +- {half:.2f}", half > MARGIN).strip()
 
 
 def plot(records, path):

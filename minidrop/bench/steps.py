@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from ..arguments import count, option
 from .contender import agree
 from .machine import processor
-from .measure import median_interval, ratio, ratios, turns
+from .measure import compared, median_interval, ratios, turns
 from .worker import Library, Worker
 from .workloads import WORKLOADS
 
@@ -39,10 +39,11 @@ INSTALL = {"torch": 'PyTorch, which is not installed: pip install "minidrop[refe
 def run(names=tuple(WORKLOADS), blocks=15, against=AGAINST, progress=True):
     """Check and time the workloads `names` beside the libraries `against`: one dict each.
 
-    Its keys are workload, ms, torch_ms, ratio, peak_mb, torch_peak_mb, blas, threads, versions;
-    low and high (of the ratio), process_mb, allocator, cpu, and rivals: {name: {ms, ratio, low,
-    high, peak_mb, process_mb, allocator, ...}}.  Where PyTorch out of the box is not among the
-    rivals, ratio is to the first of them and what starts with torch_ is None.
+    They come one by one, each when it is measured.  Its keys are workload, ms, torch_ms, ratio,
+    peak_mb, torch_peak_mb, blas, threads, versions; low and high (of the ratio), process_mb,
+    allocator, cpu, and rivals: {name: {ms, ratio, low, high, spread, peak_mb, process_mb,
+    allocator, ...}}.  Where PyTorch out of the box is not among the rivals, ratio is to the first
+    of them and what starts with torch_ is None.
 
     ValueError for an unknown name, where a library is missing, and where two do not compute the
     same.
@@ -52,7 +53,7 @@ def run(names=tuple(WORKLOADS), blocks=15, against=AGAINST, progress=True):
     for needs in dict.fromkeys(LIBRARIES[name].needs for name in rivals):
         if importlib.util.find_spec(needs) is None:
             raise ValueError(f"bench compares with {INSTALL[needs]}")
-    return [measured(name, rivals, blocks, progress) for name in names]
+    return (measured(name, rivals, blocks, progress) for name in names)
 
 
 def measured(name, rivals, blocks, progress):
@@ -67,7 +68,7 @@ def measured(name, rivals, blocks, progress):
         equal(name, *workers)
         times = turns([worker.clock for worker in workers], blocks,
                       f"{name}  {WORKLOADS[name].title}", progress)
-        rows = {who: {"ms": statistics.median(ms), **compared(times[0], ms),
+        rows = {who: {"ms": statistics.median(ms), **beside(times[0], ms),
                       "peak_mb": worker.ask("peak"), "process_mb": size, **worker.ask("around")}
                 for who, worker, ms, size in zip(everyone, workers, times, sizes, strict=True)}
     return record(name, rows.pop("minidrop"), rows)
@@ -97,20 +98,20 @@ def equal(name, ours, *rivals):
         agree(pairs, "in minidrop", f"in {rival.title}", rival.digits)
 
 
-def compared(times, others):
-    """The ratio, and the interval in which it lies."""
+def beside(times, others):
+    """The ratio, the interval in which it lies, and how far its blocks spread."""
     low, high = median_interval(ratios(times, others))
-    return {"ratio": ratio(times, others), "low": low, "high": high}
+    return {"low": low, "high": high, **compared(ratio=(times, others))}
 
 
 def record(name, ours, rivals):
     """The dict of one workload from those of the contenders."""
-    first, torch = next(iter(rivals.values())), rivals.get("torch", {})
-    beside = torch or first
+    torch = rivals.get("torch", {})
+    other = torch or next(iter(rivals.values()))
     around = {key: {name: value for one in (*rivals.values(), ours)
                     for name, value in one[key].items()} for key in ("threads", "versions")}
     return {"workload": name, "ms": ours["ms"], "torch_ms": torch.get("ms"),
-            "ratio": beside["ratio"], "low": beside["low"], "high": beside["high"],
+            "ratio": other["ratio"], "low": other["low"], "high": other["high"],
             "peak_mb": ours["peak_mb"], "torch_peak_mb": torch.get("peak_mb"),
             "process_mb": ours["process_mb"], "allocator": ours["allocator"],
             "rivals": rivals, "cpu": processor(), "blas": ours["blas"], **around}

@@ -1,6 +1,7 @@
 """The records of `minidrop bench` as text."""
 
 from .machine import surroundings
+from .marks import doubts, marked, wide
 from .steps import LIBRARIES
 from .workloads import WORKLOADS
 
@@ -21,15 +22,16 @@ def table(records):
         lines.append(f"{r['workload']}  {title}".rstrip())
         ours = {key: r[key] for key in ("ms", "peak_mb", "process_mb", "allocator")}
         lines += [line(name, one) for name, one in ({"minidrop": ours} | r["rivals"]).items()]
-    return "\n".join([*lines, *surroundings(records), *(["", LEGEND] if records else [])])
+    return "\n".join([*lines, *surroundings(records), *(["", LEGEND] if records else []),
+                      *doubts(lines)])
 
 
 def line(name, one):
     """The numbers of one contender."""
     title = LIBRARIES[name].title if name in LIBRARIES else name
-    ratio, interval = (f"{one['ratio']:.3f}", f"{one['low']:.3f} - {one['high']:.3f}") \
-        if "ratio" in one else ("", "")
-    return (f"   {title:17}  {one['ms']:9.3f}  {ratio:>6}  {interval:^14}"
+    ratio, interval = ((marked(f"{one['ratio']:.3f}", wide(one, "ratio")),
+                        f"{one['low']:.3f} - {one['high']:.3f}") if "ratio" in one else (" ", ""))
+    return (f"   {title:17}  {one['ms']:9.3f}  {ratio:>7} {interval:^14}"
             f"  {number(one['peak_mb'], 3):>8}  {number(one['process_mb'], 0):>7}"
             f"  {one['allocator']}")
 

@@ -13,43 +13,55 @@ from ..arguments import count, option
 from .acts import ACTS
 from .layers import LAYERS
 from .machine import environment, surroundings
-from .measure import in_turns, ratio
+from .marks import doubts, marked, wide
+from .measure import compared, in_turns
 from .torch_layers import reference
 
+LEGEND = """\
+cost      the time with the technique over the time without it
+          Below 1 work is left out: stochastic depth computes a block only where it is kept.
+          A layer of little arithmetic costs its calls, and a cost is large beside them: the head
+          has 10 outputs, and 8 samples are 8 draws, masks and losses of it.
+          DropConnect for each example has 128 matrices of weights, without it there is one.
+          What acts in a step of ResNet-20 is timed alone and added to the step."""
 TECHNIQUES: dict[str, tuple] = LAYERS | ACTS      # name -> what it is, how to make it
 
 
 def run(names=tuple(TECHNIQUES), blocks=9, progress=True):
-    """Check and time the techniques `names`: one dict each.
+    """Check and time the techniques `names`: one dict each, which come when they are measured.
 
-    Its keys are workload, technique, ms, cost (with it over without it), the same of PyTorch,
-    ratio (our time with it over PyTorch's), blas, threads, versions.  ValueError for an unknown
-    name, without PyTorch, and where the two do not compute the same.
+    Its keys are workload, technique, ms, torch_ms, cost (with it over without it), torch_cost,
+    ratio (our time with it over PyTorch's), spread (of these three), blas, threads, versions.
+    ValueError for an unknown name, without PyTorch, and where the two do not compute the same.
     """
     names, blocks = [option(name, "names", TECHNIQUES) for name in names], count(blocks, "blocks")
-    around, records = environment(reference()), []
-    for name in names:
-        title, make = TECHNIQUES[name]
-        (both := make()).check()
-        ms = both.together(*in_turns(both.steps(), blocks, title, progress))
-        records.append({"workload": "techniques", "technique": name, **costs(*ms), **around})
-    return records
+    around = environment(reference())
+    return (_record(name, blocks, progress) | around for name in names)
+
+
+def _record(name, blocks, progress):
+    """What is found of one technique."""
+    title, make = TECHNIQUES[name]
+    (both := make()).check()
+    ms = both.together(*in_turns(both.steps(), blocks, title, progress))
+    return {"workload": "techniques", "technique": name, **costs(*ms)}
 
 
 def costs(plain, ms, plain2, ms2):
     """The figures of a record, from the times of each block."""
-    return {"ms": statistics.median(ms), "cost": ratio(ms, plain),
-            "torch_ms": statistics.median(ms2), "torch_cost": ratio(ms2, plain2),
-            "ratio": ratio(ms, ms2)}
+    return {"ms": statistics.median(ms), "torch_ms": statistics.median(ms2),
+            **compared(cost=(ms, plain), torch_cost=(ms2, plain2), ratio=(ms, ms2))}
 
 
 def table(records):
     """The records as text: a line for each technique, then what the times depend on."""
-    lines = [f"{'':52}  {'minidrop':^17}  {'torch':^17}",
-             f"{'':52}" + 2 * f"  {'ms':>9}  {'cost':>6}" + f"  {'ratio':>6}"]
+    lines = [f"{'':52}  {'minidrop':^17}   {'torch':^17}",
+             f"{'':52}" + 2 * f"  {'ms':>9}  {'cost':>6} " + f"  {'ratio':>6}"]
     for r in records:
         title = TECHNIQUES.get(r["technique"], (r["technique"],))[0]
-        lines.append(f"{title:52}  {r['ms']:9.3f}  {r['cost']:6.3f}  {r['torch_ms']:9.3f}"
-                     f"  {r['torch_cost']:6.3f}  {r['ratio']:6.3f}")
-    return "\n".join([*lines, *surroundings(records),
-                      "cost      the time with the technique over the time without it"])
+        cost, cost2, ratio = (marked(f"{r[key]:6.3f}", wide(r, key))
+                              for key in ("cost", "torch_cost", "ratio"))
+        lines.append(f"{title:52}  {r['ms']:9.3f}  {cost}  {r['torch_ms']:9.3f}  {cost2}"
+                     f"  {ratio}".rstrip())
+    return "\n".join([*lines, *surroundings(records), *([LEGEND] if records else []),
+                      *doubts(lines)])
