@@ -7,6 +7,7 @@ topological order: a result is always younger than its arguments.
 
 What no adjoint reads is not kept, so that a network holds no more than its gradients need: an
 adjoint that calls an argument `_x`, or the result `_y`, knows its shape and its dtype alone.
+What is made again in one sweep from what is kept anyway is not kept either, but as a `Recipe`.
 """
 
 import itertools
@@ -32,6 +33,16 @@ class Outline:
     size = property(lambda self: math.prod(self.shape))
 
 
+class Recipe(Outline):
+    """An array whose numbers are not kept, but made again by `make()`."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, array, make):
+        super().__init__(array)
+        self.make = make
+
+
 class Node:
     """How a result was made, for as long as somebody may ask for its gradient.
 
@@ -49,13 +60,27 @@ class Node:
         for i in primitive.unread:
             if hasattr(arrays[i], "shape"):
                 arrays[i] = Outline(arrays[i])
+        for i, parent in enumerate(parents):
+            if isinstance(parent, Node) and parent.primitive.again:
+                arrays[i] = parent.outlined(arrays[i])
         self.value = y if primitive.reads_result else Outline(y)
 
     def arguments(self, tensor):
         """The arguments, as Tensors again where they need a gradient, to the last one named."""
         return [_again(array, parent, tensor) if isinstance(parent, Node) else
                 array if parent is None else parent
-                for parent, array in zip(self.parents, self.saved, strict=False)]
+                for parent, array in zip(self.parents, self.made(), strict=False)]
+
+    def made(self):
+        """What is saved, with the arrays that there are recipes of."""
+        return [v.make() if isinstance(v, Recipe) else v for v in self.saved]
+
+    def outlined(self, y):
+        """The result y as the adjoint of another node keeps it, a Recipe where that pays."""
+        if self.value is y or any(isinstance(v, Outline) for v in (y, *self.saved)):
+            return y
+        make = self.primitive.again(*self.saved, **self.params)
+        return Recipe(y, make) if make else y
 
     def use_up(self):
         """Let everything go."""
@@ -99,8 +124,7 @@ def walk(start, g, wanted, create_graph, free, tensor, ends=()):
             yield v, g
         if leaf or v in ends:
             continue
-        primitive, parents, args, value, params = (v.primitive, v.parents, v.saved, v.value,
-                                                   v.params)
+        primitive, parents, value, params = v.primitive, v.parents, v.value, v.params
         if create_graph:
             if primitive.twin:
                 for parent, part in _through_twin(v, g, useful, tensor):
@@ -110,6 +134,8 @@ def walk(start, g, wanted, create_graph, free, tensor, ends=()):
                 raise ValueError(f"{primitive.name} has no second derivative; use the composite of "
                                  "primitives that it fuses")
             args, value = v.arguments(tensor), _again(value, v, tensor)
+        else:
+            args = v.made()
         if free:
             v.use_up()
         wanted_here = [i for i, parent in enumerate(parents)

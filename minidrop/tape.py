@@ -97,10 +97,11 @@ class Primitive:
     same function of the same arguments composed of other primitives, through which the tape then
     goes.  Where the gradients share much of their work, `joint` (wanted, g, y, *args, **params)
     makes those of the arguments numbered in `wanted` at once, {number: gradient}, for the first
-    order.
+    order.  A result that one sweep makes again may be forgotten until another adjoint reads it:
+    `again` (*args, **params) gives a function that makes it, or None where it is to be kept.
     """
 
-    twin = joint = None
+    twin = joint = again = None
     unread: Any = ()                              # numbers of the arguments that no adjoint reads
     reads_result = True
 
@@ -118,9 +119,9 @@ class Primitive:
     def __reduce__(self):
         return registered, (self.forward.__module__, self.name)
 
-    def vjps(self, *adjoints, twin=None, joint=None):
+    def vjps(self, *adjoints, twin=None, joint=None, again=None):
         """State the adjoints, one per argument, in order; None for an argument without one."""
-        self.adjoints, self.twin, self.joint = adjoints, twin, joint
+        self.adjoints, self.twin, self.joint, self.again = adjoints, twin, joint, again
         read = [reading(adjoint) for adjoint in adjoints if adjoint]
         read += [reading(joint, first=1)] if joint else []
         columns = itertools.zip_longest(*(names for names, _ in read), fillvalue=False)

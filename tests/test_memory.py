@@ -125,3 +125,20 @@ def test_dropout_holds_its_mask_its_result_and_a_gradient_that_is_no_copy():
         x.grad = None
 
     assert our_peak(step) <= 2.1 * x.data.nbytes / 1e6
+
+
+def test_the_gradient_of_gelu_reads_x_alone_and_holds_a_few_passes_beside_itself():
+    x = md.gaussian(1, (2048, 768))
+    assert REGISTRY["gelu_tanh"].unread == [] and not REGISTRY["gelu_tanh"].reads_result
+    passes = our_peak(lambda: REGISTRY["gelu_tanh"].adjoint(0)(x, None, x)) - x.nbytes / 1e6
+    assert passes < 0.15 * x.nbytes / 1e6
+
+
+def test_a_step_of_a_vit_holds_no_result_of_its_norms_nor_of_gelu_beside_what_it_reads():
+    """Per block, in units of tokens: 3 packed, 2 heads and sums, 4 + 4 around GELU, and weights."""
+    net, sgd = md.models.vit(depth=4).init(0), md.optim.SGD(lr=0.01, momentum=0.9)
+    x, y = md.gaussian(1, (8, 3, 32, 32)), md.integers(2, 10, 8)
+    tokens = 8 * 65 * 192 * 4 / 1e6
+    weights = 3 * 65 / 192
+    a_block = 3 + 1 + 2 + 4 + 4 + weights
+    assert our_peak(lambda: md.train_step(net, sgd, x, y)) < (4 * a_block + 9) * tokens

@@ -16,6 +16,7 @@ from .shape import back
 __all__ = ["moments", "normal", "rescale"]
 
 PASSES = 8                                        # over each sample, forward; backward some more
+MANY = 1 << 16                                    # numbers that are made again rather than kept
 
 
 @primitive(keeps=True, twice=False)
@@ -61,7 +62,15 @@ def _composite(x, w, b, axes, eps, known=None):
     return d / sqrt((d * d).mean(axes, keepdims=True) + eps) * w + b        # Eq. (normalise.1)
 
 
-normal.vjps(joint=_gradients, twin=_composite)
+def _again(x, w, b, axes, eps, kept, known=None):
+    """How the rows that were normed are made again, without their statistics."""
+    flat = rows.rows_of(x, axes, w, b)
+    if flat is None or x.size < MANY:
+        return None
+    return lambda: rows.again(flat, w, b, *(v.reshape(-1, 1) for v in kept)).reshape(x.shape)
+
+
+normal.vjps(joint=_gradients, twin=_composite, again=_again)
 
 
 @primitive
