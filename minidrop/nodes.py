@@ -8,12 +8,17 @@ topological order: a result is always younger than its arguments.
 What no adjoint reads is not kept, so that a network holds no more than its gradients need: an
 adjoint that calls an argument `_x`, or the result `_y`, knows its shape and its dtype alone.
 What is made again in one sweep from what is kept anyway is not kept either, but as a `Recipe`.
+
+Gradients are those at the arrays of the forward pass, also where a leaf's `data` was replaced since
+then.  An array that is changed in place is changed here, too.
 """
 
 import itertools
 import math
 import operator
 from typing import Any
+
+from .operators import REGISTRY
 
 VARARGS = 4                                       # the flag of a code that takes *args
 
@@ -67,8 +72,7 @@ class Node:
 
     def arguments(self, tensor):
         """The arguments, as Tensors again where they need a gradient, to the last one named."""
-        return [_again(array, parent, tensor) if isinstance(parent, Node) else
-                array if parent is None else parent
+        return [array if parent is None else _again(array, parent, tensor)
                 for parent, array in zip(self.parents, self.made(), strict=False)]
 
     def made(self):
@@ -87,8 +91,15 @@ class Node:
         self.primitive, self.parents, self.saved, self.value, self.params = None, (), (), None, None
 
 
-def _again(array, node, tensor):
-    return array if isinstance(array, Outline) else tensor(array, node)
+def _again(array, vertex, tensor):
+    """The Tensor of `vertex` with the numbers it had; of a leaf that has others, one made of it."""
+    if isinstance(array, Outline):
+        return array
+    if not isinstance(vertex, Node):
+        if vertex.data is array:
+            return vertex
+        vertex = Node(REGISTRY["reshape"], [vertex], [array], array, {"shape": array.shape})
+    return tensor(array, vertex)
 
 
 def reading(adjoint, first=0):

@@ -212,6 +212,26 @@ def test_a_gradient_penalty_reaches_the_weights(xp):
 
 # --- no_grad -------------------------------------------------------------------------------------
 
+@pytest.mark.parametrize("f", [lambda x, w: x * w * x, lambda x, w: x ** 3 + w,
+                               lambda x, w: REGISTRY["max_pool2d"](
+                                   (x * w).reshape(1, 1, 1, 3), size=(1, 2), stride=(1, 1),
+                                   padding=(0, 0)) * x[:2]])
+def test_gradients_are_those_where_the_leaves_were(f, xp):
+    """Of every order, though the data of a leaf is another array by then."""
+    def orders(replace):
+        x, w = leaf(xp, [1.0, 5.0, 3.0]), leaf(xp, [2.0, 1.0, 4.0])
+        y = f(x, w).sum()
+        if replace:
+            x.data, w.data = -x.data, xp.zeros(3)
+        plain, found = grad(y, [x, w]), grad(y, [x, w], create_graph=True)
+        return [host(g) for g in (*plain, *(g.data for g in found), grad(found[0].sum(), x))]
+
+    plain_x, plain_w, *rest = orders(replace=True)
+    for found, due in zip((plain_x, plain_w, *rest), orders(replace=False), strict=True):
+        assert (found == due).all()
+    assert (plain_x == rest[0]).all() and (plain_w == rest[1]).all()
+
+
 def test_no_grad_records_nothing_and_ends_with_its_block(xp):
     x = leaf(xp, 1.0)
     with pytest.raises(KeyError), no_grad():
