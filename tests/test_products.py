@@ -2,9 +2,11 @@
 
 import os
 import platform
+import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -101,14 +103,20 @@ def test_products_of_many_small_matrices_are_shared(n, cores, monkeypatch):
     assert found == [cores] * (n > 1)
 
 
-def test_the_blas_has_its_threads_back_whoever_leaves_last():
-    blas = products._blas()
-    if not blas:
+@pytest.fixture
+def blas():
+    """(get, put) of the threads of the first BLAS, which has three."""
+    if not products._blas():
         pytest.skip("threadpoolctl knows no BLAS here")
-    get, put = blas[0]
+    get, put = products._blas()[0]
     before = get()
     put(3)
-    inside, out = threading.Barrier(2), threading.Event()
+    yield get, put
+    put(before)
+
+
+def test_the_blas_has_its_threads_back_whoever_leaves_last(blas):
+    get, inside, out = blas[0], threading.Barrier(2), threading.Event()
 
     def other():
         with one_blas_thread:
@@ -116,18 +124,90 @@ def test_the_blas_has_its_threads_back_whoever_leaves_last():
             out.wait(30)
 
     thread = threading.Thread(target=other)
+    with pytest.raises(ZeroDivisionError), one_blas_thread:
+        thread.start()
+        inside.wait(30)
+        assert get() == 1
+        1 / 0
+    assert get() == 1                             # the other one is still in
+    out.set()
+    thread.join(30)
+    assert get() == 3
+
+
+def forked(work):
+    """What becomes of work() in a child: it ends well, and in time."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(20)
+        os._exit(0 if work() else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def in_a_thread(work):
+    """Whether work() ends in a thread of its own."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    return not thread.is_alive()
+
+
+can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+forks = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
+@can_fork
+@forks
+@pytest.mark.parametrize("too", [False, True])
+def test_a_child_has_the_threads_of_the_blas_though_others_had_taken_them(blas, too):
+    """`too`: the thread that forks is inside as well, and leaves in both processes."""
+    get, inside, out = blas[0], threading.Event(), threading.Event()
+
+    def other():
+        with one_blas_thread:
+            inside.set()
+            out.wait(30)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    inside.wait(30)
+
+    def within():
+        with one_blas_thread:
+            return get() == 1
+
     try:
-        with pytest.raises(ZeroDivisionError), one_blas_thread:
-            thread.start()
-            inside.wait(30)
-            assert get() == 1
-            1 / 0
-        assert get() == 1     # the other one is still in
+        if not too:
+            assert forked(lambda: get() == 3 and within() and get() == 3)
+        else:
+            with one_blas_thread:
+                assert forked(lambda: get() == 1 and within() and get() == 1
+                              and one_blas_thread.__exit__() is None and get() == 3)
+        assert get() == 1                         # here the other one is still in
+    finally:
         out.set()
         thread.join(30)
-        assert get() == 3
-    finally:
-        put(before)
+    assert get() == 3
+
+
+@can_fork
+@forks
+def test_a_child_can_count_those_inside_though_it_was_forked_while_another_counted(blas):
+    held = threading.Event()
+
+    def hold():
+        with one_blas_thread.lock:
+            held.set()
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    assert forked(lambda: in_a_thread(one_blas_thread.__enter__) and blas[0]() == 1)
+    thread.join(30)
+    assert one_blas_thread.lock.acquire(blocking=False)
+    one_blas_thread.lock.release()
 
 
 @pytest.mark.parametrize("refused", [False, True])

@@ -9,6 +9,7 @@ The BLAS copies one factor whole for every piece: few and broad pieces waste lit
 import functools
 import itertools
 import math
+import os
 import threading
 from functools import partial
 
@@ -112,20 +113,29 @@ class _OneBlasThread:
     """
 
     def __init__(self):
-        self.depth, self.lock, self.before = 0, threading.Lock(), []
+        self.lock, self.inside, self.before = threading.RLock(), [], []
 
     def __enter__(self):
         with self.lock:
-            self.depth += 1
-            if self.depth == 1:
+            self.inside.append(threading.get_ident())
+            if len(self.inside) == 1:
                 self.before = [(put, get()) for get, put in _blas()]
                 self._put(1)
 
     def __exit__(self, *error):
         with self.lock:
-            self.depth -= 1
-            if self.depth == 0:
+            self.inside.remove(threading.get_ident())
+            if not self.inside:
                 self._put(None)
+
+    def forked(self):
+        """In a forked child, which has none of the other threads: they leave."""
+        others = [thread for thread in self.inside if thread != threading.get_ident()]
+        for thread in others:
+            self.inside.remove(thread)
+        if others and not self.inside:
+            self._put(None)
+        self.lock.release()                       # taken before the fork, so that all is whole
 
     def _put(self, threads):
         for put, before in self.before:
@@ -134,6 +144,9 @@ class _OneBlasThread:
 
 
 one_blas_thread = _OneBlasThread()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=one_blas_thread.lock.acquire, after_in_child=one_blas_thread.forked,
+                        after_in_parent=one_blas_thread.lock.release)
 # What OpenBLAS puts around its names.  Not a "_" at the end: that would be the one for Fortran.
 AFFIXES = [(before, after) for before in ("", "scipy_") for after in ("64_", "_64", "")]
 
