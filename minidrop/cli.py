@@ -11,6 +11,7 @@ from .claims.commands import claims
 from .data.commands import data
 from .grade.commands import grade
 from .models.commands import train
+from .options import on_backend
 from .suggest import Suggesting, unknown
 from .verify.commands import vectors, verify
 
@@ -33,12 +34,14 @@ def main():
 @main.command()
 @click.argument("name", required=False)
 @click.option("--code/--no-code", default=True, help="Show the code as well as the text.")
+@on_backend
 def lesson(name, code):
     """Run the lesson NAME, or list the lessons.
 
     A lesson explains, checks and trains; its figures are saved to ./minidrop-figures/.
     The last line names its file, to be read, changed and run.  MINIDROP_SMOKE=1 makes it brief.
     What it found is asserted; an exercise may find something else: `python -O` leaves out asserts.
+    With --backend cupy its runs of fit compute on the GPU; the lines that you read stay NumPy.
     """
     from . import lesson as lessons
 

@@ -27,6 +27,7 @@ from .arguments import count, describe, examples, floating, iterable, probabilit
 from .curvature import hessian_product
 from .functional import cross_entropy
 from .nn import Module
+from .placement import beside, home
 from .tape import data_of, grad
 from .train import evaluate
 from .weights.pruning import prune, pruned
@@ -154,7 +155,7 @@ def removal_damage(model, data, removed, loss=cross_entropy, batch_size=256):
     params, d = _removed(net, removed)
     for w in params:
         w.requires_grad = True
-    x, y = examples(data, "data")
+    x, y = beside(examples(data, "data"), home(net))
     x, batch_size, slope, bend = x.astype("float64"), count(batch_size, "batch_size"), 0.0, 0.0
     before = evaluate(net, (x, y), loss).loss
     for i in range(0, len(x), batch_size):

@@ -12,6 +12,7 @@ from typing import Any
 from .arguments import count, describe, examples, iterable, several, takes
 from .functional import cross_entropy
 from .nn import Module, Noise, modes_kept
+from .placement import beside, home
 from .tape import Tensor, data_of, grad
 from .xp import array_module
 
@@ -63,7 +64,7 @@ def mini_batch_gradients(net, batches, loss=cross_entropy):
 
 
 def _noisy(net, batch, loss):
-    x, y = examples(batch, "each of batches")
+    x, y = beside(examples(batch, "each of batches"), home(net))
     with modes_kept(net):
         for _, module in net.train().named_modules():
             if module.buffers and not isinstance(module, Noise):
@@ -84,7 +85,7 @@ def full_gradient(net, data, loss=cross_entropy, batch_size=1024):
     (9,)
     """
     _check(net, loss)
-    (x, y), batch_size = examples(data), count(batch_size, "batch_size")
+    (x, y), batch_size = beside(examples(data), home(net)), count(batch_size, "batch_size")
     total: Any = 0.0
     with modes_kept(net):
         net.eval()

@@ -9,6 +9,7 @@ from .functional import cross_entropy
 from .gradients import flat, full_gradient, mini_batch_gradients
 from .nn import Module, Noise
 from .noise import Stream, permutation
+from .placement import home
 from .xp import array_module, backend_of, to_backend
 
 
@@ -102,12 +103,22 @@ class Dynamics:
         taken = step + 1
         self._rows = [row for row in self._rows if row[0] < taken]
         if taken in self.steps:
+            self.to(home(net))
             with _untouched(net):
                 for path, module in net.named_modules():
                     if isinstance(module, Noise) or isinstance(_rng(module), Stream):
                         module.rng = Stream(self.seed, f"dynamics/{taken}/{path}",
                                             backend_of(self.data[0]))
                 self._rows.append((taken, *self._look(net, taken)))
+
+    def to(self, backend):
+        """Move the data to "numpy" or "cupy"; `fit` calls it where it moves the network."""
+        same = self.reference is self.data
+        self.data = tuple(to_backend(part, backend) for part in self.data)
+        if self.reference:
+            self.reference = self.data if same else tuple(to_backend(part, backend)
+                                                          for part in self.reference)
+        self._start = to_backend(self._start, backend)
 
     def _look(self, net, taken):
         """(gradient norm, model distance, direction variance, direction error) of this moment."""

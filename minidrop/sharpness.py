@@ -61,6 +61,7 @@ from .gradients import flat, unflat
 from .intervals import Interval, mean_interval
 from .nn import Module
 from .noise import as_stream, gaussian
+from .placement import beside, home
 from .train import evaluate
 from .xp import array_module, backend_of, to_backend
 
@@ -203,7 +204,7 @@ def _prepared(net, data, loss):
         raise TypeError(f"net must be a Module, got {describe(net)}")
     if takes(loss, "loss", "outputs", "y") is None:
         raise TypeError("loss must be a function, called as loss(outputs, y), got None")
-    x, y = examples(data)
+    x, y = beside(examples(data), home(net))
     other = copy.deepcopy(net).astype("float64").eval()
     for path, module in other.named_modules():
         if getattr(module, "rng", None) is not None:

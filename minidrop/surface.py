@@ -27,6 +27,7 @@ from .batch_statistics import batch_norm_statistics
 from .functional import cross_entropy
 from .gradients import flat, unflat
 from .nn import Module
+from .placement import home
 from .tape import data_of
 from .train import evaluate
 from .xp import array_module, backend_of, host, to_backend
@@ -214,7 +215,12 @@ class WeightPath:
                              f"{type(net).__name__}; make a recorder for it")
         self._kept = {taken: row for taken, row in self._kept.items() if taken <= step}
         if step + 1 in self.steps:
+            self.to(home(net))
             self._kept[step + 1] = flat(net.parameters())
+
+    def to(self, backend):
+        """Move what is kept to "numpy" or "cupy"; `fit` calls it where it moves the network."""
+        self._kept = {taken: to_backend(row, backend) for taken, row in self._kept.items()}
 
     def state_dict(self):
         """{name: array} of what is kept, for the checkpoint of `fit`."""

@@ -7,11 +7,13 @@ from .arguments import count, describe, examples, takes
 from .binding import Binding
 from .checkpoint import Checkpoint
 from .functional import accuracy, cross_entropy
+from .gpu import tells_memory
 from .nn import Module, evaluation, modes_kept
 from .noise import Stream, permutation
 from .optim import Optimizer
+from .placement import beside, chosen, home, placed
 from .tape import Tensor, data_of
-from .xp import array_module, backend_of
+from .xp import array_module, host
 
 
 class History(NamedTuple):
@@ -29,6 +31,7 @@ class Score(NamedTuple):
     accuracy: float
 
 
+@tells_memory
 def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=None, step=0):
     """One step: loss, gradients, update.  Returns the loss as an array (), without its graph.
 
@@ -73,8 +76,10 @@ def _forget(net):
             thing.skipped = False
 
 
+@tells_memory
 def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=None, penalty=None,
-        project=None, schedules=None, checkpoint=None, recorder=None, seed=0, progress=True):
+        project=None, schedules=None, checkpoint=None, recorder=None, seed=0, progress=True,
+        backend=None):
     """Train `net` and return its `History`.
 
     `data` is a pair (x, y), or splits with `.train` and `.validation`.  Every epoch takes the
@@ -86,6 +91,11 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     Scheduled numbers and the modes of the modules are afterwards what they were before: to use a
     network that was not in evaluation without its noise, call `net.eval()`.
 
+    `backend` "cupy" computes the run on the GPU: network, data, optimizer and recorders with `to`
+    are moved there once, and afterwards are where they were.  None takes MINIDROP_BACKEND or, where
+    that is not set, the network's own backend; data go where the network is.  Functions that are
+    called in between see arrays of that backend.
+
     `checkpoint` is the path of a file that keeps the run: it is written after every epoch, within
     long epochs every half minute, and when Ctrl-C comes, which then waits for the end of the step
     (a second Ctrl-C does not).  Where the file is there, the run goes on from it, to the bits of an
@@ -93,8 +103,8 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     taken, so those that were taken after the last save it sees again; one that has `state_dict` and
     `load_state_dict`, as `Dynamics` and `Snapshots` have, goes on from the file too.
 
-    ValueError for empty or unequal data, for schedules that fit nothing, and as soon as the loss of
-    an epoch is not finite.
+    ValueError for empty or unequal data, for schedules that fit nothing, for a backend that cannot
+    run, and as soon as the loss of an epoch is not finite; MemoryError where the GPU is full.
 
     >>> import numpy as np
     >>> from minidrop.nn import Linear
@@ -110,11 +120,11 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
     (x, y), validation = _parts(data)
+    backend = chosen(net, backend)
     epochs, batch_size = count(epochs, "epochs"), count(batch_size, "batch_size")
     steps = -(-len(x) // batch_size)              # in an epoch
     binding = Binding(net, optimizer, schedules, epochs * steps)
-    streams = {"order": Stream(seed, "fit/order"),
-               "batch": Stream(seed, "fit/batch", backend_of(x))}
+    streams = {name: Stream(seed, f"fit/{name}", backend) for name in ("order", "batch")}
     saved = Checkpoint(checkpoint, net, optimizer, streams, {
         "epochs": epochs, "batch_size": batch_size, "seed": streams["order"].key[0],
         "schedules": binding.digest(), "data": (x, y), "validation": validation, "loss": loss,
@@ -122,23 +132,27 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     with modes_kept(net), binding, saved, _bar(epochs * steps, progress) as bar:
         done, losses, scores = saved.resume()
         bar.initial = bar.n = len(losses)
-        net.train()
-        _forget(net)
-        for epoch in range(done, epochs):
-            first = len(losses) - epoch * steps   # where the epoch goes on
-            batches = _batches(x, y, batch_size, batch, first, **streams)
-            for step, (xb, yb) in enumerate(batches, len(losses)):
-                binding.set(step)
-                losses.append(train_step(net, optimizer, xb, yb, loss, penalty, project, step))
-                for record in recorders:
-                    record(step, net, losses[-1])
-                bar.update()
-                saved.after_step(epoch, losses, scores)
-            mean = _finite_mean(losses[-steps:], epoch + 1, optimizer.lr)
-            if validation:
-                scores.append(evaluate(net, validation, loss))
-            saved.save(epoch + 1, losses, scores)
-            bar.set_postfix_str(_postfix(mean, scores), refresh=False)
+        with placed(backend, net, optimizer, *recorders, batch, penalty, project):
+            net.train()
+            _forget(net)
+            x, y = beside((x, y), backend)
+            validation = validation and beside(validation, backend)
+            for epoch in range(done, epochs):
+                first = len(losses) - epoch * steps       # where the epoch goes on
+                batches = _batches(x, y, batch_size, batch, first, **streams)
+                for step, (xb, yb) in enumerate(batches, len(losses)):
+                    binding.set(step)
+                    losses.append(train_step(net, optimizer, xb, yb, loss, penalty, project, step))
+                    for record in recorders:
+                        record(step, net, losses[-1])
+                    bar.update()
+                    saved.after_step(epoch, losses, scores)
+                losses[-steps:] = _numbers(losses[-steps:])
+                mean = _finite_mean(losses[-steps:], epoch + 1, optimizer.lr)
+                if validation:
+                    scores.append(evaluate(net, validation, loss))
+                saved.save(epoch + 1, losses, scores)
+                bar.set_postfix_str(_postfix(mean, scores), refresh=False)
     return _history(losses, scores)
 
 
@@ -151,9 +165,16 @@ def _check_functions(loss, batch, penalty, project):
         takes(function, name, *given)
 
 
+def _numbers(losses):
+    """Losses as floats; those that are on a GPU come in one piece."""
+    there = [loss for loss in losses if not isinstance(loss, float)]
+    return [float(loss) for loss in losses[:len(losses) - len(there)]] + (
+        host(array_module(*there).stack(there)).tolist() if there else [])
+
+
 def _finite_mean(losses, epochs, lr):
     """The mean loss of an epoch; ValueError where it is not finite."""
-    mean = sum(map(float, losses)) / len(losses)
+    mean = sum(losses) / len(losses)
     if not math.isfinite(mean):
         raise ValueError(f"the loss is {mean} after epoch {epochs}; lower the learning rate (lr is "
                          f"{lr:g}) or look at the data")
@@ -163,7 +184,7 @@ def _finite_mean(losses, epochs, lr):
 def _history(losses, scores):
     xp = array_module()
     validated = xp.array(scores, dtype="float64").reshape(len(scores), len(Score._fields))
-    return History(xp.array([float(v) for v in losses]), *validated.T)
+    return History(xp.array(losses), *validated.T)
 
 
 def _recorders(recorder):
@@ -184,7 +205,7 @@ def _batches(x, y, batch_size, transform, first, order, batch):
     Until the last of them the stream stays where it was, so that the order can be drawn again.
     """
     start = order.state
-    rows = array_module(x).asarray(permutation(order, len(x)))
+    rows = permutation(order, len(x))
     end, order.state = order.state, start
     for i in range(first * batch_size, len(x), batch_size):
         part = rows[i:i + batch_size]
@@ -203,6 +224,7 @@ def _cut(pair):
 def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     """The `Score` of `net` on a pair (x, y), in evaluation: no noise, nothing recorded or drawn
     (but for the inference "mc", and DropConnect's "gaussian", which draw from the layer's stream).
+    It is computed where the network is.
 
     The modes of the modules are afterwards what they were before.
 
@@ -214,10 +236,10 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     """
     _check_module(net)
     x, y = examples(data)
-    batch_size, total, right = count(batch_size, "batch_size"), 0.0, 0.0
+    batch_size, total, right, there = count(batch_size, "batch_size"), 0.0, 0.0, home(net)
     with evaluation(net):
         for i in range(0, len(x), batch_size):
-            xb, yb = x[i:i + batch_size], y[i:i + batch_size]
+            xb, yb = beside((x[i:i + batch_size], y[i:i + batch_size]), there)
             z = net(xb)
             total += float(data_of(loss(z, yb))) * len(xb)
             labels = yb.ndim == 1 and yb.dtype.kind in "iu"

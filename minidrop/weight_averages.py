@@ -8,6 +8,7 @@ from .averages.swa import swa
 from .batch_statistics import batch_norm_statistics
 from .nn import Module
 from .norms.batch_norm import BatchNorm
+from .placement import home
 from .xp import array_module, backend_of, to_backend
 
 KINDS = ("corrected", "first")
@@ -59,9 +60,14 @@ class WeightAverage:
                              f"{type(net).__name__}; make a recorder for it")
         if step + 1 >= self.start and (step + 1 - self.start) % self.every == 0:
             weights = {path: w.data.astype("float64") for path, w in net.named_parameters()}
+            self.to(home(net))
             self._arrays = {path: self._next(self._arrays[path], w) if self._n else self._first(w)
                             for path, w in weights.items()}
             self._n += 1
+
+    def to(self, backend):
+        """Move the average to "numpy" or "cupy"; `fit` calls it where it moves the network."""
+        self._arrays = {path: to_backend(array, backend) for path, array in self._arrays.items()}
 
     def average(self, x=None, batch_size=1024):
         """A copy of the network with the averaged weights, in its dtype and mode.
@@ -79,7 +85,8 @@ class WeightAverage:
                              "recomputed: those of the network belong to its own weights")
         net = copy.deepcopy(self._net)
         for path, w in net.named_parameters():
-            w.data = self._now(self._arrays[path]).astype(w.data.dtype)
+            average = to_backend(self._now(self._arrays[path]), backend_of(w.data))
+            w.data = average.astype(w.data.dtype)
         return net if x is None else batch_norm_statistics(net, x, batch_size)
 
     def state_dict(self):

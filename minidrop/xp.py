@@ -1,5 +1,6 @@
 """NumPy or CuPy: the array decides.  The only file that knows CuPy, and the calls that differ."""
 
+import contextlib
 import functools
 import importlib
 import os
@@ -8,6 +9,7 @@ import threading
 
 import numpy
 
+from .gpu import missing
 from .workers import Worker, share
 
 BACKENDS = ("numpy", "cupy")
@@ -33,18 +35,50 @@ def array_module(*arrays):
 
 def backend_module(name):
     """The array module called `name`; ValueError where it is unknown or cannot run."""
+    if not isinstance(name, str) or name not in BACKENDS:
+        given = repr(name) if isinstance(name, str) else type(name).__name__
+        raise ValueError(f"backend must be one of 'numpy', 'cupy', got {given}")
     if name == "numpy":
         return numpy
-    if name != "cupy":
-        raise ValueError(f"backend must be one of 'numpy', 'cupy', got {name!r}")
     try:
         cupy = importlib.import_module("cupy")
-    except ImportError:
-        raise ValueError("backend 'cupy' needs the package CuPy, which is not installed: "
+    except ImportError as error:
+        there = "does not start" if getattr(error, "name", "cupy") != "cupy" else "is not installed"
+        raise ValueError(f"backend 'cupy' needs the package CuPy, which {there}: "
                          "pip install 'minidrop[gpu]'") from None
     if not cupy.cuda.is_available():
-        raise ValueError("backend 'cupy' needs an NVIDIA GPU and its driver, and none was found")
+        raise ValueError(f"backend 'cupy' needs {missing(cupy)}")
     return cupy
+
+
+_asked: list = []           # the names given to `using`, of which the last one counts
+
+
+@contextlib.contextmanager
+def using(backend):
+    """Within, runs of `fit` that name no backend compute on this one; None changes nothing."""
+    if backend is not None:
+        backend_module(backend)
+    _asked.append(backend)
+    try:
+        yield
+    finally:
+        _asked.pop()
+
+
+def asked(backend=None):
+    """The backend that a run is asked to compute on, or None where nobody asked.
+
+    That is `backend`, or the one of `using`, or MINIDROP_BACKEND, whatever is there first.
+    ValueError where it is unknown or cannot run.
+    """
+    if backend is None:
+        backend = next(filter(None, reversed(_asked)), os.environ.get("MINIDROP_BACKEND") or None)
+        if backend is not None and backend not in BACKENDS:
+            raise ValueError(f"MINIDROP_BACKEND must be one of 'numpy', 'cupy', got {backend!r}")
+    if backend is not None:
+        backend_module(backend)
+    return backend
 
 
 def backend_of(array):

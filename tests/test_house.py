@@ -62,7 +62,7 @@ FLOORS = (
     ("drawing.py", 8.5), ("layout.py", 7.6), ("graph.py", 7.5),
     ("models/commands.py", 10), ("models/__init__.py", 7.3), ("models/named.py", 7.2),
     ("models/places.py", 7), ("models/", 7.1), ("train.py", 7),
-    ("elsewhere.py", 1), ("suggest.py", 8), ("data/commands.py", 8.5),
+    ("elsewhere.py", 1), ("suggest.py", 8), ("options.py", 8), ("data/commands.py", 8.5),
     ("data/__init__.py", 7.3), ("data/files.py", 7.1), ("data/formats.py", 7),
     ("data/normalise.py", 7), ("data/published.py", 7), ("data/splits.py", 7), ("data/", 7.2),
     ("optim/__init__.py", 6.2), ("optim/base.py", 6), ("optim/", 6.1),
@@ -74,7 +74,7 @@ FLOORS = (
     ("weight_averages.py", 6.4),
     ("nn/__init__.py", 5.2), ("nn/conv.py", 5.15), ("nn/attention.py", 5.15),
     ("nn/on_weights.py", 5.17), ("nn/compression.py", 5.18), ("nn/layers.py", 5.1),
-    ("nn/modes.py", 5.1), ("nn/module.py", 5),
+    ("nn/modes.py", 5.1), ("nn/module.py", 5), ("nn/parameter.py", 4.9),
     ("functional/__init__.py", 4.2),
     ("functional/attention.py", 4.1), ("functional/", 4), ("check.py", 3.9),
     ("ops/__init__.py", 3.8), ("ops/pool.py", 3.5), ("ops/attention.py", 3.5),
@@ -87,7 +87,7 @@ FLOORS = (
     ("fast/choice.py", 2.5), ("fast/windows.py", 1.9), ("fast/draws.py", 1.6), ("fast/", 2),
     ("operators.py", 1.5), ("philox.py", 1.5), ("intervals.py", 1.5),
     ("xp.py", 1), ("arguments.py", 1), ("allocator.py", 1), ("interrupt.py", 1),
-    ("workers.py", 0.5),
+    ("workers.py", 0.5), ("gpu.py", 0.5), ("placement.py", 5.3),
 )
 TECHNIQUE, BASES = 6, {"units.dropout", "units.spatial", "norms.normalise"}
 MAY_USE = {"arguments", "intervals", "xp", "noise", "nn", "functional", *BASES}

@@ -4,6 +4,7 @@ import itertools
 
 import click
 
+from ..options import on_backend
 from ..suggest import Suggesting, unknown
 from . import CLAIMS, ledger
 
@@ -32,6 +33,7 @@ def names():
 @click.option("--scale", type=click.Choice(SCALES), default="quick", show_default=True,
               help="quick: a minute, on digits that come along; standard: real data.")
 @click.option("--seeds", type=click.IntRange(min=1), help="How many, by default the claim's own.")
+@on_backend
 def run(name, scale, seeds):
     """Run the experiment of the claim NAME and judge it.
 
@@ -45,7 +47,7 @@ def run(name, scale, seeds):
     except KeyboardInterrupt:
         kept = "finished runs are kept" if path.is_file() else "no run was finished"
         raise click.ClickException(f"interrupted; {kept}, and the same command goes on") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, MemoryError, OSError) as error:
         raise click.ClickException(str(error)) from None
     _judge(claim, scale, results, path)
 

@@ -96,11 +96,13 @@ def versions():
     """What results may depend on besides the settings; BLAS rounds as its kernel does."""
     from threadpoolctl import threadpool_info
 
+    backend = {} if (there := xp.asked()) in (None, "numpy") else {
+        "backend": f"{there} {xp.backend_module(there).__version__}"}
     kernels = {pool.get("architecture", "unknown") for pool in threadpool_info()
                if pool["user_api"] == "blas"}
     return {"minidrop": __version__, "python": platform.python_version(),
             "numpy": xp.array_module().__version__, "machine": platform.machine(),
-            "blas": " and ".join(sorted(kernels))}
+            "blas": " and ".join(sorted(kernels))} | backend
 
 
 def _settings(claim, scale):

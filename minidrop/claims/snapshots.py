@@ -8,11 +8,12 @@ from ..intervals import Interval, mean_interval
 from ..models import lenet, mlp, place
 from ..nn import evaluation
 from ..optim import SGD, step_decay
+from ..placement import home
 from ..plots import DARK, LIGHT, MIDDLE, subplots
 from ..tape import data_of
 from ..train import fit
 from ..units.dropout import Dropout
-from ..xp import array_module
+from ..xp import array_module, host, to_backend
 from .claim import Claim, Verdict
 
 STYLES = {"nocycle": (MIDDLE, "--", "s"), "snapshot": (DARK, "-", "o"),
@@ -73,10 +74,14 @@ def cosine_cycles(total, cycles, lr):
 
 
 def probabilities(net, x, size=1000):
-    """What a network says in evaluation, (N, K) in float64, where no label's is rounded to 0."""
+    """What a network says in evaluation, (N, K) in float64, where no label's is rounded to 0.
+
+    A NumPy array, wherever the network is.
+    """
+    x = to_backend(x, home(net))
     with evaluation(net):
         z = [data_of(net(x[i:i + size])) for i in range(0, len(x), size)]
-    return softmax(array_module(*z).concatenate(z).astype("float64"))
+    return softmax(host(array_module(*z).concatenate(z)).astype("float64"))
 
 
 def measured(probs, y):

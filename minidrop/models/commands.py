@@ -19,6 +19,7 @@ from ..functional import accuracy
 from ..inputs.flip_crop import flip_crop
 from ..nn import Noise
 from ..optim import SGD, Adam, AdamW, cosine, step_decay, warmup
+from ..options import on_backend
 from ..paths.stochastic_depth import StochasticDepth
 from ..schedules.early_late import early, late
 from ..snapshots import Snapshots, load_snapshots
@@ -72,6 +73,7 @@ SCHEDULES = {
 @click.option("--checkpoint", type=click.Path(dir_okay=False),
               help="Keep the run in this file; the same command goes on from it.")
 @click.option("--test", is_flag=True, help="At the end also measure on the test part, once.")
+@on_backend
 def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule, cycles, snapshots,
           augment, filled, early_, late_, seed, checkpoint, test):
     """Train MODEL on DATA.
@@ -266,7 +268,7 @@ def _plainly(checkpoint):
     """Errors in one sentence, and after Ctrl-C how to go on."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except (ValueError, MemoryError, OSError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt as error:
         saved = bool(getattr(error, "__notes__", None))

@@ -1,4 +1,4 @@
-"""Networks: `Module` and its parameters in `module`, the layers in the other files."""
+"""Networks: `Module` in `module`, `Parameter` in `parameter`, layers in the other files."""
 
 from .attention import (
     FirstToken,
@@ -29,9 +29,10 @@ from .layers import (
     normal,
 )
 from .modes import evaluation, modes_kept, noise_on
-from .module import Module, Noise, NotInitialised, Parameter
+from .module import Module, Noise
 from .module import Tensor as Tensor  # for techniques, which import no tape
 from .on_weights import OnWeights, Wrapped
+from .parameter import NotInitialised, Parameter
 
 __all__ = ["GELU", "SELU", "AvgPool2d", "Conv2d", "FirstToken", "Flatten", "GlobalAvgPool2d",
            "Identity", "Linear", "LogSoftmax", "MaxPool2d", "MeanToken", "Module",

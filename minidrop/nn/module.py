@@ -2,60 +2,15 @@
 
 from typing import Any
 
-from ..arguments import describe, flag, floating, shape_of
+from ..arguments import describe, floating
+from ..gpu import tells_memory
 from ..noise import Stream
 from ..tape import Tensor, data_of
 from ..xp import array_module, backend_module, backend_of, to_backend
+from .parameter import NotInitialised, Parameter
 
-UNBORN = "this model has no values yet: call model.init(seed) once before using it"
 CHANGING = ("training", "skipped", "noise")       # what a run leaves in a module: no settings
 SILENT = "this layer has no stream to draw from: call model.init(seed) once, before loading weights"
-
-
-class NotInitialised(ValueError, AttributeError):
-    """A model was used before `init`."""
-
-
-class Parameter(Tensor):
-    """A Tensor that is trained: a shape, and the rule (stream, shape) -> array of its first values.
-
-    The shape is known at once, the values exist after `model.init(seed)`.  Set `requires_grad` to
-    False to freeze it.  Where 0 is not less than another value, as for the place of a gate or the
-    logarithm of a variance, say `decay=False`: weight decay and max-norm leave it alone.  `decay`
-    can be set later too, as for biases: `net.out.bias.decay = False`.
-
-    >>> Parameter((3, 2), rule=lambda rng, shape: None)
-    Parameter(3, 2)
-    """
-
-    __slots__ = ("_shape", "rule", "decay")
-
-    def __init__(self, shape, rule, decay=True):
-        if not callable(rule):
-            raise TypeError("rule must be a function (stream, shape) -> array, got "
-                            f"{describe(rule)}")
-        self._shape, self.rule, self.decay = shape_of(shape), rule, flag(decay, "decay")
-        self.grad, self.requires_grad, self.node = None, True, None
-
-    shape = property(lambda self: self._shape)
-
-    def become(self, data):
-        """Hold the array `data` from now on, which may have another shape.
-
-        >>> w = Parameter((3,), rule=lambda rng, shape: None)
-        >>> w.become(array_module().zeros(2, "float32"))
-        >>> w
-        Parameter(2,)
-        """
-        self.data, self.grad, self._shape = data, None, data.shape
-
-    def __getattr__(self, name):
-        if hasattr(type(self), name):             # `data` is empty, or what is read from it
-            raise NotInitialised(UNBORN)
-        raise AttributeError(f"a Parameter has no attribute {name!r}")
-
-    def __repr__(self):
-        return f"Parameter{self.shape}"
 
 
 class _Unborn:
@@ -141,13 +96,19 @@ class Module:
         """Switch the whole tree to evaluation: no noise, nothing drawn.  Returns the module."""
         return self.train(False)
 
+    @tells_memory
     def to(self, backend):
-        """Move parameters, buffers and streams to "numpy" or "cupy".  Returns the module."""
+        """Move values, streams and last masks to "numpy" or "cupy".  Returns the module.
+
+        ValueError where that cannot run, MemoryError where it is full; nothing has moved then.
+        """
         backend_module(backend)
         self._convert(lambda array: to_backend(array, backend))
         for _, m in self.named_modules():
             if isinstance(getattr(m, "rng", None), Stream):
                 m.rng.to(backend)
+            if hasattr(getattr(m, "noise", None), "dtype"):
+                m.noise = to_backend(m.noise, backend)
         return self
 
     def astype(self, dtype):
@@ -158,12 +119,13 @@ class Module:
         return self
 
     def _convert(self, change):
-        for _, thing in self.walk():
-            if isinstance(thing, Parameter):
-                thing.data, thing.grad = change(thing.data), None
-            else:
-                for name in thing.buffers:
-                    setattr(thing, name, change(getattr(thing, name)))
+        """Change every array; none, where one of them fails."""
+        slots = [(thing, name) for _, thing in self.walk()
+                 for name in (("data",) if isinstance(thing, Parameter) else thing.buffers)]
+        for slot, array in [(slot, change(getattr(*slot))) for slot in slots]:
+            setattr(*slot, array)
+        for w in self.parameters():
+            w.grad = None
 
     def state_dict(self):
         """{path: array} of all parameters and buffers: the arrays themselves, not copies."""

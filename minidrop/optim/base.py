@@ -76,6 +76,11 @@ class Optimizer:
         for module in skipped:
             module.skipped = False
 
+    def to(self, backend):
+        """Move the state to "numpy" or "cupy", as its model is moved."""
+        self.state = {path: [to_backend(array, backend) for array in arrays]
+                      for path, arrays in self.state.items()}
+
     def belongs_to(self, model):
         """Whether its state is of this model, as it was initialised last, or of none yet."""
         return self._model is None or (self._model() is model and self._births == model._births)

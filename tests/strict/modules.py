@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from .array import holds_array, operand, unwrap, wrap
+from .device import Device, OutOfMemoryError, available, pool, runtime
 from .facts import FACTS, VERSION, Absent, checker, names
 from .methods import ndarray
 from .ufuncs import ufunc
@@ -140,20 +141,6 @@ def errstate(*, divide=None, over=None, under=None, invalid=None, linalg=None):
     yield
 
 
-class Device:
-    def __init__(self, device=None):
-        self.id = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def synchronize(self):
-        pass
-
-
 class Grid:
     """mgrid, ogrid, r_ and c_: NumPy's, with device arrays in the brackets and out of them."""
 
@@ -164,14 +151,10 @@ class Grid:
         return wrap(self._numpys[unwrap(key)])
 
 
-def available():
-    return True
-
-
 cuda = Module(
     "cupy.cuda", is_available=available, Device=Device,
     Stream=SimpleNamespace(null=Device()), get_current_stream=Device,
-    runtime=SimpleNamespace(getDeviceCount=lambda: 1, deviceSynchronize=lambda: None))
+    runtime=runtime, memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError))
 ndarray.device = property(lambda self: Device())
 linalg = Module("cupy.linalg", "numpy.linalg")
 stride_tricks = Module("cupy.lib.stride_tricks", "numpy.lib.stride_tricks")
@@ -181,7 +164,8 @@ cupy = Module(
     "cupy", "numpy", __version__=f"{VERSION} (strict stand-in)", ndarray=ndarray, ufunc=ufunc,
     linalg=linalg, lib=lib, cuda=cuda, random=random, is_available=available,
     array=array, asarray=asarray, asanyarray=asarray, asnumpy=asnumpy, where=where,
-    get_array_module=get_array_module, sort=sort, argsort=argsort,
+    get_array_module=get_array_module, get_default_memory_pool=lambda: pool, sort=sort,
+    argsort=argsort,
     **{name: Grid(getattr(np, name)) for name in ("mgrid", "ogrid", "r_", "c_")})
 special = Module("cupyx.scipy.special", "scipy.special")
 scipy = Module("cupyx.scipy", special=special)

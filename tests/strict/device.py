@@ -1,0 +1,60 @@
+"""The GPU that is not there: what `cupy.cuda` tells of it, and its memory."""
+
+from types import SimpleNamespace
+
+
+class Device:
+    def __init__(self, device=None):
+        self.id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def synchronize(self):
+        pass
+
+
+def available():
+    return runtime.getDeviceCount() > 0
+
+
+class OutOfMemoryError(MemoryError):
+    """As CuPy raises it, with its words."""
+
+    def __init__(self, size, total, limit=0):
+        super().__init__(f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} "
+                         f"bytes{f', limit set to: {limit:,} bytes' if limit else ''}).")
+
+
+class MemoryPool:
+    """What a pool tells; the stand-in's arrays lie elsewhere."""
+
+    def __init__(self):
+        self.emptied = 0
+
+    def used_bytes(self):
+        return 10**8
+
+    def free_bytes(self):
+        return 2 * 10**8
+
+    def total_bytes(self):
+        return 3 * 10**8
+
+    def get_limit(self):
+        return 0
+
+    def free_all_blocks(self, stream=None):
+        self.emptied += 1
+
+
+pool = MemoryPool()
+runtime = SimpleNamespace(
+    getDeviceCount=lambda: 1, deviceSynchronize=lambda: None, getDevice=lambda: 0,
+    driverGetVersion=lambda: 13000, runtimeGetVersion=lambda: 12090,
+    memGetInfo=lambda: (3 * 10**9, 8 * 10**9),
+    getDeviceProperties=lambda device: {"name": b"strict stand-in", "multiProcessorCount": 1,
+                                        "major": 9, "minor": 0})

@@ -1,0 +1,246 @@
+"""Where a run computes: the argument, `using`, MINIDROP_BACKEND; what moves, and comes back."""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import minidrop as md
+from minidrop import nn
+from minidrop.claims import CLAIMS
+from minidrop.cli import main
+from minidrop.placement import home, placed
+from minidrop.xp import asked, backend_of, host, using
+from tests import strict
+
+pytestmark = pytest.mark.slow
+N = 24
+X = np.random.default_rng(0).normal(size=(N, 6)).astype("float32")
+Y = np.arange(N) % 3
+
+
+def network():
+    return nn.Sequential(nn.Linear(6, 8), md.BatchNorm(8), nn.ReLU(), md.Dropout(0.5),
+                         nn.Linear(8, 3)).init(0)
+
+
+def fit(net, epochs=2, optimizer=None, data=(X, Y), **options):
+    return md.fit(net, optimizer or md.optim.SGD(0.1, momentum=0.9), data, epochs, batch_size=8,
+                  progress=False, **options)
+
+
+def places(net, optimizer):
+    """The backends of everything that a run holds."""
+    arrays = [*net.state_dict().values(), *(a for arrays in optimizer.state.values()
+                                            for a in arrays)]
+    masks = [m.noise for _, m in net.named_modules() if isinstance(m, nn.Noise)]
+    streams = [m.rng.backend for _, m in net.named_modules() if isinstance(m, nn.Noise)]
+    return {backend_of(a) for a in [*arrays, *masks]} | {*streams}
+
+
+def test_a_run_computes_there_and_everything_comes_back(xp, backend):
+    net, sgd, seen = network(), md.optim.SGD(0.1, momentum=0.9), []
+
+    def recorder(step, net, loss):
+        seen.append(places(net, sgd) | {backend_of(loss)})
+
+    history = fit(net, optimizer=sgd, backend=backend, recorder=recorder,
+                  data=md.data.Splits((X, Y), (X, Y), None))
+    assert seen == [{backend}] * 6 and places(net, sgd) == {"numpy"}
+    assert type(history.loss) is type(history.validation_loss) is np.ndarray
+    plain = network()
+    np.testing.assert_allclose(history.loss, fit(plain).loss, rtol=1e-5)
+    np.testing.assert_allclose(net.linear1.weight.data, plain.linear1.weight.data, atol=1e-6)
+    np.testing.assert_array_equal(net.dropout1.noise, plain.dropout1.noise)      # the same masks
+
+
+def test_the_argument_comes_before_using_and_using_before_the_environment(xp, backend,
+                                                                           monkeypatch):
+    assert asked() is None
+    monkeypatch.setenv("MINIDROP_BACKEND", backend)
+    assert asked() == backend and asked("numpy") == "numpy"
+    with using("numpy"):
+        assert asked() == "numpy" and asked(backend) == backend
+        with using(None):
+            assert asked() == "numpy"
+    assert asked() == backend
+    seen = []
+    fit(network(), recorder=lambda step, net, loss: seen.append(home(net)))
+    assert {*seen} == {backend}
+    monkeypatch.setenv("MINIDROP_BACKEND", "")
+    assert asked() is None
+
+
+def test_data_go_where_the_network_is(xp, backend):
+    net, plain = network().to(backend), network()
+    due, found = fit(plain), fit(net)
+    np.testing.assert_allclose(found.loss, due.loss, rtol=1e-5)
+    assert home(net) == backend
+    assert md.evaluate(net, (X, Y)).accuracy == md.evaluate(plain, (X, Y)).accuracy
+    both = [md.full_gradient(one, (X, Y)) for one in (net, plain)]
+    np.testing.assert_allclose(host(both[0]), both[1], atol=1e-5)
+    curved = [md.largest_curvature(one, (X, Y)).value for one in (net, plain)]
+    assert curved[0] == pytest.approx(curved[1], rel=1e-2)
+
+
+def test_a_network_comes_back_after_an_error_too(xp, backend):
+    net, sgd = network(), md.optim.SGD(0.1, momentum=0.9)
+
+    def recorder(step, net, loss):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fit(net, optimizer=sgd, backend=backend, recorder=recorder)
+    assert places(net, sgd) == {"numpy"}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_broken_off_run_goes_on_from_its_file_on_either_backend(there, xp, backend, tmp_path):
+    due, path = fit(network(), epochs=3).loss, tmp_path / "run"
+
+    def stop(step, net, loss):
+        if step == 4:
+            raise ZeroDivisionError
+
+    first, second = (backend, "numpy") if there else ("numpy", backend)
+    with pytest.raises(ZeroDivisionError):
+        fit(network(), epochs=3, backend=first, checkpoint=path, recorder=stop)
+    net, sgd = network(), md.optim.SGD(0.1, momentum=0.9)
+    found = fit(net, 3, sgd, backend=second, checkpoint=path)
+    np.testing.assert_allclose(found.loss, due, rtol=1e-5)
+    assert places(net, sgd) == {"numpy"}
+
+
+def test_recorders_see_a_run_that_is_elsewhere(xp, backend):
+    found = []
+    for there in (backend, "numpy"):
+        net = network()
+        recorders = [md.SWA(net, 1, 1), md.WeightPath(net, [0, 2, 5]),
+                     md.Dynamics(net, (X, Y), [0, 3, 6], batches=3, batch_size=8)]
+        inner = md.EMA(net, 0.5)                  # one that `fit` does not know
+        fit(net, backend=there, recorder=[*recorders, lambda *step: inner(*step)])  # noqa: B023
+        average, path, curves = recorders
+        found.append([average.average(X).linear1.weight.data, inner.average(X).linear1.weight.data,
+                      path.weights, curves.gradient_norm, curves.model_distance])
+    for there, plain in zip(*found, strict=True):
+        assert backend_of(there) == "numpy"
+        np.testing.assert_allclose(there, plain, atol=1e-5)
+
+
+def test_the_network_that_a_batch_transform_holds_moves_with_the_run(xp, backend):
+    images = np.random.default_rng(1).random((N, 1, 4, 4)).astype("float32")
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).init(0)
+    extractor = nn.Sequential(nn.Conv2d(1, 2, 1), nn.AvgPool2d(2)).init(0)
+    losses = [fit(net.init(0), data=(images, Y), backend=there,
+                  batch=md.AttentiveCutMix(extractor, 1, 3)).loss for there in (backend, "numpy")]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert home(extractor) == home(net) == "numpy"
+
+
+def test_what_is_placed_keeps_its_own_home(xp, backend):
+    net, other = network(), network().to(backend)
+    with placed(backend, net, other):
+        assert home(net) == home(other) == backend
+    assert (home(net), home(other)) == ("numpy", backend)
+
+
+def test_a_move_that_fails_leaves_everything_where_it_was(xp, backend, monkeypatch):
+    net, moved = network(), []
+
+    def fails(array, name):
+        moved.append(array)
+        if len(moved) == 3:
+            raise MemoryError("full")
+        return to_backend(array, name)
+
+    module = importlib.import_module("minidrop.nn.module")
+    to_backend = module.to_backend
+    monkeypatch.setattr(module, "to_backend", fails)
+    with pytest.raises(MemoryError, match="full"):
+        net.to(backend)
+    assert {backend_of(a) for a in net.state_dict().values()} == {"numpy"}
+
+
+# --- no device: three causes ---------------------------------------------------------------------
+
+@pytest.fixture
+def cupy():
+    """The stand-in, whose GPU can be taken away."""
+    yield strict.install()
+    strict.uninstall()
+
+
+@pytest.mark.parametrize("driver, gpus, seen, sentence", [
+    (0, 0, None, "^backend 'cupy' needs a driver of NVIDIA, and none was found: install it until"),
+    (11040, 0, None, "a driver for CUDA 12.9, and the one that was found is for CUDA 11.4: "),
+    (12040, 0, None, "an NVIDIA GPU, and its driver found none: nvidia-smi must list one$"),
+    (12040, 0, "", "must list one, and CUDA_VISIBLE_DEVICES is ''$"),
+])
+def test_what_a_gpu_lacks_is_told_in_one_sentence(driver, gpus, seen, sentence, cupy, monkeypatch):
+    monkeypatch.setattr(cupy.cuda.runtime, "driverGetVersion", lambda: driver)
+    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: gpus)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if seen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
+    for call in (lambda: network().to("cupy"), lambda: fit(network(), backend="cupy"),
+                 lambda: md.Stream(0).to("cupy")):
+        with pytest.raises(ValueError, match=sentence):
+            call()
+    fit(network())                                # the host goes on
+
+
+@pytest.mark.parametrize("name, found", [("cupy", "is not installed"), ("numpy", "does not start")])
+def test_a_package_that_is_missing_is_told_from_one_that_does_not_start(name, found, monkeypatch):
+    def broken(asked):
+        raise ImportError("no", name=name)
+
+    monkeypatch.setattr(sys.modules["minidrop.xp"].importlib, "import_module", broken)
+    with pytest.raises(ValueError, match=f"CuPy, which {found}: pip install 'minidrop.gpu.'$"):
+        md.xp.backend_module("cupy")
+
+
+def test_an_unknown_backend_is_named_where_it_came_from(monkeypatch):
+    with pytest.raises(ValueError, match="backend must be one of 'numpy', 'cupy', got 'cuda'"):
+        fit(network(), backend="cuda")
+    monkeypatch.setenv("MINIDROP_BACKEND", "cuda")
+    with pytest.raises(ValueError, match="MINIDROP_BACKEND must be one of 'numpy', 'cupy', got"):
+        fit(network())
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+def run(*args):
+    result = CliRunner().invoke(main, args, prog_name="minidrop")
+    return result.exit_code, result.output
+
+
+def test_commands_compute_where_they_are_asked_to(xp, backend, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINIDROP_SMOKE", "1")
+    code, text = run("lesson", "mlp", "--no-code", "--backend", backend)
+    assert code == 0 and f"\nbackend: 2 runs of fit on {backend}\n" in text
+    code, text = run("lesson", "tape", "--no-code", "--backend", backend)
+    assert code == 0 and "backend: nothing here calls fit, so all was computed with NumPy" in text
+    assert "backend:" not in run("lesson", "--backend", backend)[1]
+    assert "backend:" not in run("lesson", "tape", "--no-code")[1]
+    code, text = run("train", "mlp", "digits", "--epochs", "1", "--backend", backend)
+    assert code == 0 and f"\nbackend: 1 run of fit on {backend}\n" in text
+
+
+def test_claims_compute_where_they_are_asked_to(xp, backend, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name, claim in CLAIMS.items():
+        small = claim.scales["quick"] | {"epochs": 5, "seeds": 1, "images": 64, "batch_size": 32}
+        monkeypatch.setitem(claim.scales, "quick", small)
+        code, text = run("claims", "run", name, "--backend", backend)
+        assert code == 0, text
+        assert f"runs of fit on {backend}\n" in text
+
+
+def test_a_command_that_cannot_compute_there_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    code, text = run("lesson", "mlp", "--backend", "cupy")
+    assert code == 1 and text.startswith("Error: backend 'cupy' needs the package CuPy")
+    assert len(text.splitlines()) == 1
