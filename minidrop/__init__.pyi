@@ -13,6 +13,7 @@ from . import (
     data as data,
     diversity as diversity,
     dynamics as dynamics,
+    exchange as exchange,
     functional as functional,
     gradients as gradients,
     inputs as inputs,
@@ -85,6 +86,7 @@ from .dynamics import (
     gradient_norm as gradient_norm,
     model_distance as model_distance,
 )
+from .exchange import from_dlpack as from_dlpack
 from .functional import (
     accuracy as accuracy,
     attention as attention,

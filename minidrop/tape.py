@@ -78,6 +78,18 @@ class Tensor(Operators):
                             "use its .data")
         return self.data.__array__(dtype, copy=copy)
 
+    def __dlpack__(self, **asked):
+        if self.requires_grad:
+            raise TypeError("a Tensor that needs a gradient is not handed over by itself; use its "
+                            ".data")
+        if any(stride < 0 for stride in self.data.strides):      # others read that as an overflow
+            raise BufferError("a Tensor whose memory runs backwards is not handed over; copy it "
+                              "first: x.data.copy()")
+        return self.data.__dlpack__(**asked)
+
+    def __dlpack_device__(self):
+        return self.data.__dlpack_device__()
+
 
 def _tensor(array, node):
     """The Tensor that holds `array` and was made as `node` says, or by nothing that matters."""

@@ -111,6 +111,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "verify/test_units.py": "holds implementations on the host",
     "parity/test_averages.py": "PyTorch here is the CPU's",
     "parity/test_dropblock.py": "PyTorch here is the CPU's",
+    "parity/test_exchange.py": "PyTorch here is the CPU's",
     "parity/test_gallery.py": "implementations that others would write, in their frameworks",
     "parity/test_functions.py": "PyTorch here is the CPU's",
     "parity/test_inplace.py": "PyTorch here is the CPU's",

@@ -288,6 +288,7 @@ WRONG = {
                                  {"lr": [0.1, 0.1]}, {"lr": [math.nan]}, {"momentun": [0.1]}),
              "checkpoint": values(3, 2.5, [], {}), "seed": NO_RNG, "progress": FREE,
              "backend": values("cuda", "", 3, X, ["numpy"])}),
+    "from_dlpack": ({"x": X}, {"x": THINGS | values([1.0], 2.0, X.astype(">f4"), X * 1j)}),
     "largest_curvature": ({"net": net(), "data": (X, LABELS)},
                           {"net": NO_MODEL, "data": NO_DATA, "loss": NO_FUNCTION,
                            "batch_size": NO_COUNT, "iterations": NO_COUNT | values(1),

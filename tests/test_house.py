@@ -82,7 +82,7 @@ FLOORS = (
     ("ops/window.py", 3.4), ("ops/activations.py", 3.4), ("ops/fused.py", 3.4),
     ("ops/linalg.py", 3.3), ("ops/reduce.py", 3.2), ("ops/elementwise.py", 3.1),
     ("ops/channels.py", 3.1), ("ops/shape.py", 3),
-    ("files.py", 2), ("tape.py", 2), ("nodes.py", 1.8), ("noise.py", 2),
+    ("files.py", 2), ("tape.py", 2), ("exchange.py", 2.1), ("nodes.py", 1.8), ("noise.py", 2),
     ("fast/__init__.py", 2.9), ("fast/products.py", 1.5),
     ("fast/choice.py", 2.5), ("fast/windows.py", 1.9), ("fast/draws.py", 1.6), ("fast/", 2),
     ("operators.py", 1.5), ("philox.py", 1.5), ("intervals.py", 1.5),

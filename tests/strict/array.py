@@ -91,6 +91,12 @@ class ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` "
                         "to construct a NumPy array explicitly.")
 
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        return self._a.__dlpack__(max_version=max_version, copy=copy)
+
+    def __dlpack_device__(self):
+        return 2, 0                               # CUDA, the first
+
     def get(self, stream=None, order="C", out=None, blocking=True):
         if out is None:
             return self._a.copy(order)

@@ -108,6 +108,20 @@ def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
     return array(a, dtype, copy, order or "K")
 
 
+class _Capsule:
+    """An array of the stand-in as NumPy sees it, which refuses a GPU's."""
+
+    def __init__(self, x):
+        self.__dlpack__ = lambda **asked: x.__dlpack__(max_version=asked.get("max_version"))
+
+    def __dlpack_device__(self):
+        return 1, 0
+
+
+def from_dlpack(array, *, device=None, copy=None):
+    return wrap(np.from_dlpack(_Capsule(array)))
+
+
 def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
     return a.get(stream, order, out) if type(a) is ndarray else np.asarray(a, order=order)
 
@@ -164,8 +178,8 @@ cupy = Module(
     "cupy", "numpy", __version__=f"{VERSION} (strict stand-in)", ndarray=ndarray, ufunc=ufunc,
     linalg=linalg, lib=lib, cuda=cuda, random=random, is_available=available,
     array=array, asarray=asarray, asanyarray=asarray, asnumpy=asnumpy, where=where,
-    get_array_module=get_array_module, get_default_memory_pool=lambda: pool, sort=sort,
-    argsort=argsort,
+    from_dlpack=from_dlpack, get_array_module=get_array_module,
+    get_default_memory_pool=lambda: pool, sort=sort, argsort=argsort,
     **{name: Grid(getattr(np, name)) for name in ("mgrid", "ogrid", "r_", "c_")})
 special = Module("cupyx.scipy.special", "scipy.special")
 scipy = Module("cupyx.scipy", special=special)
