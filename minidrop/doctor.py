@@ -46,7 +46,7 @@ def convolutions():
     try:
         return choice.typical()
     except ValueError as error:
-        return f"none for some typical shapes: {error}"
+        return f"none: {error}"
 
 
 def data():

@@ -1,6 +1,8 @@
 """Unfolding, convolution and pooling: against loops, and every fast way against the plain one."""
 
+import contextvars
 import itertools
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -169,6 +171,44 @@ def test_a_strategy_can_be_asked_for_by_name(monkeypatch):
         assert choice.strategy(*WHERE) == "gathered"
     assert choice.strategy(*WHERE) == "plain"
     assert "VGG 3x3 plain" in dict(report())["convolutions"]
+
+
+def test_a_wish_holds_in_its_own_thread_and_in_copies_of_its_context():
+    found = []
+
+    def ask():
+        found.append(choice.strategy(*WHERE))
+
+    with choice.using("plain"):
+        for run in (lambda ask: ask(), contextvars.copy_context().run):
+            thread = threading.Thread(target=run, args=(ask,))
+            thread.start()
+            thread.join(30)
+    assert found == ["gathered", "plain"]
+
+
+def test_the_doctor_says_for_each_shape_what_runs_and_where_nothing_can(monkeypatch):
+    monkeypatch.setenv("MINIDROP_CONV", "winograd")
+    found = dict(report())["convolutions"]
+    assert "VGG 3x3 winograd; " in found and "1x1 an error, as winograd cannot; " in found
+    monkeypatch.setenv("MINIDROP_CONV", "winograd,plain")
+    assert "VGG 3x3 winograd; ResNet 3x3 winograd; ResNet 3x3 stride 2 plain; " in dict(
+        report())["convolutions"]
+
+
+@pytest.mark.parametrize("n, filters, groups", [(0, 4, 1), (0, 4, 2), (2, 0, 1), (2, 0, 2),
+                                                (0, 0, 1)])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_no_images_or_no_filters_give_an_empty_result_and_gradients_of_zero(
+        xp, n, filters, groups, padding):
+    shapes = (n, 4, 5, 6), (filters, 4 // groups, 3, 3), (filters,)
+    leaves = [Tensor(xp.ones(shape, "float32"), requires_grad=True) for shape in shapes]
+    y = md.conv2d(*leaves, padding=padding, groups=groups)
+    assert y.shape == (n, filters, 3 + 2 * padding, 4 + 2 * padding) and y.size == 0
+    for order in (False, True):
+        for found, shape in zip(md.grad(y.sum(), leaves, create_graph=order), shapes, strict=True):
+            found = host(found.data if order else found)
+            assert found.shape == shape and not found.any() and found.dtype == "float32"
 
 
 def test_a_wrong_wish_is_one_sentence(monkeypatch):

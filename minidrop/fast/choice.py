@@ -100,6 +100,9 @@ def _measured(images, filters, stride, padding, dtype, direction):
 def using(*names):
     """Within this block the first of the strategies `names` that can run does.
 
+    The block is this thread's: one that is begun in it does not know of it, unless it runs in a
+    copy of its context (`contextvars.copy_context`).  MINIDROP_CONV holds for all threads.
+
     >>> with using("plain"):
     ...     strategy((64, 32, 16, 16), (32, 32, 3, 3), (1, 1), (1, 1), "float32", "forward")
     'plain'
@@ -140,10 +143,18 @@ TYPICAL = {                 # images of one size, filters, stride, padding
 
 
 def typical(dtype="float32"):
-    """One sentence for `minidrop doctor`: what runs forward, and then backward if that differs."""
+    """One sentence for `minidrop doctor`: what runs forward, and then backward if that differs.
+
+    ValueError where a strategy was asked for that does not exist; shapes that none of those asked
+    for can convolve are named.
+    """
+    _, asked = _wish()
     found = []
     for what, (images, filters, stride, padding) in TYPICAL.items():
-        names = dict.fromkeys(strategy(images, filters, (stride,) * 2, (padding,) * 2, dtype, way)
-                              for way in ("forward", "both"))
-        found.append(f"{what} {', backward '.join(names)}")
+        where = images, filters, (stride,) * 2, (padding,) * 2, dtype
+        try:
+            names = dict.fromkeys(strategy(*where, way) for way in ("forward", "both"))
+            found.append(f"{what} {', backward '.join(names)}")
+        except ValueError:
+            found.append(f"{what} an error, as {' or '.join(asked)} cannot")
     return "; ".join(found)

@@ -15,7 +15,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1):
     x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O,) or None; y (N, O, OH, OW) with
     OH = (H + 2 padding - kh) // stride + 1, and OW likewise.  `stride` and `padding` are whole
     numbers or pairs (rows, columns).  Each of `groups` equal parts of the channels meets its own
-    filters; groups = C is a depthwise convolution.
+    filters; groups = C is a depthwise convolution.  Of 0 images or filters the result is empty.
 
     >>> import numpy as np
     >>> conv2d(np.ones((2, 3, 8, 8)), np.ones((5, 3, 3, 3)), padding=1, stride=2).shape
@@ -84,8 +84,7 @@ def max_pool2d(x, size, stride=None, padding=0):
     """The largest entry of each window of `size`, every `stride` (by default the size).
 
     (N, C, H, W) to (N, C, OH, OW).  Of equal largest entries the first takes the gradient, of nans
-    the last, as in PyTorch.
-    `padding` is at most half the size.
+    the last, as in PyTorch.  `padding` is at most half the size.
 
     >>> import numpy as np
     >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 0]
@@ -156,7 +155,8 @@ def _picked(x, by, mirrored=None):
 
 def _images(x):
     if floating(x).ndim != 4 or 0 in x.shape[1:]:
-        raise ValueError(f"x must be images of shape (N, C, H, W), got {x.shape}")
+        raise ValueError("x must be images of shape (N, C, H, W) with a channel and a pixel at "
+                         f"least, got {x.shape}")
     return x
 
 

@@ -14,6 +14,8 @@ and filters, and each has such matrices of its own.  On the host a strategy of `
 results, mostly by the same products a few images at a time; `fast.choice` says which one.
 """
 
+import math
+
 from ..fast import choice
 from ..fast.products import product
 from ..tape import primitive
@@ -109,7 +111,7 @@ conv2d_dw.vjps(lambda h, _y, _g, x, size, **where: conv2d(x, h, None, **where),
 
 def _fast(array, images, filters, stride, padding, groups, direction):
     """The strategy that convolves these shapes on the host; None for the plain formula."""
-    if groups > 1 or not on_host(array):
+    if groups > 1 or not filters[0] or not on_host(array):
         return None
     name = choice.strategy(images, filters, stride, padding, array.dtype, direction)
     return choice.STRATEGIES[name]
@@ -125,7 +127,8 @@ def _window_rows(x, size, stride, padding, groups):
 
 def _filter_columns(w, groups):
     """W^T of each group, (G, C / G kh kw, O / G), from filters (O, C / G, kh, kw)."""
-    return w.reshape(groups, w.shape[0] // groups, -1).swapaxes(1, 2)
+    filters, *rest = w.shape
+    return w.reshape(groups, filters // groups, math.prod(rest)).swapaxes(1, 2)
 
 
 def _cotangent_rows(g, groups):
