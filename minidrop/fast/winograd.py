@@ -41,7 +41,7 @@ import math
 
 from ..xp import array_module, par
 from .products import one_blas_thread, product
-from .windows import PARTS, SUMS, scratch, share_out
+from .windows import PARTS, SUMS, put, scratch, share_out
 
 POINTS = (0, 2 / 3, -2 / 3, 3 / 2, -3 / 2)
 OUTPUTS = len(POINTS) - 1   # m
@@ -146,7 +146,7 @@ def _sweep(x, padding, places, U=None, bias=None, cotangent=None):
     dg = None if cotangent is None else xp.zeros((len(parts), 9, c * o), dtype)
 
     def some(lo, hi):
-        inputs = _Inputs(x, padding, tiles, block, BT)
+        inputs = _Inputs(x, padding, tiles, BT)
         products = scratch("half", (BT.size + 1, block * math.prod(tiles), o), dtype)
         outputs = scratch("tiles", (len(AT_A), *products.shape[1:]), dtype)
         for k in range(lo, hi):
@@ -180,26 +180,33 @@ class _Inputs:
     Once V is there, the scratch arrays named "tiles" and "half" are free for other uses.
     """
 
-    def __init__(self, x, padding, tiles, block, BT):
-        c, a, (th, tw) = x.shape[1], len(BT), tiles
-        m, (top, left), (height, width) = a - 2, padding, x.shape[2:]
-        self.x, self.BT = x.transpose(0, 2, 3, 1), BT
-        frame = scratch("frame", (block, m * th + 2, m * tw + 2, c), BT.dtype)
+    def __init__(self, x, padding, tiles, BT):
+        self.x, self.padding, self.tiles, self.BT = x.transpose(0, 2, 3, 1), padding, tiles, BT
+        self.n = None
+
+    def _make(self, n):
+        """Memory for n images, which lie side by side, line by line: then products have few rows
+        and long ones."""
+        c, a, (th, tw), (top, left) = self.x.shape[3], len(self.BT), self.tiles, self.padding
+        m, (height, width), dtype = a - 2, self.x.shape[1:3], self.BT.dtype
+        frame = scratch("frame", (m * th + 2, n, m * tw + 2, c), dtype)
         frame[...] = 0
-        self.inside = frame[:, top:top + height, left:left + width]
+        self.n, self.inside = n, frame[top:top + height, :, left:left + width]
         self.columns = _windows(frame, 2, a).transpose(3, 0, 1, 2, 4)
-        self.d = scratch("tiles", self.columns.shape, BT.dtype)
-        self.dB = scratch("half", (*self.columns.shape[:3], tw * c), BT.dtype)
-        self.rows = _windows(self.dB, 2, a)
-        self.V = scratch("rows", (a, a, block, th, tw * c), BT.dtype)
+        self.d = scratch("tiles", self.columns.shape, dtype)
+        self.dB = scratch("half", (*self.columns.shape[:2], n * tw * c), dtype)
+        self.rows = _windows(self.dB, 1, a)
+        self.V = scratch("rows", (a, a, th, n * tw * c), dtype)
 
     def __call__(self, images):
-        xp, n = array_module(self.V), images.stop - images.start
-        self.inside[:n] = self.x[images]
-        self.d[:, :n] = self.columns[:, :n]       # column of a tile, image, row, tile, channel
-        xp.matmul(self.BT, _columns(self.d[:, :n]), out=_columns(self.dB[:, :n]))
-        V = self.V[:, :, :n]                      # row of a tile, column, image, row of tiles, ...
-        xp.matmul(self.BT, self.rows[:, :n], out=V.transpose(1, 2, 3, 0, 4))    # Eq. (winograd.4)
+        xp, n = array_module(self.x), images.stop - images.start
+        if n != self.n:
+            self._make(n)
+        put(self.inside, self.x[images].swapaxes(0, 1))
+        put(self.d, self.columns)                 # column of a tile, image row, image, tile, channel
+        xp.matmul(self.BT, _columns(self.d), out=_columns(self.dB))
+        V = self.V                                # row of a tile, column, row of tiles, the rest
+        xp.matmul(self.BT, self.rows, out=V.transpose(1, 2, 0, 3))          # Eq. (winograd.4)
         return V.reshape(len(V) ** 2, -1, self.x.shape[3])
 
 
@@ -218,7 +225,7 @@ def _columns(x):
 def _put(Y, y):
     """Tiles Y (m m, tiles, O) become images y (n, H, W, O), as far as these reach."""
     whole, tiles = _tiled(y, math.isqrt(len(Y)))
-    tiles[...] = Y.reshape(tiles.shape)
+    put(tiles, Y.reshape(tiles.shape))
     if whole is not y:
         y[...] = whole[:, :y.shape[1], :y.shape[2]]
 
@@ -228,13 +235,13 @@ def _take(Y, y):
     whole, tiles = _tiled(y, math.isqrt(len(Y)))
     if whole is not y:
         whole[:, :y.shape[1], :y.shape[2]] = y
-    Y.reshape(tiles.shape)[...] = tiles
+    put(Y.reshape(tiles.shape), tiles)
 
 
 def _tiled(y, m):
-    """y, or zeros where its size is no multiple of m, and a view (m, m, n, H / m, W / m, O)."""
+    """y, or zeros where its size is no multiple of m, and a view (m, m, H / m, n, W / m, O)."""
     n, height, width, o = y.shape
     th, tw = -(-height // m), -(-width // m)
     if (height, width) != (m * th, m * tw):
         y = array_module(y).zeros((n, m * th, m * tw, o), y.dtype)
-    return y, y.reshape(n, th, m, tw, m, o).transpose(2, 4, 0, 1, 3, 5)
+    return y, y.reshape(n, th, m, tw, m, o).transpose(2, 4, 1, 0, 3, 5)
