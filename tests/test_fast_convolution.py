@@ -101,6 +101,21 @@ def test_inputs_are_left_alone_and_results_are_not_shared_memory():
                 np.testing.assert_array_equal(now, before)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("to", ["float32", "float64", "int32"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_pixels_are_put_as_numbers_are_assigned(order, to, channels):
+    x = 9 * md.gaussian(0, (2, channels, 4, 5))
+    x[0, 0, :3, 0] = np.nan if to != "int32" else 0, -0.0, 5.5
+    given = ORDERS[order](x).transpose(0, 2, 3, 1)
+    for of in (lambda a: a, lambda a: a[:, ::2], lambda a: a.transpose(2, 0, 1, 3),
+               lambda a: a[:0], lambda a: a[..., ::-1]):
+        out, due = np.zeros((2, *given.shape), to)
+        windows.put(of(out), of(given))
+        of(due)[...] = of(given)
+        np.testing.assert_array_equal(out.view("u1"), due.view("u1"))
+
+
 @pytest.mark.parametrize("images, filters, stride, padding, forward, both", [
     ((64, 1, 28, 28), (20, 1, 5, 5), 1, 0, "gathered2", "gathered2"),
     ((64, 3, 32, 32), (32, 3, 3, 3), 1, 1, "gathered2", "gathered"),

@@ -126,7 +126,8 @@ def test_it_runs_where_the_equations_hold():
 @pytest.mark.parametrize("images, filters, chosen", [
     ((64, 32, 32, 32), (32, 32, 3, 3), True), ((32, 64, 8, 8), (64, 64, 3, 3), True),
     ((64, 64, 7, 7), (64, 64, 3, 3), True), ((64, 64, 5, 5), (64, 64, 3, 3), False),
-    ((64, 3, 32, 32), (32, 3, 3, 3), False), ((32, 16, 32, 32), (16, 16, 3, 3), False),
+    ((64, 3, 32, 32), (32, 3, 3, 3), False), ((32, 16, 32, 32), (16, 16, 3, 3), True),
+    ((64, 8, 32, 32), (8, 8, 3, 3), False), ((64, 16, 14, 14), (16, 16, 3, 3), False),
     ((1, 64, 16, 16), (64, 64, 3, 3), False), ((0, 64, 16, 16), (64, 64, 3, 3), False),
     ((64, 64, 16, 16), (64, 64, 5, 5), False)])
 def test_it_is_chosen_for_many_channels_and_tiles(images, filters, chosen):

@@ -2,11 +2,13 @@
 
 Why it is fast.  An array whose channels lie side by side is a matrix of which columns (channels
 last) or rows (C order) belong to one channel.  It is swept in pieces that stay in the cache, with
-rows so long that NumPy's inner loops pay.  Sums are float32 within a piece and float64 across
-pieces.  Pieces are cut by shape alone, so that the bits do not depend on the number of threads;
-a thread must have many, as its calls are short and wait for the interpreter's lock.  A channel's
-numbers are a vector in the matrix's order, so that little is done for each beside the sweeps.  The
-plain formulas are in `ops.channels`; a GPU, small arrays and those in any other order take them.
+rows so long that NumPy's inner loops pay; beside a vector, as long as NumPy's buffer, which the
+vector would otherwise be copied into again and again.  Sums are float32 within a piece and float64
+across pieces.  Pieces are cut by shape alone, so that the bits do not depend on the number of
+threads; a thread must have many, as its calls are short and wait for the interpreter's lock.  A
+channel's numbers are a vector in the matrix's order, so that little is done for each beside the
+sweeps.  The plain formulas are in `ops.channels`; a GPU, small arrays and those in any other order
+take them.
 """
 
 import functools
@@ -17,7 +19,9 @@ import numpy
 
 from ..xp import chunks, on_host, par
 
-WIDTH = 512                                       # numbers in a row: NumPy's inner loops stay long
+BUFFER = numpy.getbufsize()                       # numbers in a row, beside which a vector stands
+WIDTH = 512                                       # numbers in a row of what is summed
+ROWS = 16                                         # at least: vectors are short beside the matrix
 SMALL = 1 << 13                                   # numbers for which the plain formulas are quicker
 SHORT = 8                                         # times as many numbers as usual pay for a thread
 FAR = 16.0                                        # mean^2 / var above which the mean goes first
@@ -88,12 +92,13 @@ def _far(mean, r):
 
 def _sums(matrix, flat, mean=None, g=None):
     """For each channel, in float64, the sums of u and of u d with d = x - mean, u = g or d."""
-    by_row, (height, width) = matrix.axis, matrix.shape
+    by_row, height, width = matrix.axis, matrix.shape[0], matrix.width
     table = numpy.empty((2, height) if by_row else (2, len(matrix.pieces), width), flat.dtype)
 
     def sweep(i, rows, *m):
         d = numpy.subtract(flat[rows], *m) if m else flat[rows]
         u, place = d if g is None else g[rows], rows if by_row else i
+        d, u = (v.reshape(-1, width) for v in (d, u))
         numpy.add.reduce(u, by_row, out=table[0, place])
         numpy.einsum("ij,ij->i" if by_row else "ij,ij->j", u, d, out=table[1, place])
 
@@ -122,6 +127,7 @@ class Matrix(NamedTuple):
     kept: tuple                                   # of a statistic, in that order
     channels: int
     shape: tuple                                  # of the matrix
+    width: int                                    # of the rows that are summed
     axis: int                                     # to sum over: 0 if columns are channels, else 1
     pieces: list                                  # slices of its rows
 
@@ -169,8 +175,11 @@ def _layout(shape, strides, axes, *weights):
     if end - first > len(runs):
         return None
     before, channels, after = (math.prod(s) for s in (sizes[:first], sizes[first:end], sizes[end:]))
-    times = math.gcd(before, 1 << max(0, (WIDTH // channels).bit_length() - 1))
-    matrix = (before // times, times * channels) if after == 1 else (before * channels, after)
+    row = WIDTH, min(BUFFER, math.prod(shape) // ROWS)
+    narrow, wide = (channels * math.gcd(before, 1 << max(0, (most // channels).bit_length() - 1))
+                    for most in row)
+    matrix = (before * channels // wide, wide) if after == 1 else (before * channels, after)
     return Matrix(order, tuple(sorted(range(ndim), key=order.__getitem__)), sizes,
-                  tuple(kept[i] for i in order), channels, matrix, int(after > 1),
+                  tuple(kept[i] for i in order), channels, matrix,
+                  narrow if after == 1 else after, int(after > 1),
                   chunks(0, matrix[0], each=matrix[1]))

@@ -66,26 +66,29 @@ def _measured(images, filters, stride, padding, dtype, direction):
 
     Windows that do not overlap, or are not wide, have nothing to share with the next one.
 
-    Winograd's transforms cost as much as they save with 24 channels on both sides, for few tiles,
+    Winograd's transforms cost as much as they save with 16 channels on both sides, for few tiles,
     and where a quarter of these lies outside.  It holds a whole image, 36 numbers for each tile and
-    channel, so that images with more than LARGE of these are gathered, line by line.
+    channel, so that images with more than LARGE of these are gathered, line by line.  On one Zen 5
+    core:
 
                                       gathered      winograd
-        32 x 16 x 32 x 32, 16 of 3x3  3.9   5.7     3.8   5.7
-        64 x 24 x 28 x 28, 24 of 3x3  8.6  14.2     7.8  11.5
-        64 x 32 x 32 x 32, 32 of 3x3 15.3  25.8    12.6  21.0
-        64 x 32 x 16 x 16, 64 of 3x3  7.9  19.5     6.2  10.5
-        64 x 64 x 16 x 16, 64 of 3x3 13.1  22.9     8.9  15.4
-        32 x 64 x  8 x  8, 64 of 3x3  2.8   4.3     2.3   3.4
-        64 x 64 x  7 x  7, 64 of 3x3  4.3   6.6     4.0   5.7
-        64 x 32 x  4 x  4, 32 of 3x3  0.8   1.1     1.3   1.8
+        64 x  8 x 32 x 32,  8 of 3x3  2.1   3.6     2.5   3.9
+        32 x 16 x 32 x 32, 16 of 3x3  2.7   5.0     2.6   4.0
+        64 x 16 x 14 x 14, 16 of 3x3  1.3   2.3     1.9   2.8
+        64 x 24 x 28 x 28, 24 of 3x3  7.6  14.2     5.7   9.5
+        64 x 32 x 32 x 32, 32 of 3x3 15.4  30.3    11.0  18.2
+        64 x 32 x 16 x 16, 64 of 3x3  6.9  16.5     4.4   7.7
+        64 x 64 x 16 x 16, 64 of 3x3 14.7  27.4     7.3  13.4
+        32 x 64 x  8 x  8, 64 of 3x3  1.8   3.4     1.2   1.9
+        64 x 64 x  7 x  7, 64 of 3x3  2.7   5.4     2.2   3.6
+        64 x 32 x  4 x  4, 32 of 3x3  0.3   0.6     0.3   0.5
     """
     (n, c, *size), (o, _, _, kw) = images, filters
     if str(dtype) in WIDE and winograd.runs(images, filters, stride, padding):
         across = [-(-length // winograd.OUTPUTS) for length in size]
         tiles, used = n * math.prod(across), math.prod(size) / math.prod(across)
         shared = c * o / (c + o)                  # products that pay for a number transformed
-        if (shared >= 12 and tiles >= 64 and shared * tiles >= 2048
+        if (shared * used >= 128 and tiles >= 64 and shared * tiles >= 2048
                 and used >= 3 / 4 * winograd.OUTPUTS ** 2
                 and math.prod(across) * max(c, o) <= LARGE):
             return "winograd", "gathered"

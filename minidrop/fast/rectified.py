@@ -1,15 +1,16 @@
 """max(x, 0) on the host, and its gradient.
 
 Why it is fast.  NumPy takes the maximum of two arrays with vector instructions, but that of an
-array and a number entry by entry, about three times as slowly.  A row of zeros stays in the cache.
-For the gradient all cores ask where y is above 0, and write the answers where the result will be.
+array and a number entry by entry, about three times as slowly.  A row of zeros stays in the cache;
+it fills NumPy's buffer, which a shorter one would be copied into again and again.  For the gradient
+all cores ask where y is above 0, and write the answers where the result will be.
 """
 
 import numpy
 
 from ..xp import chunks, par
 
-WIDTH = 512                                       # zeros in the row
+WIDTH = numpy.getbufsize()                        # zeros in the row
 SMALL = 1 << 13                                   # numbers for which the plain formula is quicker
 
 

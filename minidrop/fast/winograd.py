@@ -203,7 +203,7 @@ class _Inputs:
         if n != self.n:
             self._make(n)
         put(self.inside, self.x[images].swapaxes(0, 1))
-        put(self.d, self.columns)                 # column of a tile, image row, image, tile, channel
+        put(self.d, self.columns)                 # column of a tile, row, image, tile, channel
         xp.matmul(self.BT, _columns(self.d), out=_columns(self.dB))
         V = self.V                                # row of a tile, column, row of tiles, the rest
         xp.matmul(self.BT, self.rows, out=V.transpose(1, 2, 0, 3))          # Eq. (winograd.4)
