@@ -94,7 +94,9 @@ def alpha_dropout(x, mask, p, mean=0.0, var=1.0):
     array([ 1.0833, -1.4577,  0.162 ])
     """
     mask, (a, b) = keep_mask(mask, floating(x).shape), alpha_affine(p, mean, var)
-    return masked(x - SATURATION, mask, a) + (a * SATURATION + b)              # Eq. (alpha.2)
+    number_of = x.dtype.type                      # b where kept, a s + b where dropped, exactly:
+    shift = mask * number_of(-a * SATURATION) + number_of(a * SATURATION + b)  # x stays x at p = 0
+    return masked(x, mask, a) + shift                                          # Eq. (alpha.2)
 
 
 class AlphaDropout(Noise):
