@@ -23,6 +23,7 @@ $$ \mathbb{E}[\mathrm{selu}(z)^2] = \lambda^2 \left( \tfrac12
 
 import math
 
+from ..fast.windows import scratch
 from ..tape import primitive
 from ..xp import array_module, chunks, on_host, par
 from ..xp import erf as _erf
@@ -31,7 +32,6 @@ from .elementwise import exp, maximum, relu, tanh
 SELU_ALPHA, SELU_LAMBDA = 1.6732632423543772, 1.0507009873554805
 SLOPE, CUBE = math.sqrt(2 / math.pi), 0.044715
 BEYOND = 10.0                                     # from here on tanh is 1, up to 1e-37
-PASS = 1 << 15                                    # numbers in a pass, beside which are a few arrays
 COST = 8                                          # a pass of exponentials takes as long as so many
 
 
@@ -45,7 +45,7 @@ def in_passes(fill, *arrays):
     row = first.size // max(1, len(first))
 
     def part(lo, hi):
-        for s in chunks(lo, hi, row, PASS):
+        for s in chunks(lo, hi, each=row):
             fill(y[s], *(array[s] for array in arrays))
 
     par(part, len(first), each=COST * row)
@@ -73,11 +73,11 @@ def _gelu(y, x):                                  # x / (1 + e^(-2u)), as (1 + t
 
 def _gelu_slope(slope, x, g):                     # (1 + w e / (1 + e)) / (1 + e),  w = 2u' x
     xp, near = array_module(x), _near(x)
-    minus = near * near                           # -2u = -2 sqrt(2/pi) (x + c x^3), so that
+    minus, more = _spare(near, 2)
+    xp.multiply(near, near, out=minus)            # -2u = -2 sqrt(2/pi) (x + c x^3), so that
     e = _exponential(minus, near, _room(slope, near))
     minus *= -3                                   # w = -3 (-2u) - 4 sqrt(2/pi) x
-    more = near * (4 * SLOPE)
-    minus -= more
+    minus -= xp.multiply(near, 4 * SLOPE, out=more)
     xp.add(e, 1, out=more)
     e /= more
     e *= minus
@@ -105,6 +105,12 @@ def _exponential(square, x, out):
 def _room(out, x):
     """`out`, if it can hold numbers such as those of x: a pass writes to memory that is there."""
     return out if out.dtype == x.dtype else None
+
+
+def _spare(x, n):
+    """n arrays like x, with any numbers in them, that are in the cache already."""
+    shape = n, *x.shape
+    return scratch("spare", shape, x.dtype) if on_host(x) else array_module(x).empty(shape, x.dtype)
 
 
 def _gelu_composite(x):
