@@ -195,3 +195,15 @@ def chunks(lo, hi, each=1, size=CHUNK):
     """Slices that cut range(lo, hi) into passes of `size`, by default what fits a core's cache."""
     step = max(1, size // max(1, each))
     return [slice(i, min(i + step, hi)) for i in range(lo, hi, step)]
+
+
+def pieces(n, each=1, size=CHUNK):
+    """Slices that cut range(n) into 1, 2, 4, 8, ... equal parts of at most `size`: by shape alone.
+
+    What is found for a piece as a whole is then the same bits on any number of threads.
+
+    >>> pieces(10, each=4, size=16)
+    [slice(0, 2, None), slice(2, 5, None), slice(5, 7, None), slice(7, 10, None)]
+    """
+    count = min(n, 1 << (len(chunks(0, n, each, size)) - 1).bit_length())
+    return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]

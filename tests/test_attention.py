@@ -142,14 +142,15 @@ def test_heads_at_once_do_not_overflow_in_float16_however_long_a_row_is(xp):
 
 
 def test_heads_at_once_give_the_same_bits_on_any_number_of_threads(monkeypatch):
-    packed, found = md.gaussian(0, (33, 20, 3 * 6 * 8)), []
-    for threads in (1, 3):
+    """Also beside an image whose scores are so large that one is taken off them, with its piece."""
+    packed, found = md.gaussian(0, (44, 65, 3 * 6 * 8)), set()
+    packed[23] *= 9
+    for threads in (1, 2, 3, 4):
         monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
         leaf = md.Tensor(packed, requires_grad=True)
         y = self_attention(leaf, heads=6)
-        found.append((y.data, md.grad(y.sum(), leaf)))
-    for one, three in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, three)
+        found.add(y.data.tobytes() + md.grad(y.sum(), leaf).tobytes())
+    assert len(found) == 1
 
 
 def test_an_empty_place_takes_all_heads_at_once_and_a_full_one_their_weights(monkeypatch):

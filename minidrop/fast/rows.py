@@ -5,8 +5,9 @@ with ones makes them, and one with the weights the weighted ones.  What is left 
 pieces that stay in the cache, cut by shape alone.  The plain twin is in ops/normal.py.
 """
 
-from ..xp import array_module, chunks, on_host, par
+from ..xp import array_module, on_host, par, pieces
 from .products import one_blas_thread
+from .windows import scratch
 
 PASSES = 8                                        # over each row, forward; backward some more
 FAR = 4.0                                         # deviations off 0 is a mean that is made again
@@ -69,11 +70,11 @@ def again(x, w, b, mean, r):
 def gradients(g, x, w, mean, r):
     """Those in x, w and b; with h = r g that in x is w h - mean(w h) - d r^2 mean(w h d)."""
     xp, n, w = array_module(x), x.shape[1], w.reshape(-1)
-    gx, pieces = xp.empty_like(x), _pieces(x)
-    gw, gb = xp.empty((2, len(pieces), n), x.dtype)
+    gx, count = xp.empty_like(x), len(pieces(len(x), n))
+    gw, gb = xp.empty((2, count, n), x.dtype)
 
     def piece(i, s):
-        d = x[s] - mean[s]
+        d = xp.subtract(x[s], mean[s], out=scratch("deviations", x[s].shape, x.dtype))
         h = xp.multiply(g[s], r[s], out=gx[s])
         xp.einsum("ij,ij->j", h, d, out=gw[i])
         xp.matmul(xp.ones(len(d), x.dtype), g[s], out=gb[i])
@@ -87,15 +88,9 @@ def gradients(g, x, w, mean, r):
     return gx, gw.sum(0), gb.sum(0)
 
 
-def _pieces(x):
-    count = len(chunks(0, len(x), each=x.shape[1]))
-    ends = [len(x) * i // count for i in range(count + 1)]
-    return [slice(lo, hi) for lo, hi in zip(ends, ends[1:], strict=False)]
-
-
 def _sweep(piece, x):
     """piece(i, s) for the slices that cut the rows into equal parts, on all cores."""
-    pieces = _pieces(x)
+    cut = pieces(len(x), x.shape[1])
     with one_blas_thread:
-        par(lambda lo, hi: [piece(i, pieces[i]) for i in range(lo, hi)], len(pieces),
-            each=PASSES * x.size // len(pieces))
+        par(lambda lo, hi: [piece(i, cut[i]) for i in range(lo, hi)], len(cut),
+            each=PASSES * x.size // len(cut))

@@ -7,9 +7,10 @@ import math
 
 from ..fast.products import one_blas_thread
 from ..tape import primitive
-from ..xp import array_module, chunks, on_host, par
+from ..xp import array_module, on_host, par, pieces
 from .activations import softmax
 
+PIECE = 1 << 18             # numbers in a piece: few and long calls
 PASSES = 4                  # over an image's numbers: as long as its products and exponentials take
 SAFE = 60.0                 # scores up to here, e^60 = 1e26, are summed without an offset
 
@@ -93,11 +94,12 @@ def apart(x, heads, parts=3):
 
 
 def _by_images(part, packed, weights):
-    """part(slice) for all images: in passes on all cores, or in one on a GPU."""
+    """part(slice) for all images: in pieces on all cores, or in one on a GPU."""
     if not on_host(packed):
         part(slice(None))
         return
-    n = len(packed)
-    each = (packed.size + weights.size) // max(1, n)
+    n, size = max(1, len(packed)), packed.size + weights.size
+    cut = pieces(len(packed), size // n, PIECE)
     with one_blas_thread:
-        par(lambda lo, hi: [part(s) for s in chunks(lo, hi, each)], n, PASSES * each)
+        each = PASSES * size // max(1, len(cut))
+        par(lambda lo, hi: [part(s) for s in cut[lo:hi]], len(cut), each)

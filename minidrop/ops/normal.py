@@ -8,7 +8,7 @@ a token's, are made by `fast.rows`.
 
 from ..fast import channels, rows, samples
 from ..tape import primitive
-from ..xp import array_module, chunks, on_host, par
+from ..xp import array_module, on_host, par, pieces
 from .channels import average, back_to, centred, moments, scaled
 from .elementwise import sqrt
 from .shape import back
@@ -89,32 +89,32 @@ rescale.vjps(
 
 
 def _samples(x, w, b, axes, eps):
-    xp, pieces = array_module(x), _cut(x, w, b, axes)
+    xp, cut = array_module(x), _cut(x, w, b, axes)
     y = xp.empty_like(x)
     mean = xp.empty([1 if i in axes else n for i, n in enumerate(x.shape)], x.dtype)
     r = xp.empty_like(mean)
 
     def part(lo, hi):
-        for s in pieces[lo:hi]:
+        for s in cut[lo:hi]:
             mean[s], d = centred(x[s], axes, out=y[s])
             r[s] = 1 / xp.sqrt(average(d * d, axes) + eps)                  # Eq. (normalise.1)
             d *= r[s]                                                       # Eq. (normalise.1)
             d *= w                                                          # Eq. (normalise.1)
             d += b                                                          # Eq. (normalise.1)
 
-    par(part, len(pieces), each=PASSES * x.size // len(pieces))
+    par(part, len(cut), each=PASSES * x.size // len(cut))
     return y, (mean, r)
 
 
 def _samples_back(g, x, w, b, axes, mean, r):
-    xp, pieces = array_module(x), _cut(x, w, b, axes)
+    xp, cut = array_module(x), _cut(x, w, b, axes)
     gx = xp.empty_like(x)
-    gw: list = [0] * len(pieces)
-    gb: list = [0] * len(pieces)
+    gw: list = [0] * len(cut)
+    gb: list = [0] * len(cut)
 
     def part(lo, hi):
         for i in range(lo, hi):
-            s = pieces[i]
+            s = cut[i]
             normed = (x[s] - mean[s]) * r[s]
             gw[i], gb[i] = back_to(g[s] * normed, w), back_to(g[s], b)
             d = xp.multiply(g[s], w, out=gx[s])
@@ -123,7 +123,7 @@ def _samples_back(g, x, w, b, axes, mean, r):
             d -= normed                                                     # Eq. (normalise.3)
             d *= r[s]                                                       # Eq. (normalise.3)
 
-    par(part, len(pieces), each=PASSES * x.size // len(pieces))
+    par(part, len(cut), each=PASSES * x.size // len(cut))
     return gx, sum(gw), sum(gb)
 
 
@@ -132,5 +132,4 @@ def _cut(x, w, b, axes):
     alike = all(getattr(v, "ndim", 0) < x.ndim or len(v) == 1 for v in (w, b))
     if 0 in axes or not alike or not on_host(x) or not x.size:
         return [slice(None)]
-    n, pieces = len(x), len(chunks(0, len(x), each=x.size // len(x)))
-    return [slice(n * i // pieces, n * (i + 1) // pieces) for i in range(pieces)]
+    return pieces(len(x), x.size // len(x))
