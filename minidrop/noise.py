@@ -18,9 +18,9 @@ import operator
 import numpy
 
 from .arguments import count, describe, number, option, probability, shape_of
+from .device import draws as on_device
 from .fast import draws as on_host
 from .fast.draws import HALVES, WORDS
-from .philox import philox
 from .xp import BACKENDS, array_module, backend_module, chunks, par
 
 
@@ -82,25 +82,20 @@ class Stream:
     def words(self, n):
         """The next n words, uint64 (n,)."""
         start = self._reserve(-(-n // WORDS))
-        return self._words(start, -(-n // WORDS))[:n]
+        return self._draws().words(self.key, start, n)
 
     def bits(self, shape):
         """uint32 of `shape`: a plane of high halves, then a plane of low halves."""
         n, high, low = self._planes(shape := shape_of(shape))
-        if self.backend == "numpy":
-            return on_host.bits(self.key, high, low, n).reshape(shape)
-        halves = (self._words(plane, low - high).view("<u2")[:n] for plane in (high, low))
-        return (next(halves).astype("uint32") << 16 | next(halves)).reshape(shape)
+        return self._draws().bits(self.key, high, low, n).reshape(shape)
 
     def below(self, bound, shape):
-        """bits(shape) < bound for an int bound in [0, 2^32], at 16 bits an element on the host."""
+        """bits(shape) < bound for an int bound in [0, 2^32], at 16 bits an element."""
         if bound in (0, 1 << 32):
             self._planes(shape := shape_of(shape))
             return backend_module(self.backend).full(shape, bound > 0)
-        if self.backend != "numpy":
-            return self.bits(shape) < bound
         n, high, low = self._planes(shape := shape_of(shape))
-        return on_host.below(self.key, high, low, n, bound).reshape(shape)
+        return self._draws().below(self.key, high, low, n, bound).reshape(shape)
 
     def one(self):
         """bits(()) as an int, drawn on the host whatever the backend."""
@@ -118,11 +113,8 @@ class Stream:
         start, self.block = self.block, self.block + blocks
         return start
 
-    def _words(self, start, blocks):
-        if self.backend == "numpy":
-            return on_host.words(self.key, start, WORDS * blocks)
-        xp = backend_module(self.backend)
-        return philox(self.key, xp.arange(start, start + blocks, dtype="uint64")).reshape(-1)
+    def _draws(self):
+        return on_host if self.backend == "numpy" else on_device
 
 
 # --- transforms: what the bits are turned into --------------------------------------------------

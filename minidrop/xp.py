@@ -126,6 +126,16 @@ def erf(x):
     return special.erf(x)
 
 
+def kernel(source, name):
+    """The kernel `name` of some CUDA C, which CuPy compiles when it is first launched."""
+    return _kernel(sys.modules["cupy"], source, name)
+
+
+@functools.cache
+def _kernel(cupy, source, name):
+    return cupy.RawKernel(source, name)
+
+
 # --- many cores under NumPy, which releases the GIL; a GPU gets everything in one piece ----------
 
 CHUNK = 1 << 17             # elements in a pass: 512 kB of float32 stay in a core's L2, yet threads

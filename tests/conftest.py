@@ -18,6 +18,7 @@ import numpy
 import pytest
 
 from tests import strict
+from tests.strict import kernels
 
 matplotlib.use("Agg")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:     # so a shell starts what runs behind it
@@ -41,6 +42,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_data_synthetic.py": "points and shapes are drawn on the host",
     "test_data_real.py": "files and their splits live on the host",
     "test_faults.py": "runs tests of other files on NumPy, with faults planted",
+    "test_kernels.py": "runs on the stand-in alone, and not on NumPy",
     "test_intervals.py": "a handful of results, on the host",
     "test_graph.py": "draws what a forward pass on the host did",
     "test_house.py": "reads source text",
@@ -144,14 +146,15 @@ def pytest_addoption(parser):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """A file of slow tests alone, or of reference tests, is not even imported where those are left
-    out."""
+    """A file of slow tests alone, or of reference or strict tests, is not even imported where those
+    are left out."""
     if collection_path.suffix != ".py":
         return None
-    mark = re.search(r"^pytestmark = \[?pytest\.mark\.(slow|reference)\b",
+    mark = re.search(r"^pytestmark = \[?pytest\.mark\.(slow|reference|strict)\b",
                      collection_path.read_text(encoding="utf-8"), re.M)
     left_out = {"slow": config.getoption("-m") == "not slow",
-                "reference": not config.getoption("--reference")}
+                "reference": not config.getoption("--reference"),
+                "strict": not config.getoption("--cupy") and "strict" not in config.getoption("-m")}
     return True if mark and left_out[mark[1]] else None
 
 
@@ -177,10 +180,23 @@ def xp(request):
     """The array module of this run of the test."""
     if request.param == "strict":
         strict.install()
+        if not kernels.COMPILER:                  # then array code does what they would do
+            request.getfixturevalue("monkeypatch").setenv("MINIDROP_KERNELS", "off")
         yield sys.modules["cupy"]
         strict.uninstall()
     else:
         yield importlib.import_module(request.param)
+
+
+@pytest.fixture
+def cupy(request):
+    """CuPy under --cupy, otherwise the stand-in, for tests of what runs on a GPU alone."""
+    if request.config.getoption("--cupy"):
+        yield importlib.import_module("cupy")
+    else:
+        strict.install()
+        yield sys.modules["cupy"]
+        strict.uninstall()
 
 
 @pytest.fixture

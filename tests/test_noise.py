@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from minidrop import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
 from minidrop.fast import draws
-from minidrop.noise import as_stream, philox
+from minidrop.noise import as_stream
+from minidrop.philox import philox
 from minidrop.xp import CHUNK, LEAST, host
 
 PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None,

@@ -89,7 +89,7 @@ def test_every_recorded_name_is_there(cp, x):
 
 
 @pytest.mark.parametrize("call", [
-    lambda cp: cp.RawKernel("code", "name"), lambda cp: cp.ElementwiseKernel("T x", "T y", "", "f"),
+    lambda cp: cp.RawModule(code="code"), lambda cp: cp.ElementwiseKernel("T x", "T y", "", "f"),
     lambda cp: cp.random.default_rng(0), lambda cp: cp.random.rand(3), lambda cp: cp.fft.fft(1),
     lambda cp: cp.ones(3).toDlpack()])
 def test_absent_code_says_so(cp, call):

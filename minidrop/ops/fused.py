@@ -1,5 +1,6 @@
 """Primitives fused for numerics or speed.  Each has a composite twin in tests/test_fused.py."""
 
+from ..device import masks as on_device
 from ..fast import masks
 from ..fast.products import product, products
 from ..tape import primitive
@@ -88,6 +89,8 @@ def masked(x, mask, scale):
     array_module(x, mask)                         # refuses a mixture
     if x.ndim and on_host(x):
         return masks.masked(x, mask, scale)
+    if on_device.runs(x, mask, scale):
+        return on_device.masked(x, mask, scale)
     if mask.size < x.size:                        # scaling the mask is less work
         return x * (mask * scale).astype(x.dtype)
     return x * mask * scale

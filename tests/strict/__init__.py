@@ -7,8 +7,9 @@
 
 It computes with NumPy and refuses what CuPy refuses: names and keywords that CuPy has not (held
 against a record of CuPy 14.2.0, `record.py`), NumPy arrays among device arrays, and conversions
-that nobody asked for.  So it finds the code that would fail on a GPU, and cannot find what only a
-GPU shows: speed, rounding, memory, and code for kernels.
+that nobody asked for.  Kernels in CUDA C run too, where there is a C++ compiler (`kernels.py`).  So
+it finds the code that would fail on a GPU, and cannot find what only a GPU shows: speed, rounding,
+memory, and what threads do to each other when they truly run at once.
 
 Stricter than CuPy, on purpose: NumPy arrays as indices and as values of x[i] = v, indices out of
 range, and repeated indices in x[i] = v are errors here, where CuPy copies, wraps around, or lets

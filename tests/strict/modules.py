@@ -13,6 +13,7 @@ import numpy as np
 from .array import holds_array, operand, unwrap, wrap
 from .device import Device, OutOfMemoryError, available, pool, runtime
 from .facts import FACTS, VERSION, Absent, checker, names
+from .kernels import RawKernel
 from .methods import ndarray
 from .ufuncs import ufunc
 
@@ -178,7 +179,7 @@ cupy = Module(
     "cupy", "numpy", __version__=f"{VERSION} (strict stand-in)", ndarray=ndarray, ufunc=ufunc,
     linalg=linalg, lib=lib, cuda=cuda, random=random, is_available=available,
     array=array, asarray=asarray, asanyarray=asarray, asnumpy=asnumpy, where=where,
-    from_dlpack=from_dlpack, get_array_module=get_array_module,
+    from_dlpack=from_dlpack, get_array_module=get_array_module, RawKernel=RawKernel,
     get_default_memory_pool=lambda: pool, sort=sort, argsort=argsort,
     **{name: Grid(getattr(np, name)) for name in ("mgrid", "ogrid", "r_", "c_")})
 special = Module("cupyx.scipy.special", "scipy.special")

@@ -1,0 +1,76 @@
+"""How a kernel meets its arrays.
+
+Rules that all kernels keep, since a launch checks nothing: arrays are contiguous, whole numbers are
+`long long`, other numbers `double`, and T is the type of the arrays' numbers.  Loops stride over
+the grid, so that any number of blocks does.  Nothing is launched for no entries.
+"""
+
+import os
+
+from ..xp import array_module, kernel, on_host
+
+THREADS = 256                                     # in a block, at most
+WARP = 32                                         # at least: so many run together
+BLOCKS = 1 << 16                                  # in a grid, at most
+TYPES = {"float32": "float", "float64": "double"}
+HEADER = """
+#define EACH(i, n) for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; \\
+                        i < (n); i += gridDim.x * (long long)blockDim.x)
+#define ROWS(i, n) for (long long i = blockIdx.x; i < (n); i += gridDim.x)
+#define ALONG(j, n) for (long long j = threadIdx.x; j < (n); j += blockDim.x)
+typedef unsigned long long word;
+"""
+KERNELS: list = []                                # all there are, for their tests
+
+
+class Kernel:
+    """The function `name` of some CUDA C, compiled for the `types` that T may be."""
+
+    def __init__(self, source, name, types=tuple(TYPES)):
+        self.source, self.name, self.types = HEADER + source, name, types
+        KERNELS.append(self)
+
+    def each(self, n, *args, dtype=None):
+        """Launch a thread for each of n entries; every one takes several where there are more."""
+        self._launch(-(-n // THREADS), THREADS, args, dtype)
+
+    def rows(self, n, width, *args, dtype=None):
+        """Launch a block for each of n rows; its threads share the `width` entries of a row."""
+        threads = WARP
+        while threads < min(width, THREADS):
+            threads *= 2
+        self._launch(n, threads, args, dtype)
+
+    def text(self, dtype):
+        """The source for one type of numbers."""
+        return self.source if dtype is None else f"typedef {TYPES[str(dtype)]} T;\n{self.source}"
+
+    def _launch(self, blocks, threads, args, dtype):
+        if blocks:
+            compiled = kernel(self.text(dtype), self.name)
+            compiled((min(blocks, BLOCKS),), (threads,), tuple(map(_argument, args)))
+
+
+def _argument(value):
+    """Python's numbers as the rules above say; arrays and NumPy's numbers as they are."""
+    kind = {int: "int64", float: "float64"}.get(type(value))
+    return getattr(array_module(), kind)(value) if kind else value
+
+
+def wanted():
+    """Whether kernels run on a GPU; ValueError where MINIDROP_KERNELS is neither on nor off."""
+    asked = os.environ.get("MINIDROP_KERNELS") or "on"
+    if asked not in ("on", "off"):
+        raise ValueError(f"MINIDROP_KERNELS must be 'on' or 'off', got {asked!r}")
+    return asked == "on"
+
+
+def fits(x, *others):
+    """Whether kernels take these arrays: on a GPU, with numbers of one type that T can be."""
+    return (not on_host(x) and x.dtype.name in TYPES
+            and all(getattr(other, "dtype", None) == x.dtype for other in others) and wanted())
+
+
+def flat(x):
+    """x in C order, copied where it is not."""
+    return array_module(x).ascontiguousarray(x)
