@@ -227,7 +227,7 @@ def test_what_the_kernel_of_masks_leaves_to_array_code(cupy):
     for others in ((x.astype("float16"), mask, 2.0), (x, mask.astype("float32"), 2.0),
                    (x, mask, np.float32(2)), (x, mask, cupy.ones(1)), (x, cupy.ones(2, bool), 2.0),
                    (x, cupy.ones((1, 2, 3), bool), 2.0), (x, mask, cupy.ones(3, "float32")),
-                   (x[0, 0], mask[0, 0], 2.0), (np.ones(2), np.ones(2, bool), 2.0)):
+                   (x[0, 0], mask[0, 0], 2.0), (x, np.array(True), 2.0), (np.ones(2), np.ones(2, bool), 2.0)):
         assert not runs(*others)
 
 
@@ -240,9 +240,97 @@ def test_a_dropped_inf_gives_nan_and_gaps_are_copied(cupy):
     np.testing.assert_array_equal(fused.masked(x[::2], mask[::2], 2.0).get(), due[::2])
 
 
+# --- losses ---------------------------------------------------------------------------------------
+
+def check_losses(cupy, dtype="float32", sizes=((1, 1), (4, 10), (3, 33), (2, 700))):
+    for (n, k), scale in itertools.product(sizes, (1, 300)):
+        draw = np.random.default_rng(n)
+        z = (scale * draw.normal(size=(n, k)) + 5).astype(dtype)
+        shares = draw.random((n, k)).astype(dtype)
+        for y in (draw.integers(0, k, n), draw.integers(0, k, n).astype("uint8"), shares):
+            there = cupy.asarray(z), cupy.asarray(y)
+            assert MODULES["losses"].runs(*there)
+            rows = [fused.softmax_cross_entropy(z[i:i + 1], y[i:i + 1]) for i in range(n)]
+            close(MODULES["losses"].cross_entropies(*there), np.array(rows, dtype), 1.5)
+            close(MODULES["losses"].residual(*there), fused.softmax_residual(z, y), 1)
+            close(fused.softmax_cross_entropy(*there), fused.softmax_cross_entropy(z, y), 1.5)
+
+
+@needs_gcc
+def test_losses_and_residuals_are_those_of_array_code(cupy, grid, dtype):
+    check_losses(cupy, dtype)
+
+
+@needs_gcc
+def test_rows_that_are_not_finite(cupy):
+    z = np.array([[np.inf, 0, 1], [-np.inf, 0, 1], [np.nan, 0, 1], [0, 0, np.nan], [1e38, 0, 1],
+                  [-np.inf] * 3], "float32")
+    with np.errstate(invalid="ignore"):
+        due = fused.softmax_residual(z, np.arange(6) % 3)
+    found = fused.softmax_residual(cupy.asarray(z), cupy.arange(6) % 3).get()
+    np.testing.assert_allclose(found, due, rtol=1e-6)
+
+
+@needs_gcc
+def test_what_the_kernels_of_losses_leave_to_array_code(cupy):
+    runs, z, y = MODULES["losses"].runs, cupy.ones((2, 3), "float32"), cupy.arange(2)
+    assert runs(z, y) and runs(z, z) and runs(z[:, ::2], y) and runs(z[:0], y[:0])
+    for others in ((z.astype("float16"), y), (z, z.astype("float64")), (z[:, :0], y), (z, z[0]),
+                   (z[None], z[None]), (z.get(), y.get()), (z, z[:1])):
+        assert not runs(*others)
+
+
+# --- steps of optimizers --------------------------------------------------------------------------
+
+RULES = [lambda: md.optim.SGD(0.1), lambda: md.optim.SGD(0.1, momentum=0.9, weight_decay=0.01),
+         lambda: md.optim.SGD(0.1, momentum=0.9, nesterov=True), lambda: md.optim.Adam(0.01),
+         lambda: md.optim.Adam(0.01, weight_decay=0.1), lambda: md.optim.AdamW(0.01)]
+
+
+class Many(md.nn.Module):
+    """Parameters of many sizes; the last one is frozen, every third has no decay."""
+
+    def __init__(self, dtype, count=70):
+        draw = np.random.default_rng(0)
+        self.weights = [md.nn.Parameter((1 + i % 5, 3), lambda rng, shape: None) for i in range(count)]
+        for i, w in enumerate(self.weights):
+            w.data = draw.normal(size=w.shape).astype(dtype)
+            w.decay, w.requires_grad = i % 3 > 0, i < count - 1
+
+
+def steps_of(make, dtype, backend, steps=3):
+    """The parameters and the state after some steps."""
+    net, rule, draw = Many(dtype).to(backend), make(), np.random.default_rng(1)
+    for i in range(steps):
+        for w in net.weights:
+            w.grad = md.xp.asarray(draw.normal(size=w.shape).astype(dtype), like=w.data) \
+                if backend == "numpy" else md.xp.to_backend(draw.normal(size=w.shape).astype(dtype),
+                                                            "cupy")
+        net.weights[3].requires_grad = i != 1     # frozen for a while: a count of its own
+        rule.step(net)
+        assert all(w.grad is None for w in net.weights)
+    return [w.data for w in net.weights], rule.state_dict()
+
+
+def check_steps(cupy, dtype="float32"):
+    for make in RULES:
+        (found, state), (due, due_state) = (steps_of(make, dtype, b) for b in ("cupy", "numpy"))
+        for a, b in zip(found, due, strict=True):
+            close(a, b, 1)
+        assert state.keys() == due_state.keys()
+        for key, array in state.items():
+            close(cupy.asarray(array), due_state[key], 1)
+
+
+@needs_gcc
+def test_steps_are_those_of_the_rules(cupy, grid, dtype):
+    check_steps(cupy, dtype)
+
+
 # --- the kernels, broken --------------------------------------------------------------------------
 
-CHECKS = {"draws": check_draws, "masks": check_masks}
+CHECKS = {"draws": check_draws, "masks": check_masks, "losses": check_losses,
+          "steps": check_steps}
 BROKEN = [
     ("draws", "start1 + (c0 < (word)(i + 1))", "start1"),
     ("draws", "high0 ^ c3 ^ k1", "high0 ^ c3"), ("draws", "r < ROUNDS", "r < 9"),
@@ -254,6 +342,19 @@ BROKEN = [
     ("draws", "[2 * i + 1] = eight[1]", "[2 * i + 1] = eight[0]"),
     ("masks", "i / inner % size", "i % size"), ("masks", "i / inner % size", "i / inner"),
     ("masks", "* (T)scale", ""), ("masks", "* scale[0]", ""), ("masks", "(T)mask", "(T)!mask"),
+    ("losses", "row.largest = together(row.largest, true);", ""),
+    ("losses", "z[j] > row.largest ? z[j] : row.largest", "z[j]"),
+    ("losses", "row.sum = together(row.sum, false);", ""), ("losses", "- row.largest)", ")"),
+    ("losses", "log(row.sum) * shares", "log(row.sum)"), ("losses", "/ row.sum * s", "* s"),
+    ("losses", "j == y[i]", "j != y[i]"), ("losses", "z + i * k", "z"),
+    ("losses", "shares = together(shares, false);", ""), ("losses", "__syncthreads();", ""),
+    ("losses", "    __syncthreads();                              // oth", "// oth"),
+    ("losses", "half /= 2", "half /= 4"), ("losses", "other > mine", "other < mine"),
+    ("steps", "(table.a[p]) g +=", "(true) g -="), ("steps", "(T)momentum * *v + g;", "g;"),
+    ("steps", "nesterov ? g", "!nesterov ? g"),
+    ("steps", "*w *= (T)(1 - lr * table.a[p])", "*w *= (T)(1 - lr)"), ("steps", "(g * g)", "g"),
+    ("steps", " / (T)table.c[p]", ""), ("steps", "lr / table.b[p]", "lr"),
+    ("steps", "+ (T)eps", "+ 1"), ("steps", "&& decoupled", ""),
     ("masks", "(i, n) y", "(i, n + 1) y"), ("masks", "(i, n) y", "(i, n - 1) y"),
 ]
 
@@ -261,8 +362,8 @@ BROKEN = [
 @needs_gcc
 @pytest.mark.parametrize("name, right, wrong", BROKEN)
 def test_a_broken_kernel_is_noticed(stand_in, monkeypatch, name, right, wrong):
-    of_module = [kernel for kernel in vars(MODULES[name]).values()
-                 if isinstance(kernel, launch.Kernel)]
+    of_module = [kernel for kernel in launch.KERNELS
+                 if kernel.source.endswith(MODULES[name].SOURCE)]
     assert any(right in kernel.source for kernel in of_module)
     for kernel in of_module:
         monkeypatch.setattr(kernel, "source", kernel.source.replace(right, wrong))

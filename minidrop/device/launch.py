@@ -20,6 +20,23 @@ HEADER = """
 #define ALONG(j, n) for (long long j = threadIdx.x; j < (n); j += blockDim.x)
 typedef unsigned long long word;
 """
+TOGETHER = """
+// What the threads of a block have together: the largest value, or the sum.
+__device__ T together(T value, bool largest) {
+    __shared__ T part[256];
+    __syncthreads();                              // others may still read what was there
+    part[threadIdx.x] = value;
+    for (unsigned int half = blockDim.x / 2; half; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half) {
+            T mine = part[threadIdx.x], other = part[threadIdx.x + half];
+            part[threadIdx.x] = !largest ? mine + other : other > mine ? other : mine;
+        }
+    }
+    __syncthreads();
+    return part[0];
+}
+"""
 KERNELS: list = []                                # all there are, for their tests
 
 

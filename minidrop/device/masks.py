@@ -6,7 +6,7 @@ mask one byte is read an entry, or fewer where entries share it.
 
 import math
 
-from ..xp import array_module
+from ..xp import array_module, on_host
 from .launch import Kernel, fits, flat
 
 SOURCE = """
@@ -33,7 +33,8 @@ def runs(x, mask, scale):
     number = type(scale) in (int, float) or getattr(scale, "size", 0) == 1 and fits(scale, x)
     spread = mask.ndim <= x.ndim and all(
         m in (1, n) for m, n in zip(mask.shape[::-1], x.shape[::-1], strict=False))
-    return x.ndim > 0 and number and spread and mask.dtype == bool and fits(x)
+    boolean = mask.dtype == bool and not on_host(mask)      # a host's mask () may stand beside x
+    return x.ndim > 0 and number and spread and boolean and fits(x)
 
 
 def masked(x, mask, scale):

@@ -24,6 +24,7 @@ as in PyTorch, the learning rate is both, so a schedule of "lr" steers step and 
 """
 
 from ..arguments import below_one, describe, number
+from ..device import steps
 from ..xp import array_module
 from .base import Optimizer
 
@@ -56,6 +57,7 @@ class Adam(Optimizer):
         self.beta1, self.beta2 = (below_one(beta, "betas") for beta in betas)
         self.weight_decay = number(weight_decay, "weight_decay")
 
+    @steps.launched_by(steps.adam)
     def update(self, w, g, m, v, t):
         if self.weight_decay and self.decoupled:
             w *= 1 - self.lr * self.weight_decay                        # Eq. (adam.6)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ..arguments import describe, number
+from ..device import steps
 from ..nn import Parameter
 from ..xp import CHUNK, array_module, backend_of, chunks, on_host, par, to_backend
 
@@ -71,7 +72,7 @@ class Optimizer:
             elif w.requires_grad and id(w) not in excused:
                 raise ValueError(f"{path} received no gradient in this step; use it in the loss, "
                                  "or freeze it: requires_grad = False")
-        for path, parameter in ready:
+        for path, parameter in self._launched(ready):
             self._apply(path, parameter)
         for module in skipped:
             module.skipped = False
@@ -85,17 +86,32 @@ class Optimizer:
         """Whether its state is of this model, as it was initialised last, or of none yet."""
         return self._model is None or (self._model() is model and self._births == model._births)
 
+    def _launched(self, ready):
+        """Make what steps a GPU can make in one launch; those of `ready` that are left."""
+        launch: Any = getattr(self.update, "launch", None)
+        if not launch or not ready or on_host(ready[0][1].data):
+            return ready
+        rows, left = [], []
+        for path, parameter in ready:
+            w, g = parameter.data, parameter.grad
+            arrays = (w, g, *self._state(path, w)) if parameter.requires_grad else ()
+            if not steps.runs(arrays):
+                left.append((path, parameter))
+                continue
+            decay = self.weight_decay if parameter.decay else 0.0
+            rows.append((arrays, decay, self._count(path)))
+            parameter.grad = None
+        launch(self, rows)
+        return left
+
     def _apply(self, path, parameter):
         w, g, parameter.grad = parameter.data, parameter.grad, None
         if not parameter.requires_grad:
             return
-        state = self.state.get(path)
-        if state is None:
-            state = self.state[path] = [array_module(w).zeros_like(w) for _ in self.slots]
+        state = self._state(path, w)
         rule: Any = self.update if parameter.decay else self._without_decay().update
         if self.counts:
-            t = self.steps[path] = self.steps.get(path, 0) + 1
-            rule = partial(rule, t=t)
+            rule = partial(rule, t=self._count(path))
         if w.size <= CHUNK or not on_host(w):
             rule(w, g, *state)
             return
@@ -106,6 +122,16 @@ class Optimizer:
                 rule(*(array[s] for array in arrays))
 
         par(part, len(w), each=row)
+
+    def _state(self, path, w):
+        if path not in self.state:
+            self.state[path] = [array_module(w).zeros_like(w) for _ in self.slots]
+        return self.state[path]
+
+    def _count(self, path):
+        if self.counts:
+            self.steps[path] = self.steps.get(path, 0) + 1
+        return self.steps.get(path)
 
     def _without_decay(self):
         rule = copy.copy(self)

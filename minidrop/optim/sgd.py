@@ -14,6 +14,7 @@ $$ w \leftarrow w - \eta (g + \mu v)                                           \
 """
 
 from ..arguments import number
+from ..device import steps
 from .base import Optimizer
 
 
@@ -41,6 +42,7 @@ class SGD(Optimizer):
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
 
+    @steps.launched_by(steps.sgd)
     def update(self, w, g, v):
         if self.weight_decay:
             g = g + self.weight_decay * w                               # Eq. (sgd.1)

@@ -29,6 +29,7 @@ MOST = {"blocks": 2**31 - 1, "threads": 1024}
 FLAGS = ["-O1", "-std=c++14", "-shared", "-fPIC", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-w"]
 ENTRY = """
 static void** given;
+extern "C" const long long sizes[] = {%(sizes)s};
 static void launched() { %(name)s(%(arguments)s); }
 extern "C" int run(unsigned int grid, unsigned int block, void** arguments) {
     given = arguments;
@@ -55,25 +56,28 @@ class Parameter:
         self.margin = READ if self.read_only else WRITTEN
         kind = " ".join(w for w in words[:-1] if w not in ("const", "*", "__restrict__"))
         self.kind = defined.get(kind, kind)
-        self.type = TYPES[self.kind]
+        self.type = TYPES.get(self.kind)          # None for a struct
 
     def expression(self, i):
         if self.pointer:
             return f"({'const ' * self.read_only}{self.kind}*)given[{i}]"
         return f"*({self.kind}*)given[{i}]"
 
-    def check(self, value):
+    def check(self, value, size):
         """What a launch would misread is a TypeError."""
-        if not self.pointer:
+        if not self.type:
+            if type(value) is not np.ndarray or value.size != 1 or value.nbytes != size:
+                raise TypeError(f"{self.text} is given {value!r}; a launch needs a NumPy array of "
+                                f"one entry of {size} bytes")
+        elif not self.pointer:
             if type(value) is not self.type:
                 raise TypeError(f"{self.text} is given {type(value).__name__} {value!r}; a launch "
                                 f"needs {self.type.__name__}")
-            return
-        if type(value) is not ndarray:
+        elif type(value) is not ndarray:
             raise TypeError(f"{self.text} is given {type(value)}, which is no array on the device")
-        if value.dtype != self.type:
+        elif value.dtype != self.type:
             raise TypeError(f"{self.text} is given an array of {value.dtype}")
-        if not value.flags.c_contiguous:
+        elif not value.flags.c_contiguous:
             raise TypeError(f"{self.text} is given an array with gaps or in another order, strides "
                             f"{value.strides} of shape {value.shape}")
 
@@ -94,8 +98,8 @@ class RawKernel:
             self._compile()
         if len(args) != len(self.parameters):
             raise TypeError(f"{self.name} has {len(self.parameters)} parameters, got {len(args)}")
-        for parameter, value in zip(self.parameters, args, strict=True):
-            parameter.check(value)
+        for parameter, value, size in zip(self.parameters, args, self.sizes, strict=True):
+            parameter.check(value, size)
         self._check_shared([value._a for parameter, value in zip(self.parameters, args, strict=True)
                             if parameter.pointer and not parameter.read_only])
         self._run(grid[0], block[0], args)
@@ -105,9 +109,12 @@ class RawKernel:
         found = re.search(rf"__global__\s+void\s+{self.name}\s*\(([^)]*)\)", self.code)
         self.parameters = [Parameter(text, defined) for text in found[1].split(",")]
         entry = ENTRY % {"name": self.name, "barriers": "__syncthreads" in self.code,
+                         "sizes": ", ".join(f"sizeof({p.kind})" for p in self.parameters),
                          "arguments": ", ".join(
                              p.expression(i) for i, p in enumerate(self.parameters))}
-        self.kernel = library(self.code + entry).run
+        made = library(self.code + entry)
+        self.kernel = made.run
+        self.sizes = (ctypes.c_longlong * len(self.parameters)).in_dll(made, "sizes")
 
     def _check_shared(self, written):
         for i, a in enumerate(written):
@@ -115,7 +122,7 @@ class RawKernel:
                 raise ValueError(f"{self.name} writes to two arrays that share memory")
 
     def _run(self, blocks, threads, args):
-        copies = [guarded(value._a, parameter.margin) if parameter.pointer else np.array([value])
+        copies = [guarded(value._a, parameter.margin) if parameter.pointer else np.array(value)
                   for parameter, value in zip(self.parameters, args, strict=True)]
         places = [copy.ctypes.data + MARGIN * parameter.pointer
                   for parameter, copy in zip(self.parameters, copies, strict=True)]
