@@ -9,6 +9,7 @@ from pathlib import Path
 from . import xp
 from .bench import machine
 from .fast import choice
+from .gpu import described, memory
 from .lesson import folder, written
 
 
@@ -28,7 +29,8 @@ def report():
         ("convolutions", f"{convolutions()} (MINIDROP_CONV or fast.choice.using changes it)"),
         ("allocator", f"{machine.memory_allocator()} (minidrop.tune() sets it, MINIDROP_TUNE=0 "
                       "refuses that)"),
-        ("GPU", gpu()),
+        ("backend", backend()),
+        *gpu(),
         ("data", data()),
     ]
 
@@ -74,11 +76,18 @@ def version(name):
     return "not installed"
 
 
-def gpu():
-    """One sentence on the GPU that CuPy sees."""
+def backend():
+    """Where runs of `fit` compute."""
     try:
-        cupy = xp.backend_module("cupy")
+        return f"{xp.asked() or 'numpy'} (MINIDROP_BACKEND or --backend changes it)"
     except ValueError as error:
         return f"none: {error}"
-    properties = cupy.cuda.runtime.getDeviceProperties(0)
-    return f"{properties['name'].decode()}, CUDA {cupy.cuda.runtime.runtimeGetVersion()}"
+
+
+def gpu():
+    """[(what, found)]: the GPU that CuPy sees and its memory, or what is missing."""
+    try:
+        cupy = xp.backend_module("cupy")
+        return [("GPU", described(cupy)), ("GPU memory", memory(cupy))]
+    except ValueError as error:
+        return [("GPU", f"none: {error}")]

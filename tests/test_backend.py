@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import minidrop as md
 from minidrop import nn
 from minidrop.claims import CLAIMS
 from minidrop.cli import main
+from minidrop.doctor import report
 from minidrop.placement import home, placed
 from minidrop.xp import asked, backend_of, host, using
 from tests import strict
@@ -207,6 +209,84 @@ def test_an_unknown_backend_is_named_where_it_came_from(monkeypatch):
     monkeypatch.setenv("MINIDROP_BACKEND", "cuda")
     with pytest.raises(ValueError, match="MINIDROP_BACKEND must be one of 'numpy', 'cupy', got"):
         fit(network())
+
+
+def test_doctor_tells_the_gpu_its_memory_and_what_does_not_run(cupy, monkeypatch):
+    lines = dict(report())
+    assert lines["GPU"] == ("strict stand-in, compute capability 9.0, CUDA 12.9, driver for CUDA "
+                            "13.0")
+    assert lines["GPU memory"] == ("3 GB of 8 GB free; the pool of this process holds 0.3 GB, "
+                                   "0.1 GB of it in use")
+    assert lines["backend"].startswith("numpy (MINIDROP_BACKEND")
+    monkeypatch.setenv("MINIDROP_BACKEND", "cupy")
+    assert dict(report())["backend"].startswith("cupy (MINIDROP_BACKEND")
+    monkeypatch.setattr(cupy, "arange", lambda n: 1 // 0)
+    assert dict(report())["GPU"].endswith("; but a first kernel does not run: integer division or "
+                                          "modulo by zero")
+    monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: 0)
+    lines = dict(report())
+    assert lines["GPU"].startswith("none: backend 'cupy' needs an NVIDIA GPU")
+    assert lines["backend"].startswith("none: ") and "GPU memory" not in lines
+
+
+# --- a GPU that is full --------------------------------------------------------------------------
+
+def overflow(xp):
+    """Ask for more memory than there is."""
+    if "stand-in" in xp.__version__:
+        raise xp.cuda.memory.OutOfMemoryError(12_340_000_000, 5_000_000_000)
+    return xp.empty(1 << 50, "uint8")
+
+
+FULL = (r"^the GPU is out of memory: \S+ GB were asked for, and \S+ GB of \S+ GB were free; take a "
+        "smaller batch_size or model, or compute with backend='numpy'$")
+
+
+def test_a_full_gpu_is_one_sentence_and_nothing_is_held(xp, backend):
+    if xp is np:
+        pytest.skip("the host says it in its own words")
+    held, net, sgd = [], network(), md.optim.SGD(0.1, momentum=0.9)
+
+    def loss(z, y):
+        large = md.Tensor(xp.ones(1000))
+        held.append(weakref.ref(large))
+        overflow(xp)
+
+    x, y = xp.asarray(X), xp.asarray(Y)
+    for call in (lambda: fit(net, optimizer=sgd, backend=backend, loss=loss),
+                 lambda: md.train_step(network().to(backend), sgd, x, y, loss)):
+        with pytest.raises(MemoryError, match=FULL) as caught:
+            call()
+        assert type(caught.value.__cause__) is xp.cuda.memory.OutOfMemoryError
+        assert held.pop()() is None               # its frames are let go of
+    assert places(net, sgd) - {"numpy"} == set()
+    due = fit(network()).loss
+    np.testing.assert_array_equal(fit(net.init(0), optimizer=sgd).loss, due)
+
+
+def test_a_network_that_does_not_fit_stays_on_the_host(xp, backend, monkeypatch):
+    if xp is np:
+        pytest.skip("the host says it in its own words")
+    net, taken = network(), []
+    asarray = xp.asarray
+
+    def full(array):
+        taken.append(array)
+        return overflow(xp) if len(taken) == 3 else asarray(array)
+
+    monkeypatch.setattr(xp, "asarray", full)
+    with pytest.raises(MemoryError, match=FULL):
+        net.to(backend)
+    monkeypatch.undo()
+    assert home(net) == "numpy" and len(fit(net).loss) == 6
+
+
+def test_memory_of_the_host_is_told_as_before(xp):
+    def loss(z, y):
+        raise MemoryError("of the host")
+
+    with pytest.raises(MemoryError, match="^of the host$"):
+        fit(network(), loss=loss)
 
 
 # --- the command line ----------------------------------------------------------------------------
