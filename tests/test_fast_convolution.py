@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import minidrop as md
 from minidrop.check import gradcheck
-from minidrop.fast import choice, windows
+from minidrop.fast import choice, gathered, windows, winograd
 from minidrop.ops import window
 
 pytestmark = pytest.mark.slow
@@ -114,6 +114,46 @@ def test_pixels_are_put_as_numbers_are_assigned(order, to, channels):
         windows.put(of(out), of(given))
         of(due)[...] = of(given)
         np.testing.assert_array_equal(out.view("u1"), due.view("u1"))
+
+
+def everything(x, w, b, g, how):
+    """The result and the gradients."""
+    back = window.conv2d.joint([0, 1, 2], g, None, x, w, b, **how)
+    return [window.conv2d(x, w, b, **how), *(back[i] for i in range(3))]
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_names_that_share_scratch_memory_do_not_meet(name, stride, monkeypatch):
+    """The bits are those with memory of its own for each use, in whatever state it is."""
+    x, w, b = (md.gaussian(i, s) for i, s in enumerate(((9, 4, 10, 9), (5, 4, 3, 3), (5,))))
+    how = {"stride": (stride,) * 2, "padding": (1, 1), "groups": 1}
+    monkeypatch.setattr(windows, "CACHED", 1500)              # many blocks, one after the other
+    monkeypatch.setattr(winograd, "CACHED", 1500)
+    monkeypatch.setattr(winograd, "TILES", 1)
+    with choice.using(name, "gathered"):
+        g = window.conv2d(x, w, b, **how)
+        shared = everything(x, w, b, g, how)
+        for module in (windows, gathered, winograd):
+            monkeypatch.setattr(module, "scratch", lambda _, shape, dtype: np.full(
+                shape, np.nan, dtype))
+        for ours, alone in zip(shared, everything(x, w, b, g, how), strict=True):
+            np.testing.assert_array_equal(ours, alone)
+
+
+@pytest.mark.parametrize("name, run", [("gathered", 1), ("gathered2", 2), ("gathered4", 4)])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_reaches_the_windows_of_its_row_and_no_further(name, run, bad):
+    x, w = md.gaussian(0, (3, 2, 9, 10)), md.gaussian(1, (4, 2, 3, 3))
+    how = {"stride": (1, 1), "padding": (0, 0), "groups": 1}
+    x[1, 0, 4, 3] = bad
+    with choice.using("plain"):
+        due = ~np.isfinite(window.conv2d(x, w, None, **how))
+    rows = due.reshape(*due.shape[:3], -1, run).any(-1, keepdims=True)
+    with choice.using(name):
+        found = ~np.isfinite(window.conv2d(x, w, None, **how)).reshape(*rows.shape[:4], run)
+    assert (found == rows).all() and due.any()
 
 
 @pytest.mark.parametrize("images, filters, stride, padding, forward, both", [

@@ -14,6 +14,9 @@ side, and the filters stand in a band, a column for each window of the row and e
     .   w2
 
 The gradient in the filters is the sum along the band.
+
+A nan or inf meets the zeros of the band, so that it reaches all windows of its row.  In a gradient
+in the filters it may meet other zeros around images than those of the plain formula.
 """
 
 from typing import Any
