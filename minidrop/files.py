@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from .xp import asarray, host
+from .xp import asarray, host, memory_order
 
 try:
     import fcntl
@@ -30,7 +30,7 @@ def write(path, arrays, facts):
     from safetensors.numpy import save  # here, so that importing minidrop stays cheap
 
     arrays = {name: host(asarray(array)) for name, array in arrays.items()}
-    axes = {name: _axes(array) for name, array in arrays.items()}
+    axes = {name: memory_order(array) for name, array in arrays.items()}
     arrays = {name: array.transpose(axes[name]).copy() for name, array in arrays.items()}
     text = json.dumps(facts | {"axes": axes})
     whole = _steady(save(arrays, metadata={"minidrop": text, "digest": _digest(arrays, text)}))
@@ -157,11 +157,6 @@ def _steady(whole):
     words = json.dumps(header, separators=(",", ":")).encode()
     words += b" " * (-len(words) % 8)
     return len(words).to_bytes(8, "little") + words + whole[end:]
-
-
-def _axes(array):
-    """The axes from the slowest to the fastest in memory."""
-    return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
 
 
 def _digest(arrays, text):

@@ -111,6 +111,16 @@ def host(array):
     return to_backend(array, "numpy")
 
 
+def memory_order(array):
+    """The axes of `array`, those first whose entries lie farthest apart in memory."""
+    return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+
+
+def inverse(order):
+    """The order that undoes one: x.transpose(order).transpose(inverse(order)) is x."""
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
 def scatter_add(out, index, values):
     """out[index] += values, adding where an index occurs twice."""
     array_module(out).add.at(out, index, values)

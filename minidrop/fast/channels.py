@@ -17,16 +17,14 @@ from typing import NamedTuple
 
 import numpy
 
-from ..xp import chunks, on_host, par
+from ..xp import chunks, inverse, on_host, par
+from .means import FAR, LOOKS
 
 BUFFER = numpy.getbufsize()                       # numbers in a row, beside which a vector stands
 WIDTH = 512                                       # numbers in a row of what is summed
 ROWS = 16                                         # at least: vectors are short beside the matrix
 SMALL = 1 << 13                                   # numbers for which the plain formulas are quicker
 SHORT = 8                                         # times as many numbers as usual pay for a thread
-FAR = 16.0                                        # mean^2 / var above which the mean goes first
-LOOKS = 3                                         # at what is left: float32 sums of 50,000 equal
-#                                                   numbers may be off by 1e-3, so one is too few
 
 
 def moments(x, matrix):
@@ -39,7 +37,7 @@ def moments(x, matrix):
     guess, (mean, square) = 0, _sums(matrix, flat) / n
     var = square - mean * mean
     for _ in range(LOOKS):
-        if ((mean - guess) ** 2 <= FAR * var).all() and (var < math.inf).all():
+        if ((mean - guess) ** 2 <= FAR ** 2 * var).all() and (var < math.inf).all():
             break
         guess = mean.astype(x.dtype)
         rest, square = _sums(matrix, flat, guess) / n
@@ -87,7 +85,7 @@ def gradients(g, x, w, mean, r, matrix):
 
 
 def _far(mean, r):
-    return bool((mean * mean * (r * r) > FAR).any())
+    return bool((mean * mean * (r * r) > FAR ** 2).any())
 
 
 def _sums(matrix, flat, mean=None, g=None):
@@ -179,7 +177,7 @@ def _layout(shape, strides, axes, *weights):
     narrow, wide = (channels * math.gcd(before, 1 << max(0, (most // channels).bit_length() - 1))
                     for most in row)
     matrix = (before * channels // wide, wide) if after == 1 else (before * channels, after)
-    return Matrix(order, tuple(sorted(range(ndim), key=order.__getitem__)), sizes,
+    return Matrix(order, inverse(order), sizes,
                   tuple(kept[i] for i in order), channels, matrix,
                   narrow if after == 1 else after, int(after > 1),
                   chunks(0, matrix[0], each=matrix[1]))

@@ -7,7 +7,7 @@ entries share is scaled itself.  Weights that are masked for each example exist 
 at a time.
 """
 
-from ..xp import array_module, chunks, par
+from ..xp import array_module, chunks, inverse, memory_order, par
 from .products import one_blas_thread
 
 
@@ -16,7 +16,7 @@ def masked(x, mask, scale):
     xp, small = array_module(x, mask), mask.size < x.size
     if small:                                     # scaling the mask is less work
         mask, scale = (mask * scale).astype(x.dtype), 1.0
-    order = _memory_order(x)
+    order = _axes(x)
     natural = order == list(range(x.ndim))
     x, mask = (a.transpose(order) for a in (x, xp.broadcast_to(mask, x.shape)))
     y, row = xp.empty(x.shape, x.dtype), x.size // max(1, len(x))
@@ -29,7 +29,7 @@ def masked(x, mask, scale):
                 y[s] *= scale
 
     par(part, len(x), each=row)
-    return y if natural else y.transpose(sorted(range(x.ndim), key=order.__getitem__))
+    return y if natural else y.transpose(inverse(order))
 
 
 def masked_linear(x, w, mask):
@@ -46,8 +46,7 @@ def masked_linear(x, w, mask):
     return y
 
 
-def _memory_order(x):
+def _axes(x):
     """The axes by stride; as they are where x repeats an axis, such as that of many samples."""
-    axes, repeated = list(range(x.ndim)), any(s == 0 < n - 1 for s, n in zip(
-        x.strides, x.shape, strict=True))
-    return axes if repeated else sorted(axes, key=lambda i: -abs(x.strides[i]))
+    repeated = any(s == 0 < n - 1 for s, n in zip(x.strides, x.shape, strict=True))
+    return list(range(x.ndim)) if repeated else memory_order(x)

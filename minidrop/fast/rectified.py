@@ -8,7 +8,7 @@ all cores ask where y is above 0, and write the answers where the result will be
 
 import numpy
 
-from ..xp import chunks, par
+from ..xp import chunks, inverse, memory_order, par
 
 WIDTH = numpy.getbufsize()                        # zeros in the row
 SMALL = 1 << 13                                   # numbers for which the plain formula is quicker
@@ -22,7 +22,7 @@ def relu(x):
     """
     if getattr(x, "size", 0) < SMALL or x.dtype.kind != "f":
         return numpy.maximum(x, 0)
-    order = _memory_order(x)
+    order = memory_order(x)
     turned = x.transpose(order)
     if not turned.flags.c_contiguous:
         return numpy.maximum(x, 0)
@@ -30,7 +30,7 @@ def relu(x):
     flat, out, whole = turned.reshape(-1), y.reshape(-1), x.size - x.size % WIDTH
     numpy.maximum(flat[:whole].reshape(-1, WIDTH), zeros, out=out[:whole].reshape(-1, WIDTH))
     numpy.maximum(flat[whole:], zeros[:x.size - whole], out=out[whole:])
-    return _back(y, order)
+    return y.transpose(inverse(order))
 
 
 def gradient(g, y):
@@ -41,7 +41,7 @@ def gradient(g, y):
     """
     if y.size < SMALL:
         return g * (y > 0)
-    order = _memory_order(y)
+    order = memory_order(y)
     g, y = g.transpose(order), y.transpose(order)
     gx, row = numpy.empty(y.shape, numpy.result_type(g, y)), y.size // len(y)
 
@@ -51,12 +51,4 @@ def gradient(g, y):
             slope *= g[s]
 
     par(part, len(y), each=row)
-    return _back(gx, order)
-
-
-def _memory_order(x):
-    return sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
-
-
-def _back(x, order):
-    return x.transpose(sorted(range(x.ndim), key=order.__getitem__))
+    return gx.transpose(inverse(order))

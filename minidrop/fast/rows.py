@@ -6,11 +6,11 @@ pieces that stay in the cache, cut by shape alone.  The plain twin is in ops/nor
 """
 
 from ..xp import array_module, on_host, par, pieces
+from .means import FAR
 from .products import one_blas_thread
 from .windows import scratch
 
 PASSES = 8                                        # over each row, forward; backward some more
-FAR = 4.0                                         # deviations off 0 is a mean that is made again
 
 
 def rows_of(x, axes, *weights):

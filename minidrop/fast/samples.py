@@ -13,14 +13,13 @@ from typing import NamedTuple
 
 import numpy
 
-from ..xp import chunks, on_host, par
+from ..xp import chunks, inverse, on_host, par
+from .means import FAR, LOOKS
 
 WIDTH = 512                                       # numbers in a row: NumPy's inner loops stay long
 SMALL = 1 << 16                                   # numbers for which the plain formulas are quicker
 PIECE = 1 << 19                                   # numbers in a piece: few and long calls
 SHORT = 4                                         # times as many numbers as usual pay for a thread
-FAR = 4.0                                         # deviations off 0 is a mean that is made again
-LOOKS = 3                                         # at what is left: float32 sums are off by 1e-3
 
 
 def normed(x, w, b, eps, samples):
@@ -169,6 +168,6 @@ def _layout(shape, strides, axes, itemsize, *weights):
     times = math.gcd(before, 1 << max(0, (WIDTH // channels).bit_length() - 1))
     matrix = before // times, times * channels
     weight = (*[1] * first, *sizes[first:])
-    return Samples(order, tuple(sorted(range(ndim), key=order.__getitem__)), sizes, kept, weight,
+    return Samples(order, inverse(order), sizes, kept, weight,
                    sizes[first:], kept[first:], matrix,
                    chunks(0, shape[0], each=math.prod(shape[1:]), size=PIECE))

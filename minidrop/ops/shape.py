@@ -4,7 +4,7 @@
 """
 
 from ..tape import data_of, primitive
-from ..xp import array_module, scatter_add
+from ..xp import array_module, inverse, memory_order, scatter_add
 
 
 @primitive
@@ -28,8 +28,7 @@ transpose.vjps(lambda g, _y, _x, axes=None: transpose(g, axes=_inverse(axes)))
 def _inverse(axes):
     if axes is None:
         return None
-    axes = [axis % len(axes) for axis in axes]
-    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+    return inverse([axis % len(axes) for axis in axes])
 
 
 @primitive
@@ -81,10 +80,10 @@ def scatter(g, index, shape):
 def _zeros(shape, g):
     """Zeros in g's memory order, if g has as many axes: what follows then need not turn it."""
     natural = list(range(len(shape)))
-    order = sorted(natural, key=lambda i: -abs(g.strides[i])) if g.ndim == len(shape) else natural
+    order = memory_order(g) if g.ndim == len(shape) else natural
     if order == natural:
         return array_module(g).zeros(shape, g.dtype)
-    return array_module(g).zeros([shape[i] for i in order], g.dtype).transpose(_inverse(order))
+    return array_module(g).zeros([shape[i] for i in order], g.dtype).transpose(inverse(order))
 
 
 scatter.vjps(lambda g, _y, _x, index, shape: getitem(g, index=index))
