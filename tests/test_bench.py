@@ -693,6 +693,15 @@ def test_a_workload_is_what_its_title_says(name):
 
 
 @pytest.mark.reference
+@pytest.mark.parametrize("name", ["a", "c", "d", "e", "f", "g", "h"])
+def test_a_step_holds_at_most_what_one_in_torch_does(name):
+    one, two = contenders(name)
+    for contender in (one, two):                  # the velocities are there from the second on
+        contender.step()
+    assert one.peak() <= two.peak() + 1e-6
+
+
+@pytest.mark.reference
 def test_f_is_the_same_transformer_in_both():
     """The losses alone would not tell GELU in its tanh form from the exact one."""
     one, two = contenders("f")

@@ -67,6 +67,22 @@ def products(*pairs):
     return [y for y, _ in made]
 
 
+def ones(n, like):
+    """A row (1, n) of ones beside `like`, not to be written to: products with it sum rows.
+
+    >>> ones(3, like=array_module().zeros(2)).tolist()
+    [[1.0, 1.0, 1.0]]
+    """
+    return _ones(n, like.dtype) if on_host(like) else array_module(like).ones((1, n), like.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(n, dtype):
+    row = array_module().ones((1, n), dtype)
+    row.flags.writeable = False
+    return row
+
+
 def _plus(y, plus):
     if plus is not None:
         y += plus

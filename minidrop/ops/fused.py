@@ -3,7 +3,7 @@
 from ..device import losses
 from ..device import masks as on_device
 from ..fast import masks
-from ..fast.products import product, products
+from ..fast.products import ones, product, products
 from ..tape import primitive
 from ..xp import DEVICE_CHUNK, array_module, chunks, on_host
 from .elementwise import exp
@@ -21,8 +21,7 @@ def linear(x, w, b):
 def _gradients(wanted, g, _y, x, w, _b):
     """Those of x, w and b: products that are shared among the cores together."""
     rows, of_x = _rows(g), _rows(x)
-    ones = array_module(rows).ones((1, len(rows)), rows.dtype)
-    pairs = {0: (rows, w), 1: (rows.T, of_x), 2: (ones, rows)}
+    pairs = {0: (rows, w), 1: (rows.T, of_x), 2: (ones(len(rows), like=rows), rows)}
     made = dict(zip(wanted, products(*(pairs[i] for i in wanted)), strict=True))
     if 0 in made:
         made[0] = made[0].reshape(x.shape)
