@@ -3,7 +3,7 @@
     plain         the formula of ops.window: all windows, then one product
     gathered      windows of a block of images at a time, on all cores
     gathered2     the same with two windows in a row, which pays for few channels; gathered4: four
-    winograd      filters of 3x3 by a quarter of the multiplications
+    winograd      filters of 3x3 by a quarter of the multiplications, of 5x5 by a sixth
 
 To override it set MINIDROP_CONV, or compute in a block `with minidrop.fast.choice.using("plain")`,
 which goes before it.  Either may name several, `MINIDROP_CONV=winograd,gathered`, of which the
@@ -30,7 +30,7 @@ DIRECTIONS = ("forward", "images", "filters", "both")  # what is made; both: two
 FEW = 48                    # numbers in a line of a window
 WIDE = "float32", "float64"  # what has digits enough for Winograd's fractions
 
-LARGE = 1 << 15             # tiles times channels of an image: 5 MB of float32 when transformed
+LARGE = 5 << 18             # numbers of an image when transformed: 5 MB of float32
 
 _asked = contextvars.ContextVar("asked", default=())
 
@@ -62,14 +62,14 @@ def _measured(images, filters, stride, padding, dtype, direction):
         64 x  1 x 28 x 28, 20 of 5x5  2.2   3.0     1.7   1.7
         64 x  3 x 32 x 32, 32 of 3x3  4.2   4.3     4.0   3.5
         32 x 16 x 32 x 32, 16 of 3x3  3.4   5.3     3.0   4.7
-        64 x 20 x 12 x 12, 50 of 5x5  2.8   8.7     2.8   7.5     its gradients are folded
+        64 x 20 x 12 x 12, 50 of 5x5  2.8   8.7     2.8   7.5     folded, as nothing is padded
         32 x 32 x 16 x 16, 32 of 3x3  2.3   3.7     2.5   4.3
 
     Windows that do not overlap, or are not wide, have nothing to share with the next one.
 
     Winograd's transforms cost as much as they save with 16 channels on both sides, for few tiles,
     and where a quarter of these lies outside.  It holds a whole image, 36 numbers for each tile and
-    channel, so that images with more than LARGE of these are gathered, line by line.  On one Zen 5
+    channel, or 64, so that images with more than LARGE are gathered, line by line.  On one Zen 5
     core:
 
                                       gathered      winograd
@@ -83,15 +83,17 @@ def _measured(images, filters, stride, padding, dtype, direction):
         32 x 64 x  8 x  8, 64 of 3x3  1.8   3.4     1.2   1.9
         64 x 64 x  7 x  7, 64 of 3x3  2.7   5.4     2.2   3.6
         64 x 32 x  4 x  4, 32 of 3x3  0.3   0.6     0.3   0.5
+        64 x 16 x 16 x 16, 16 of 5x5  4.6   8.2     3.2   4.8
+        32 x 32 x 16 x 16, 32 of 5x5  7.1  13.3     3.7   6.0
     """
-    (n, c, *size), (o, _, _, kw) = images, filters
+    (n, c, *size), (o, _, kh, kw) = images, filters
     if str(dtype) in WIDE and winograd.runs(images, filters, stride, padding):
         across = [-(-length // winograd.OUTPUTS) for length in size]
         tiles, used = n * math.prod(across), math.prod(size) / math.prod(across)
         shared = c * o / (c + o)                  # products that pay for a number transformed
         if (shared * used >= 128 and tiles >= 64 and shared * tiles >= 2048
                 and used >= 3 / 4 * winograd.OUTPUTS ** 2
-                and math.prod(across) * max(c, o) <= LARGE):
+                and (winograd.OUTPUTS + kh - 1) ** 2 * math.prod(across) * max(c, o) <= LARGE):
             return "winograd", "gathered"
     channels = {"forward": c, "filters": c, "images": o, "both": o}[direction]
     folded = direction in ("images", "both") and not any(padding)

@@ -1,17 +1,18 @@
-r"""Convolutions by filters of 3x3 with stride 1, with a quarter of the multiplications.
+r"""Convolutions by filters of 3x3 or 5x5 with stride 1, with few of the multiplications.
 
 Paper    Lavin, Gray, "Fast algorithms for convolutional neural networks", arXiv:1509.09308 (2015),
          after Winograd's minimal filtering.
-Symbols  $g$ a filter, $y$ outputs, m of them along a line, $d$ the $a = m + 2$ inputs they come
-         from, a tile; $o$ filters, $c$ channels, $t$ tiles, $p_0, ..., p_m$ different numbers.
+Symbols  $g$ a filter, r of its numbers along a line, $y$ outputs, m of them, $d$ the
+         $a = m + r - 1$ inputs they come from, a tile; $o$ filters, $c$ channels, $t$ tiles,
+         $p_0, ..., p_{a-2}$ different numbers.
 
 Cook and Toom, in words: a polynomial is known by values and its highest coefficient
 $$ A_{ki} = p_k^i, \quad G_{ki} = p_k^i \Big/ \prod_{l \neq k} (p_k - p_l), \quad
-   \sum_j B_{jk} z^j = \prod_{l \neq k} (z - p_l), \qquad k \le m                \tag{winograd.1} $$
+   \sum_j B_{jk} z^j = \prod_{l \neq k} (z - p_l), \qquad k \le a - 2            \tag{winograd.1} $$
 The point at infinity: the last row has a one for the highest power; that of B^T, all factors
-$$ A_{m+1} = G_{m+1} = (0, ..., 0, 1), \quad
-   \sum_j B_{j,m+1} z^j = \prod_l (z - p_l)                                     \tag{winograd.2} $$
-Winograd, for one line: m + 2 multiplications in the place of 3 m
+$$ A_{a-1} = G_{a-1} = (0, ..., 0, 1), \quad
+   \sum_j B_{j,a-1} z^j = \prod_l (z - p_l)                                     \tag{winograd.2} $$
+Winograd, for one line: m + r - 1 multiplications in the place of r m
 $$ \sum_k g_k d_{i+k} = y_i, \qquad y = A^T [(G g) \odot (B^T d)]              \tag{winograd.3} $$
 Lavin and Gray, in words, two dimensions: (winograd.3) within itself, $m^2$ outputs of a tile
 $$ U = G g G^T, \quad V = B^T d B, \quad Y = A^T [U \odot V] A                 \tag{winograd.4} $$
@@ -21,19 +22,19 @@ From (winograd.5): its adjoint in the filters
 $$ dU_{co} = \sum_t V_{tc} \odot (A \, dY_{to} A^T), \quad
    dg_{co} = G^T dU_{co} G                                                     \tag{winograd.6} $$
 
-Why it is fast.  With m = 4 a tile takes 36 multiplications where its windows take 144.  The
-transforms cost time as well, and weigh less the more channels share them.  Their matrices are the
-same for all tiles and channels, so that each is a product over a block of images.  B^T is applied
-to a tile's columns and then to its rows, and the former are shared with the tiles above and below;
-A, which has less to gain by that, to both at once.  The gradient in the images is the convolution
-of a cotangent with the filters turned round; its V is also the one of (winograd.6), where the
-images are the dY.
+Why it is fast.  With m = 4 a tile takes 36 multiplications where its windows take 144, and 64 where
+they take 400.  The transforms cost time as well, and weigh less the more channels share them.
+Their matrices are the same for all tiles and channels, so that each is a product over a block of
+images.  B^T is applied to a tile's columns and then to its rows, and the former are shared with the
+tiles above and below; A, which has less to gain by that, to both at once.  The gradient in the
+images is the convolution of a cotangent with the filters turned round; its V is also the one of
+(winograd.6), where the images are the dY.
 
 What it costs.  Rounding: with points that are each other's reciprocals float32 is off by at most
-2e-6 of the largest entry (16 to 256 channels; gathering 7e-7, the customary points 0, 1, -1, 2, -2
-1e-5).  Beyond images whose size is no multiple of m, tiles are full of zeros.  The inputs of a tile
-are mixed: a large one costs all its outputs digits, also those whose windows it is not in, a nan or
-inf reaches them all, and inputs of 1e37 overflow in float32.
+2e-6 of the largest entry, 1e-5 for 5x5 (16 to 256 channels; gathering 7e-7, the customary points 0,
+1, -1, 2, -2 1e-5 for 3x3).  Beyond images whose size is no multiple of m, tiles are full of zeros.
+The inputs of a tile are mixed: a large one costs all its outputs digits, also those whose windows
+it is not in, a nan or inf reaches them all, and inputs of 1e37 overflow in float32.
 """
 
 import functools
@@ -43,8 +44,8 @@ from ..xp import array_module, par
 from .products import one_blas_thread, product
 from .windows import PARTS, SUMS, put, scratch, share_out
 
-POINTS = (0, 2 / 3, -2 / 3, 3 / 2, -3 / 2)
-OUTPUTS = len(POINTS) - 1   # m
+OUTPUTS = 4                 # m
+POINTS = {3: (0, 2 / 3, -2 / 3, 3 / 2, -3 / 2), 5: (0, 1, -1, 5 / 9, -5 / 9, 9 / 5, -9 / 5)}
 CACHED = 1 << 18            # numbers in V of a block: 1 MB of float32, or
 TILES = 64                  # so many tiles, which one reading of U serves
 TURNED = slice(None, None, -1)
@@ -52,19 +53,20 @@ WORK = 8                    # elements of a pass that take as long as a number i
 
 
 def runs(images, filters, stride, padding):
-    """For filters of 3x3, a stride of 1 and a padding of at most 2."""
-    return (*filters[2:], *stride) == (3, 3, 1, 1) and max(padding) <= 2
+    """For filters of 3x3 and 5x5, a stride of 1 and a padding less than they."""
+    taps = filters[2]
+    return taps in POINTS and filters[3] == taps and stride == (1, 1) and max(padding) < taps
 
 
-def matrices(points):
-    """A (a, m), G (a, 3) and B^T (a, a) as lists of rows: exact where the points are exact."""
-    A, G, BT = [], [], []
+def matrices(points, taps):
+    """A (a, m), G (a, r) and B^T (a, a) as lists of rows: exact where the points are exact."""
+    A, G, BT, outputs = [], [], [], len(points) + 2 - taps
     for k, p in enumerate(points):                                          # Eq. (winograd.1)
         others = [*points[:k], *points[k + 1:]]
-        A.append([p ** i for i in range(len(others))])
-        G.append([p ** i / math.prod(p - q for q in others) for i in range(3)])
+        A.append([p ** i for i in range(outputs)])
+        G.append([p ** i / math.prod(p - q for q in others) for i in range(taps)])
         BT.append([*_coefficients(others), 0])
-    A, G = [*A, [0] * (len(points) - 2) + [1]], [*G, [0, 0, 1]]             # Eq. (winograd.2)
+    A, G = [*A, [0] * (outputs - 1) + [1]], [*G, [0] * (taps - 1) + [1]]    # Eq. (winograd.2)
     return A, G, [*BT, _coefficients(points)]
 
 
@@ -77,28 +79,31 @@ def _coefficients(roots):
 
 
 @functools.cache
-def _transforms(points, dtype):
+def _transforms(points, taps, dtype):
     """B^T, and for tiles that are columns: A . A^T, A^T . A plus a last row of biases, G . G^T."""
     xp = array_module()
-    A, G, BT = (xp.array(rows, dtype) for rows in matrices(points))
+    A, G, BT = (xp.array(rows, dtype) for rows in matrices(points, taps))
     there = xp.kron(A, A)
     return BT, there, xp.hstack([there.T, xp.ones_like(there[:1]).T]), xp.kron(G, G)
 
 
 def conv2d(x, w, b, stride, padding):
     """As window.conv2d, for one group."""
-    places = tuple(n + 2 * p - 2 for n, p in zip(x.shape[2:], padding, strict=True))
-    return _sweep(x, padding, places, _filters(w, x).transpose(0, 2, 1), b)[0]
+    taps = w.shape[2]
+    places = tuple(n + 2 * p - taps + 1 for n, p in zip(x.shape[2:], padding, strict=True))
+    return _sweep(x, taps, padding, places, _filters(w, x).transpose(0, 2, 1), b)[0]
 
 
 def conv2d_dx(g, w, shape, stride, padding):
     """As window.conv2d_dx, for one group: a convolution of g with the filters turned round."""
-    return _sweep(g, _turned(padding), shape[2:], _filters(w, g, TURNED))[0]
+    taps = w.shape[2]
+    return _sweep(g, taps, _turned(padding, taps), shape[2:], _filters(w, g, TURNED))[0]
 
 
 def conv2d_dw(g, x, size, stride, padding):
     """As window.conv2d_dw, for one group."""
-    return _sweep(g, _turned(padding), x.shape[2:], cotangent=x)[1]
+    taps = size[0]
+    return _sweep(g, taps, _turned(padding, taps), x.shape[2:], cotangent=x)[1]
 
 
 def conv2d_back(wanted, g, x, w, stride, padding):
@@ -106,7 +111,8 @@ def conv2d_back(wanted, g, x, w, stride, padding):
     found = {}
     if {0, 1} & {*wanted}:
         U = _filters(w, g, TURNED) if 0 in wanted else None
-        dx, dw = _sweep(g, _turned(padding), x.shape[2:], U, cotangent=x if 1 in wanted else None)
+        taps, cotangent = w.shape[2], x if 1 in wanted else None
+        dx, dw = _sweep(g, taps, _turned(padding, taps), x.shape[2:], U, cotangent=cotangent)
         found = {0: dx, 1: dw}
     if 2 in wanted:
         n, o, height, width = g.shape
@@ -115,38 +121,39 @@ def conv2d_back(wanted, g, x, w, stride, padding):
     return {i: found[i] for i in wanted}
 
 
-def _turned(padding):
-    return tuple(2 - p for p in padding)
+def _turned(padding, taps):
+    return tuple(taps - 1 - p for p in padding)
 
 
 def _filters(w, x, turn=slice(None)):
-    """U (a a, O, C) of filters w (O, C, 3, 3), as they are or turned round, to meet images x."""
-    G_GT = _transforms(POINTS, array_module().result_type(x, w))[3]
-    U = product(G_GT[:, turn], w.reshape(-1, 9).T)                          # Eq. (winograd.4)
+    """U (a a, O, C) of filters w (O, C, r, r), as they are or turned round, to meet images x."""
+    taps = w.shape[2]
+    G_GT = _transforms(POINTS[taps], taps, array_module().result_type(x, w))[3]
+    U = product(G_GT[:, turn], w.reshape(-1, taps * taps).T)                # Eq. (winograd.4)
     return U.reshape(-1, *w.shape[:2])
 
 
-def _sweep(x, padding, places, U=None, bias=None, cotangent=None):
+def _sweep(x, taps, padding, places, U=None, bias=None, cotangent=None):
     """The images x correlated with filters U (a a, C, O), and the gradient in such filters.
 
     The first is (N, O, *places).  The second is that of the first for a `cotangent` of its shape,
-    (C, O, 3, 3) with the filters turned round.  Each is None where it is not asked for.
+    (C, O, r, r) with the filters turned round.  Each is None where it is not asked for.
     """
     xp, (n, c) = array_module(x), x.shape[:2]
     o, dtype = (cotangent.shape[1], xp.result_type(x, cotangent)) if U is None else (
         U.shape[2], U.dtype)
-    BT, A_AT, AT_A, G_GT = _transforms(POINTS, dtype)
-    tiles = [-(-size // (len(BT) - 2)) for size in places]
+    BT, A_AT, AT_A, G_GT = _transforms(POINTS[taps], taps, dtype)
+    tiles = [-(-size // math.isqrt(len(AT_A))) for size in places]
     numbers = BT.size * math.prod(tiles) * c      # in V of an image
     block = max(1, min(n, max(CACHED // numbers, TILES // math.prod(tiles))))
-    most = min(PARTS, n // block, SUMS // (9 * c * o))
+    most = min(PARTS, n // block, SUMS // (taps * taps * c * o))
     parts = share_out(n, 1 << most.bit_length() >> 1, block)       # a power of 2 is shared evenly
     block = max((images.stop - images.start for part in parts for images in part), default=1)
     y = None if U is None else xp.empty((n, *places, o), dtype)
-    dg = None if cotangent is None else xp.zeros((len(parts), 9, c * o), dtype)
+    dg = None if cotangent is None else xp.zeros((len(parts), taps * taps, c * o), dtype)
 
     def some(lo, hi):
-        inputs = _Inputs(x, padding, tiles, BT)
+        inputs = _Inputs(x, taps, padding, tiles, BT)
         products = scratch("half", (BT.size + 1, block * math.prod(tiles), o), dtype)
         outputs = scratch("tiles", (len(AT_A), *products.shape[1:]), dtype)
         for k in range(lo, hi):
@@ -171,7 +178,7 @@ def _sweep(x, padding, places, U=None, bias=None, cotangent=None):
     with one_blas_thread:
         par(some, len(parts), each=WORK * numbers * n // max(1, len(parts)))
     return (None if y is None else y.transpose(0, 3, 1, 2),
-            None if dg is None else dg.sum(0).reshape(3, 3, c, o).transpose(2, 3, 0, 1))
+            None if dg is None else dg.sum(0).reshape(taps, taps, c, o).transpose(2, 3, 0, 1))
 
 
 class _Inputs:
@@ -180,22 +187,23 @@ class _Inputs:
     Once V is there, the scratch arrays named "tiles" and "half" are free for other uses.
     """
 
-    def __init__(self, x, padding, tiles, BT):
+    def __init__(self, x, taps, padding, tiles, BT):
         self.x, self.padding, self.tiles, self.BT = x.transpose(0, 2, 3, 1), padding, tiles, BT
-        self.n = None
+        self.n, self.shared = None, taps - 1      # lines that tiles share with the next ones
 
     def _make(self, n):
         """Memory for n images, which lie side by side, line by line: then products have few rows
         and long ones."""
         c, a, (th, tw), (top, left) = self.x.shape[3], len(self.BT), self.tiles, self.padding
-        m, (height, width), dtype = a - 2, self.x.shape[1:3], self.BT.dtype
-        frame = scratch("frame", (m * th + 2, n, m * tw + 2, c), dtype)
+        (height, width), more, dtype = self.x.shape[1:3], self.shared, self.BT.dtype
+        m = a - more
+        frame = scratch("frame", (m * th + more, n, m * tw + more, c), dtype)
         frame[...] = 0
         self.n, self.inside = n, frame[top:top + height, :, left:left + width]
-        self.columns = _windows(frame, 2, a).transpose(3, 0, 1, 2, 4)
+        self.columns = _windows(frame, 2, a, m).transpose(3, 0, 1, 2, 4)
         self.d = scratch("tiles", self.columns.shape, dtype)
         self.dB = scratch("half", (*self.columns.shape[:2], n * tw * c), dtype)
-        self.rows = _windows(self.dB, 1, a)
+        self.rows = _windows(self.dB, 1, a, m)
         self.V = scratch("rows", (a, a, th, n * tw * c), dtype)
 
     def __call__(self, images):
@@ -210,12 +218,12 @@ class _Inputs:
         return V.reshape(len(V) ** 2, -1, self.x.shape[3])
 
 
-def _windows(x, axis, a):
-    """Windows of a along an axis, every a - 2: (places, a) in the place of the axis."""
+def _windows(x, axis, a, m):
+    """Windows of a along an axis, every m: (places, a) in the place of the axis."""
     shape, strides, along = x.shape, x.strides, x.strides[axis]     # of an array without gaps
     return array_module(x).lib.stride_tricks.as_strided(
-        x, (*shape[:axis], (shape[axis] - 2) // (a - 2), a, *shape[axis + 1:]),
-        (*strides[:axis], (a - 2) * along, along, *strides[axis + 1:]))
+        x, (*shape[:axis], (shape[axis] - a) // m + 1, a, *shape[axis + 1:]),
+        (*strides[:axis], m * along, along, *strides[axis + 1:]))
 
 
 def _columns(x):
