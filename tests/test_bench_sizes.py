@@ -136,6 +136,19 @@ def test_the_page_on_speed_holds_what_is_given_and_not_the_machine_s_system(alon
         page([[{"workload": "pruning"}]], tmp_path)
 
 
+def test_the_page_joins_parts_of_a_table_and_the_last_of_a_line_counts(tmp_path):
+    page = runpy.run_path(str(ROOT / "site/scripts/speed.py"), run_name="speed")["page"]
+    first, second, again = ({
+        "workload": "techniques", "technique": name, "ms": 1, "torch_ms": 1, "cost": cost,
+        "torch_cost": 1, "ratio": ratio, "blas": "none", "threads": {}, "versions": {}}
+        for name, cost, ratio in (("dropout", 1.5, 2), ("cutout", 1.25, 0.5), ("dropout", 1.75, 3)))
+    text = page([[first], [second], [again]], tmp_path)
+    assert text.count("minidrop bench techniques") == text.count("dropout 0.5, rows") == 1
+    assert "1.750" in text and "1.250" in text and "1.500" not in text
+    assert "by this factor, in: dropout (3.00).\n" in text and not [*tmp_path.iterdir()]
+    assert page([], tmp_path) == page([[]], tmp_path)
+
+
 def test_one_block_gives_no_interval(alone):
     with pytest.raises(ValueError, match="blocks must be a whole number of at least 2, got 1"):
         sizes.run(1, tiny())

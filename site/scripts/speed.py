@@ -5,14 +5,17 @@
     minidrop bench sizes --json sizes.json
     python site/scripts/speed.py bench.json techniques.json sizes.json
 
-Any of the files may be left out, and so is then what it holds.
+Any of the files may be left out, and so is then what it holds.  A table may be
+measured in parts, each in a file of its own; of two records of one line the last counts.
 """
 
+import itertools
 import json
 import sys
 from pathlib import Path
 
 from minidrop.bench import plot, sizes, table, techniques
+from minidrop.bench.workloads import WORKLOADS
 
 PAGES = Path(__file__).parents[1] / "pages"
 START = """# Speed
@@ -32,18 +35,19 @@ PARTS = {                                         # workload -> heading, command
 
 def page(results, folder):
     """The page as Markdown, from lists of records; its figures are written to `folder`."""
-    known = {kind(records): records for records in results}
+    known: dict = {name: {} for name in PARTS}
+    for record in itertools.chain(*results):
+        lines = known[kind(record)]
+        lines[line(record)] = record | {"versions": without(record["versions"], "platform")}
     text = [START]
     for name, (heading, command, shown, draw) in PARTS.items():
-        if name in known:
-            records = [one | {"versions": without(one["versions"], "platform")}
-                       for one in known[name]]
+        if records := [*known[name].values()]:
             text.append(f"## {heading}\n\n```text\n{command}\n\n{shown(records)}\n```\n")
             if draw:
                 figure = f"speed-{name or 'steps'}.png"
                 draw(records, folder / figure)
                 text.append(f"![{heading}]({figure})\n")
-            slower = [f"{one.get('technique', one['workload'])} ({one['ratio']:.2f})"
+            slower = [f"{line(one)} ({one['ratio']:.2f})"
                       for one in records if (one.get("ratio") or 0) > 1]
             if slower:
                 text.append("Time is still lost to PyTorch, by this factor, in: "
@@ -56,12 +60,14 @@ def without(numbers, name):
     return {key: value for key, value in numbers.items() if key != name}
 
 
-def kind(records):
-    """Which of PARTS the records are of; ValueError where they are of none."""
-    names = {record["workload"] for record in records}
-    if not names or len(names) > 1 or {*names} <= {*"abcdefgh"}:
-        return ""
-    name, = names
+def line(record):
+    """What its line in the table is about."""
+    return record.get("technique") or record.get("way") or record["workload"]
+
+
+def kind(record):
+    """Which of PARTS the record is of; ValueError where it is of none."""
+    name = "" if record["workload"] in WORKLOADS else record["workload"]
     if name not in PARTS:
         raise ValueError(f"files must be of minidrop bench, bench techniques or bench sizes, got "
                          f"one of {name}")
