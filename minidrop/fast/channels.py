@@ -155,7 +155,15 @@ class Matrix(NamedTuple):
 
 
 def matrix_of(x, axes, *weights):
-    """The `Matrix` of x; None on a GPU, if x is small, or where no channels lie side by side."""
+    """The `Matrix` of x; None on a GPU, if x is small, or where no channels lie side by side.
+
+    >>> x = numpy.arange(2.0 ** 14).reshape(-1, 2)
+    >>> matrix = matrix_of(x, axes=(0,))
+    >>> matrix.channels, matrix.shape
+    (2, (16, 1024))
+    >>> moments(x, matrix)
+    (array([[8191., 8192.]]), array([[22369621., 22369621.]]))
+    """
     if not on_host(x) or 0 not in axes or x.size < SMALL:
         return None
     return _layout(x.shape, x.strides, axes, *(getattr(v, "shape", ()) for v in weights))

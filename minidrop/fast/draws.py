@@ -34,12 +34,20 @@ def generator(key, block):
 
 
 def words(key, block, n):
-    """`n` words from `block` on, uint64."""
+    """`n` words from `block` on, uint64.
+
+    >>> words((1, 2), block=0, n=2)
+    array([5705853004827290377, 6584680345644299050], dtype=uint64)
+    """
     return generator(key, block).random_raw(n)
 
 
 def bits(key, high, low, n):
-    """`n` numbers of 32 bits: their halves begin at the blocks `high` and `low`."""
+    """`n` numbers of 32 bits: their halves begin at the blocks `high` and `low`.
+
+    >>> bits((1, 2), high=0, low=1, n=3)
+    array([1795755843, 3042145194, 1125369348], dtype=uint32)
+    """
     made = numpy.empty(n, numpy.uint32)
 
     def part(lo, hi):
@@ -52,7 +60,11 @@ def bits(key, high, low, n):
 
 
 def below(key, high, low, n, bound):
-    """bits(key, high, low, n) < bound, for a bound in 1..2^32 - 1."""
+    """bits(key, high, low, n) < bound, for a bound in 1..2^32 - 1.
+
+    >>> below((1, 2), high=0, low=1, n=3, bound=1 << 31)
+    array([ True, False,  True])
+    """
     (top, rest), made = divmod(bound, 1 << 16), numpy.empty(n, bool)
 
     def part(lo, hi):

@@ -12,7 +12,12 @@ from .products import one_blas_thread
 
 
 def masked(x, mask, scale):
-    """As ops.fused.masked, for x of at least one axis."""
+    """As ops.fused.masked, for x of at least one axis.
+
+    >>> import numpy as np
+    >>> masked(np.array([1.0, 2.0, 3.0]), np.array([True, False, True]), 2.0)
+    array([2., 0., 6.])
+    """
     xp, small = array_module(x, mask), mask.size < x.size
     if small:                                     # scaling the mask is less work
         mask, scale = (mask * scale).astype(x.dtype), 1.0
@@ -33,7 +38,12 @@ def masked(x, mask, scale):
 
 
 def masked_linear(x, w, mask):
-    """As ops.fused.masked_linear."""
+    """As ops.fused.masked_linear.
+
+    >>> import numpy as np
+    >>> masked_linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), np.array([[[True, False]]]))
+    array([[3.]])
+    """
     xp = array_module(x, w, mask)
     y = xp.empty((len(x), len(w)), xp.result_type(x, w))
 

@@ -24,7 +24,13 @@ def rows_of(x, axes, *weights):
 
 
 def normed(x, w, b, eps):
-    """(y, mean, r): y = w (x - mean) r + b, r = 1 / sqrt(var + eps) for every row, as columns."""
+    """(y, mean, r): y = w (x - mean) r + b, r = 1 / sqrt(var + eps) for every row, as columns.
+
+    >>> import numpy as np
+    >>> y, mean, r = normed(np.array([[1.0, 3.0], [5.0, 9.0]]), np.ones(2), np.zeros(2), eps=0.0)
+    >>> y.tolist(), mean.tolist(), r.tolist()
+    ([[-1.0, 1.0], [-1.0, 1.0]], [[2.0], [7.0]], [[1.0], [0.5]])
+    """
     xp, n = array_module(x), x.shape[1]
     y, mean, r = xp.empty_like(x), xp.empty((len(x), 1), x.dtype), xp.empty((len(x), 1), x.dtype)
     ones, w, b = xp.full((n, 1), 1 / n, x.dtype), w.reshape(-1), b.reshape(-1)

@@ -143,7 +143,12 @@ class Samples(NamedTuple):
 
 
 def samples_of(x, axes, *weights):
-    """The `Samples` of x; None on a GPU, if x is small, or where no channels lie side by side."""
+    """The `Samples` of x; None on a GPU, if x is small, or where no channels lie side by side.
+
+    >>> samples = samples_of(numpy.zeros((2, 1 << 14, 4)), axes=(1,))
+    >>> samples.channels, samples.matrix
+    ((4,), (128, 512))
+    """
     if not on_host(x) or 0 in axes or x.size < SMALL or x.dtype.itemsize < 4:
         return None
     shapes = (getattr(v, "shape", ()) for v in weights)

@@ -18,6 +18,12 @@ class Windows:
 
     A run is kh times (kw + (run - 1) stride) C numbers of the image.  `places` is (OH, OW), and
     `bands` are the slices of OH that are gathered at once: one, unless an image is large.
+
+    >>> image = array_module().arange(9.0).reshape(1, 1, 3, 3)
+    >>> windows = Windows(1, (3, 3), size=(2, 2), stride=(1, 1), run=2)
+    >>> windows.over(image, offset=(0, 0))(slice(0, 1), slice(0, 2))
+    array([[0., 1., 2., 3., 4., 5.],
+           [3., 4., 5., 6., 7., 8.]])
     """
 
     def __init__(self, channels, frame, size, stride, run):
