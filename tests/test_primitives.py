@@ -120,10 +120,11 @@ SAMPLES = {
     "astype": [case(numbers(*shape), dtype="float64") for shape in SHAPES],
     "matmul": [case(numbers(*a), numbers(*b)) for a, b in PRODUCTS],
     "linear": [case(numbers(*a), numbers(*b), numbers(*b[:1])) for a, b in
-               [((2, 3), (4, 3)), ((2, 5, 3), (4, 3)), ((2, 1), (1, 1)), ((0, 3), (2, 3))]],
+               [((2, 3), (4, 3)), ((2, 5, 3), (4, 3)), ((2, 1), (1, 1)), ((0, 3), (2, 3)),
+                ((2, 5, 3), (0, 3)), ((2, 5, 0), (4, 0)), ((2, 0, 3), (4, 3))]],
     "self_attention": [case(numbers(n, t, 3 * heads * d), heads=heads)
                        for n, t, heads, d in [(2, 3, 2, 2), (1, 1, 1, 1), (1, 4, 3, 1),
-                                              (3, 2, 1, 3)]],
+                                              (3, 2, 1, 3), (0, 3, 2, 2)]],
     "unfold": [case(numbers(2, 3, 4, 5), **where) for where in WINDOWS],
     "fold": [case(numbers(2, 3, *places(k, s, p), *k), shape=(2, 3, 4, 5), stride=s, padding=p)
              for k, s, p in map(dict.values, WINDOWS)],

@@ -76,7 +76,7 @@ def _gradient(g, y, packed, heads, kept):
 def _composite(packed, heads):
     q, k, v = apart(packed, heads)
     weights = softmax((q * (1 / math.sqrt(q.shape[-1]))) @ k.swapaxes(-1, -2))
-    return (weights @ v).transpose(0, 2, 1, 3).reshape(*packed.shape[:2], -1)
+    return (weights @ v).transpose(0, 2, 1, 3).reshape(*packed.shape[:2], packed.shape[2] // 3)
 
 
 self_attention.vjps(_gradient, twin=_composite)
@@ -90,7 +90,8 @@ def apart(x, heads, parts=3):
     >>> k.tolist()
     [[[[4, 5]], [[6, 7]]]]
     """
-    return x.reshape(*x.shape[:2], parts, heads, -1).transpose(2, 0, 3, 1, 4)
+    *outer, numbers = x.shape
+    return x.reshape(*outer, parts, heads, numbers // (parts * heads)).transpose(2, 0, 3, 1, 4)
 
 
 def _by_images(part, packed, weights):

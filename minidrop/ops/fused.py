@@ -1,5 +1,7 @@
 """Primitives fused for numerics or speed.  Each has a composite twin in tests/test_fused.py."""
 
+import math
+
 from ..device import losses
 from ..device import masks as on_device
 from ..fast import masks
@@ -31,7 +33,7 @@ def _gradients(wanted, g, _y, x, w, _b):
 
 
 def _rows(x):
-    return x if x.ndim == 2 else reshape(x, shape=(-1, x.shape[-1]))
+    return x if x.ndim == 2 else reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 linear.vjps(lambda g, _y, _x, w, _b: matmul(g, w),
