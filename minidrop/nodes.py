@@ -3,7 +3,7 @@
 Whenever a primitive meets a Tensor that needs a gradient, its result gets a `Node`: the primitive,
 the nodes that its arguments came from, and the arrays that the adjoints read.  A Tensor without a
 node is a leaf, and stands for itself.  The age of a node is a counter, and sorting by age is a
-topological order: a result is always younger than its arguments.
+topological order: a result is always younger than its arguments, and leaves come last of all.
 
 What no adjoint reads is not kept, so that a network holds no more than its gradients need: an
 adjoint that calls an argument `_x`, or the result `_y`, knows its shape and its dtype alone.
@@ -22,7 +22,7 @@ from .operators import REGISTRY
 
 VARARGS = 4                                       # the flag of a code that takes *args
 
-_next_age = itertools.count(1).__next__           # leaves have age 0
+_next_age = itertools.count().__next__
 _age = operator.attrgetter("age")
 
 
@@ -116,7 +116,8 @@ def reading(adjoint, first=0):
 
 
 def walk(start, g, wanted, create_graph, free, tensor, ends=()):
-    """Yield (vertex, gradient) for the leaves, or for the `wanted`, from the youngest on.
+    """Yield (vertex, gradient) for the leaves, or for the `wanted`: nodes from the youngest on, and
+    then leaves.
 
     `start` is the vertex whose cotangent is g; a vertex is a node, or a leaf.  With `create_graph`
     the adjoints take Tensors, which `tensor` (array, node) makes; with `free` the nodes are used
@@ -130,16 +131,15 @@ def walk(start, g, wanted, create_graph, free, tensor, ends=()):
         g = cotangents.pop(v, None)
         if g is None:
             continue
-        leaf = not isinstance(v, Node)
-        if leaf if wanted is None else v in wanted:
+        if wanted and v in wanted:
             yield v, g
-        if leaf or v in ends:
+        if v in ends:
             continue
         primitive, parents, value, params = v.primitive, v.parents, v.value, v.params
         if create_graph:
             if primitive.twin:
                 for parent, part in _through_twin(v, g, useful, tensor):
-                    cotangents[parent] = _sum(cotangents, parent, part)
+                    _add(part, parent, cotangents)
                 continue
             if not primitive.twice:
                 raise ValueError(f"{primitive.name} has no second derivative; use the composite of "
@@ -155,11 +155,15 @@ def walk(start, g, wanted, create_graph, free, tensor, ends=()):
         parts = joint(wanted_here, g, value, *args, **params) if joint else {}
         for i in wanted_here:
             part = parts[i] if joint else primitive.adjoint(i)(g, value, *args, **params)
-            cotangents[parents[i]] = _sum(cotangents, parents[i], part)
+            _add(part, parents[i], cotangents)
+    while cotangents:
+        leaf, g = cotangents.popitem()
+        if wanted is None or leaf in wanted:
+            yield leaf, g
 
 
-def _sum(cotangents, vertex, part):
-    return cotangents[vertex] + part if vertex in cotangents else part
+def _add(part, vertex, cotangents):
+    cotangents[vertex] = cotangents[vertex] + part if vertex in cotangents else part
 
 
 def _through_twin(node, g, useful, tensor):
@@ -172,26 +176,27 @@ def _through_twin(node, g, useful, tensor):
 
 
 def _by_age(start, ends=()):
-    """Every vertex that `start` was made from, the oldest first, no further than `ends`."""
-    found, stack = {start}, [start]
+    """Every node that `start` was made from, the oldest first, no further than `ends`."""
+    stack = [start] if isinstance(start, Node) else []
+    found = set(stack)
     while stack:
         v = stack.pop()
-        if not isinstance(v, Node) or v in ends:
+        if v in ends:
             continue
         if v.primitive is None:
             raise ValueError("a part of this graph was used up by an earlier backward(); add the "
                              "losses before it, or use minidrop.grad, which keeps the graph")
         for parent in v.parents:
-            if parent is not None and parent not in found:
+            if isinstance(parent, Node) and parent not in found:
                 found.add(parent)
                 stack.append(parent)
     return sorted(found, key=_age)
 
 
 def _between(wanted, order):
-    """The part of `order` that a wanted vertex went into."""
-    useful = wanted.intersection(order)
+    """The `wanted` vertices, and the part of `order` that one of them went into."""
+    useful = set(wanted)
     for v in order:
-        if isinstance(v, Node) and any(parent in useful for parent in v.parents):
+        if any(parent in useful for parent in v.parents):
             useful.add(v)
     return useful

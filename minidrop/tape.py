@@ -39,7 +39,6 @@ class Tensor(Operators):
     """
 
     __slots__ = ("data", "grad", "requires_grad", "node", "__weakref__")
-    age = 0                                       # as a leaf
 
     def __init__(self, data, requires_grad=False):
         data = asarray(data.data if isinstance(data, Tensor) else data)
@@ -62,12 +61,12 @@ class Tensor(Operators):
         """
         given = {id(data_of(g))}
         for leaf, gradient in _backward(self, g, None, create_graph=False, free=True):
-            if gradient.shape != leaf.shape:
+            if gradient.shape != leaf.data.shape:
                 raise ValueError(f"an adjoint gave a gradient of shape {gradient.shape} for a leaf "
                                  f"of shape {leaf.shape}; sum it over the axes that were broadcast")
             if leaf.grad is not None:
                 gradient = leaf.grad + gradient
-            leaf.grad = asarray(_own(gradient, given).astype(leaf.dtype, copy=False))
+            leaf.grad = asarray(_own(gradient, given).astype(leaf.data.dtype, copy=False))
 
     def __repr__(self):
         return f"Tensor({self.data!r}{', requires_grad=True' if self.requires_grad else ''})"
@@ -247,8 +246,8 @@ def _seed(y, g, create_graph):
         if y.size != 1:
             raise ValueError(f"y has shape {y.shape}: a gradient needs a y with one element, or a "
                              "cotangent g of y's shape")
-        g = array_module(y.data).ones_like(y.data)
-    if getattr(g, "shape", None) != y.shape:
+        g = array_module(y.data).ones(y.shape, y.dtype)
+    elif getattr(g, "shape", None) != y.shape:
         raise ValueError(f"g must have y's shape {y.shape}, got {describe(g)}")
     array_module(y.data, data_of(g))              # refuses a mixture
     return (g if isinstance(g, Tensor) else Tensor(g)) if create_graph else data_of(g)

@@ -140,7 +140,6 @@ SAMPLES = {
     "avg_pool2d_dx": [case(numbers(2, 3, *places(k, s, p)), shape=(2, 3, 4, 5), size=k, stride=s,
                            padding=p) for k, s, p in map(dict.values, WINDOWS)],
     "softmax_cross_entropy": targets,
-    "softmax_residual": targets,
     "normal": [case(numbers(*x), numbers(*w, seed=1) if w else 1.0,
                     numbers(*w, seed=2) if w else 0.0,
                     axes=axes, eps=1e-3) for x, w, axes in NORMAL],

@@ -79,7 +79,7 @@ def cross_entropies(z, y):
 
 
 def residual(z, y):
-    """As ops.fused.softmax_residual."""
+    """(sum_k y_k) softmax(z) - y: N times the gradient of the cross-entropy."""
     return _launched(RESIDUAL, array_module(z, y).empty(z.shape, z.dtype), z, y)
 
 

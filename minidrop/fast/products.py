@@ -33,7 +33,7 @@ def product(a, b, plus=None):
     rows, columns = a.shape[-2] if a.ndim > 1 else 1, b.shape[-1] if b.ndim > 1 else 1
     work = max(a.size * columns, b.size * rows)
     if work <= (ALONE_VECTOR if rows == 1 or columns == 1 else ALONE) or not on_host(a):
-        y = a @ b
+        y = a.dot(b) if a.ndim == b.ndim == 2 else a @ b          # dot begins sooner
         if plus is not None:
             y += plus
         return y

@@ -193,16 +193,23 @@ def _like(array, now, name):
     return array
 
 
+SIMPLE, BRANCHES = (int, float, str), (Parameter, Module, list, tuple, dict)
+
+
 def _walk(path, thing, seen, found):
     """`found` with what lies at `path` and below it, but for the ids `seen`."""
-    if isinstance(thing, Module | Parameter):
-        found.append((path, thing))
     seen.add(id(thing))
-    parts = {} if isinstance(thing, Parameter) else thing
-    if isinstance(thing, Module):
-        parts = {name: part for name, part in vars(thing).items() if name[0] != "_"}
+    if isinstance(thing, Parameter):
+        found.append((path, thing))
+        return found
+    own = isinstance(thing, Module)
+    if own:
+        found.append((path, thing))
+    parts = vars(thing) if own else thing
     for name, child in parts.items() if isinstance(parts, dict) else enumerate(parts):
-        if isinstance(child, Module | Parameter | list | tuple | dict):
+        if isinstance(child, SIMPLE) or (own and name[0] == "_"):
+            continue                              # quickly: a training step walks too
+        if isinstance(child, BRANCHES):
             if id(child) not in seen:
                 _walk(_join(path, name), child, seen, found)
         elif isinstance(child, Tensor) and child.requires_grad and not child.node:   # a leaf

@@ -6,9 +6,8 @@ from ..device import losses
 from ..device import masks as on_device
 from ..fast import masks
 from ..fast.products import ones, product, products
-from ..tape import primitive
+from ..tape import data_of, primitive
 from ..xp import DEVICE_CHUNK, array_module, chunks, on_host
-from .elementwise import exp
 from .linalg import matmul
 from .reduce import log_softmax
 from .shape import reshape
@@ -23,9 +22,9 @@ def linear(x, w, b):
 def _gradients(wanted, g, _y, x, w, _b):
     """Those of x, w and b: products that are shared among the cores together."""
     rows, of_x = _rows(g), _rows(x)
-    pairs = {0: (rows, w), 1: (rows.T, of_x), 2: (ones(len(rows), like=rows), rows)}
-    made = dict(zip(wanted, products(*(pairs[i] for i in wanted)), strict=True))
-    if 0 in made:
+    pairs = (rows, w), (rows.T, of_x), (ones(len(rows), like=rows), rows)
+    made = dict(zip(wanted, products(*[pairs[i] for i in wanted]), strict=True))
+    if 0 in made and x.ndim != 2:
         made[0] = made[0].reshape(x.shape)
     if 2 in made:
         made[2] = made[2][0]
@@ -41,47 +40,46 @@ linear.vjps(lambda g, _y, _x, w, _b: matmul(g, w),
             lambda g, _y, _x, _w, _b: _rows(g).sum(0), joint=_gradients)
 
 
-@primitive
+@primitive(twice=False, keeps=True)
 def softmax_cross_entropy(z, y):
-    """Mean over the batch of -sum_k y_k ln softmax(z)_k; labels y (N,) or probabilities (N, K)."""
+    """Mean over the batch of -sum_k y_k ln softmax(z)_k; labels y (N,) or probabilities (N, K).
+
+    For the gradient in z, (sum_k y_k) softmax(z) - y over N, it keeps softmax(z).  A GPU keeps
+    nothing and makes it again.
+    """
     xp, n = array_module(z), len(z)
     if losses.runs(z, y):
-        return losses.cross_entropies(z, y).sum() / n
+        return losses.cross_entropies(z, y).sum() / n, None
     d = z - z.max(-1, keepdims=True)              # a common offset costs no digits
-    lse = xp.log(xp.exp(d).sum(-1))
+    p = xp.exp(d)
+    sums = p.sum(-1)
+    lse = xp.log(sums)
+    p /= sums[:, None]
     if y.ndim == 1:
-        return (lse - d[xp.arange(n), y]).sum() / n
-    return (lse * y.sum(-1) - (d * y).sum(-1)).sum() / n
+        return (lse - d[xp.arange(n), y]).sum() / n, p
+    return (lse * y.sum(-1) - (d * y).sum(-1)).sum() / n, p
 
 
-softmax_cross_entropy.vjps(lambda g, _loss, z, y: softmax_residual(z, y) * (g / len(z)),
-                           lambda g, _loss, z, _y: -log_softmax(z) * (g / len(z)))
-
-
-@primitive
-def softmax_residual(z, y):
-    """(sum_k y_k) softmax(z) - y: N times the gradient of the cross-entropy."""
-    if losses.runs(z, y):
-        return losses.residual(z, y)
-    xp = array_module(z)
-    r = xp.exp(z - z.max(-1, keepdims=True))
-    r /= r.sum(-1, keepdims=True)
+def _residual(g, _loss, z, y, kept):
+    if kept is None:
+        return losses.residual(z, y) * (g / len(z))
     if y.ndim == 1:
-        r[xp.arange(len(y)), y] -= 1
+        r = kept.copy()
+        r[array_module(r).arange(len(y)), y] -= 1
     else:
-        r *= y.sum(-1, keepdims=True)
+        r = kept * y.sum(-1, keepdims=True)
         r -= y
-    return r
+    return r * (g / len(z))
 
 
-def _softmax_jacobian(g, _r, z, y):
-    s = exp(log_softmax(z))                       # d s_j / d z_k = s_j ([j = k] - s_k)
-    jvp = s * (g - (s * g).sum(-1, keepdims=True))
-    return jvp if y.ndim == 1 else jvp * y.sum(-1, keepdims=True)
+def _composite(z, y):
+    s, n = log_softmax(z), len(y)
+    chosen = s[array_module(data_of(s)).arange(n), y] if y.ndim == 1 else s * y
+    return -chosen.sum() / n
 
 
-softmax_residual.vjps(_softmax_jacobian,
-                      lambda g, _r, z, _y: (g * exp(log_softmax(z))).sum(-1, keepdims=True) - g)
+softmax_cross_entropy.vjps(_residual, lambda g, _loss, z, _y, kept: -log_softmax(z) * (g / len(z)),
+                           twin=_composite)
 
 
 @primitive

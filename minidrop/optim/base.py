@@ -57,7 +57,7 @@ class Optimizer:
             raise ValueError("this optimizer holds the state of another model, or of this one "
                              "before its last init; make a new optimizer")
         number(self.lr, "lr")                     # a schedule or a user may have set it
-        things = list(model.walk())
+        things = model.walk()
         skipped = [m for _, m in things if not isinstance(m, Parameter) and m.skipped]
         excused = {id(w) for module in skipped for w in module.parameters()}
         ready = []
