@@ -178,6 +178,13 @@ def test_cross_entropy_of_huge_logits_is_finite_and_right(size, xp):
     assert host(grad(loss, z)).tolist() == [[0.0, 0.0], [0.5, -0.5]]
 
 
+@pytest.mark.parametrize("y", [[0, 2], [[0.5, 0.5, 0.0], [0.0, 0.25, 0.75]]])
+def test_the_gradient_of_cross_entropy_may_be_asked_for_again(y, xp):
+    z = Tensor(xp.asarray([[1.0, 0.0, 2.0], [-1.0, 3.0, 0.5]]), requires_grad=True)
+    loss = cross_entropy(z, xp.asarray(y))
+    assert host(grad(loss, z)).tolist() == host(grad(loss, z)).tolist()
+
+
 def test_log_softmax_of_huge_numbers_is_finite_and_right(xp):
     z, half = xp.asarray([[1e4, 0.0, 1e4]]), -math.log(2)
     np.testing.assert_allclose(host(log_softmax(z)), [[half, half - 1e4, half]])

@@ -206,7 +206,8 @@ def _walk(path, thing, seen, found):
     if own:
         found.append((path, thing))
     parts = vars(thing) if own else thing
-    for name, child in parts.items() if isinstance(parts, dict) else enumerate(parts):
+    pairs: Any = parts.items() if isinstance(parts, dict) else enumerate(parts)
+    for name, child in pairs:
         if isinstance(child, SIMPLE) or (own and name[0] == "_"):
             continue                              # quickly: a training step walks too
         if isinstance(child, BRANCHES):
