@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from numbers import Real
 from typing import Any
 
+from .doubts import must
+
 
 def probability(p, name="p"):
     """`p` as a Python float; ValueError outside [0, 1] or for NaN, TypeError for no number."""
@@ -184,9 +186,8 @@ def order_of(order, n):
     """`order` itself, if it is an array of `n` whole numbers in 0..n-1: a partner for each row."""
     if getattr(order, "shape", None) != (n,) or order.dtype.kind not in "iu":
         raise ValueError(f"order must be whole numbers of shape ({n},), got {describe(order)}")
-    if n and not 0 <= int(order.min()) <= int(order.max()) < n:
-        raise ValueError(f"order must lie in 0..{n - 1}, got {int(order.min())} to "
-                         f"{int(order.max())}")
+    must(n == 0 or (order.min() >= 0) & (order.max() < n), lambda: ValueError(
+        f"order must lie in 0..{n - 1}, got {int(order.min())} to {int(order.max())}"))
     return order
 
 

@@ -5,7 +5,7 @@ et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), four words of 6
 any place can be computed alone, so a state is three integers, the same seed gives the same masks on
 NumPy and CuPy, and a stream named after its layer stays when layers of other names are inserted.
 
-Everything else is a visible transform of bits: `bernoulli`, `coin`, `uniform`, `integers`,
+Everything else is a visible transform of bits: `bernoulli`, `coin`, `die`, `uniform`, `integers`,
 `permutation`, `gaussian`, `beta`.  Each takes a stream (or an int seed) first and asks it to
 `draw`, so the test doubles of `minidrop.check` can replay, record or forbid any kind of noise.
 """
@@ -167,6 +167,16 @@ def coin(rng, q):
 
 
 @draws
+def die(rng, sides):
+    """One Python int in 0..sides-1: integers(rng, sides, ()), drawn on the host as a coin is.
+
+    >>> die(0, 6) == int(integers(0, 6, ()))
+    True
+    """
+    return rng.one() * _sides(sides, "sides") >> 32
+
+
+@draws
 def uniform(rng, shape):
     """float32 in [0, 1): the top 24 of 32 bits, times 2^-24.
 
@@ -184,10 +194,14 @@ def integers(rng, high, shape):
     >>> sorted(set(integers(0, 6, 1000).tolist()))
     [0, 1, 2, 3, 4, 5]
     """
-    high = count(high, "high")
-    if high > 2**32:
-        raise ValueError(f"high must be at most 2^32, got {high}")
+    high = _sides(high, "high")
     return (rng.bits(shape).astype("uint64") * high >> 32).astype("int64")
+
+
+def _sides(value, name):
+    if count(value, name) > 2**32:
+        raise ValueError(f"{name} must be at most 2^32, got {value}")
+    return int(value)
 
 
 @draws

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from .arguments import count, describe, examples, takes
 from .binding import Binding
 from .checkpoint import Checkpoint
+from .doubts import Doubts, settle
 from .functional import accuracy, cross_entropy
 from .gpu import tells_memory
 from .nn import Module, evaluation, modes_kept
@@ -35,7 +36,8 @@ class Score(NamedTuple):
 def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=None, step=0):
     """One step: loss, gradients, update.  Returns the loss as an array (), without its graph.
 
-    `penalty(net, step)` is added to the loss, `project(net)` runs after the update.
+    `penalty(net, step)` is added to the loss, `project(net)` runs after the update.  Nothing waits
+    for a GPU: where a check of values fails there, such as of the labels, the loss is nan.
 
     >>> import numpy as np
     >>> from minidrop.nn import Linear
@@ -45,21 +47,22 @@ def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=N
     >>> bool(train_step(net, sgd, x, y) > train_step(net, sgd, x, y))
     True
     """
-    value = loss(net(x), y)
-    if penalty is not None:
-        value = value + penalty(net, step)
-    if not isinstance(value, Tensor) or value.size != 1:
-        raise ValueError(f"loss must give a Tensor with one number, got {describe(value)}")
-    try:
-        if value.requires_grad or not _closed(net):
-            value.backward()
-        optimizer.step(net)
-    except BaseException:
-        _forget(net)
-        raise
-    if project is not None:
-        project(net)
-    return value.data
+    with Doubts() as doubts:
+        value = loss(net(x), y)
+        if penalty is not None:
+            value = value + penalty(net, step)
+        if not isinstance(value, Tensor) or value.size != 1:
+            raise ValueError(f"loss must give a Tensor with one number, got {describe(value)}")
+        try:
+            if value.requires_grad or not _closed(net):
+                value.backward()
+            optimizer.step(net)
+        except BaseException:
+            _forget(net)
+            raise
+        if project is not None:
+            project(net)
+        return doubts.unless(value.data)
 
 
 def _closed(net):
@@ -132,7 +135,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     with modes_kept(net), binding, saved, _bar(epochs * steps, progress) as bar:
         done, losses, scores = saved.resume()
         bar.initial = bar.n = len(losses)
-        with placed(backend, net, optimizer, *recorders, batch, penalty, project):
+        with placed(backend, net, optimizer, *recorders, batch, penalty, project), Doubts():
             net.train()
             _forget(net)
             x, y = beside((x, y), backend)
@@ -147,6 +150,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
                         record(step, net, losses[-1])
                     bar.update()
                     saved.after_step(epoch, losses, scores)
+                settle()
                 losses[-steps:] = _numbers(losses[-steps:])
                 mean = _finite_mean(losses[-steps:], epoch + 1, optimizer.lr)
                 if validation:

@@ -1,10 +1,18 @@
 """A training step with every model and every technique gives the same numbers on both backends."""
 
+import contextlib
+import importlib
+import warnings
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from minidrop import catalog, models
-from tests.one_step import HOST, MODELS, TECHNIQUES, taken
+import minidrop as md
+from minidrop import catalog, models, nn, train
+from minidrop.doubts import must
+from tests.one_step import HOST, MODELS, TECHNIQUES, flat, taken
+from tests.strict.waits import waits
 
 pytestmark = pytest.mark.slow
 STEPS = {f"{name}-{k}" if k else name: build for name, builds in TECHNIQUES.items()
@@ -38,3 +46,105 @@ def test_a_step_is_the_same_on_both(name, dtype, xp, backend):
         assert dtype == "float32" or "seen" in key or array.dtype != "float32", key
         most = close * (abs(array).max() if array.size else 0) + nothing
         np.testing.assert_allclose(found[key], array, rtol=0, atol=most, err_msg=key)
+
+
+# --- nothing waits -------------------------------------------------------------------------------
+
+def waited_for(step, monkeypatch, xp):
+    """What a mini-batch and its step had to wait for: {what and where: how often}."""
+    seen: Counter = Counter()
+
+    @contextlib.contextmanager
+    def counted():
+        if "stand-in" in xp.__version__:
+            with waits() as found:
+                yield
+            seen.update(found)
+            return
+        with warnings.catch_warnings():           # CuPy raises where it waits
+            warnings.simplefilter("ignore")
+            with importlib.import_module("cupyx").allow_synchronize(False):
+                yield
+
+    batches, step_of = train._batches, train.train_step
+
+    def each(*args, **named):
+        drawn = batches(*args, **named)
+        while True:
+            with counted():
+                try:
+                    one = next(drawn)
+                except StopIteration:
+                    return
+            yield one
+
+    def one_step(*args, **named):
+        with counted():
+            return step_of(*args, **named)
+
+    monkeypatch.setattr(train, "_batches", each)
+    monkeypatch.setattr(train, "train_step", one_step)
+    taken(step, "cupy", "float32")
+    return dict(seen)
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_waits_for_nothing(name, xp, backend, monkeypatch):
+    if backend == "numpy":
+        pytest.skip("the host does not wait for itself")
+    assert waited_for(STEPS[name]()._replace(look=None), monkeypatch, xp) == {}
+
+
+class Looks(nn.Module):
+    """A layer that asks for what it should leave on the GPU."""
+
+    def __init__(self, ask):
+        self.ask = ask
+
+    def forward(self, x):
+        self.ask(x.data)
+        return x
+
+
+@pytest.mark.parametrize("ask, found", [
+    (lambda a: float(a[0, 0]), "__float__"), (lambda a: bool(a.any()), "__bool__"),
+    (lambda a: a.get(), "get"), (lambda a: a[0, 0].item(), "item"),
+    (lambda a: a.tolist(), "tolist"),
+    (lambda a: a[a > 0], "a mask as index"), (lambda a: a.nonzero(), "nonzero"),
+    (lambda a: f"{a.sum():.2f}", "__format__")])
+def test_a_planted_wait_is_found(ask, found, xp, backend, monkeypatch):
+    if "stand-in" not in getattr(xp, "__version__", ""):
+        pytest.skip("CuPy raises")
+    assert any(what.startswith(f"{found} in ") for what in waited_for(flat(Looks(ask)), monkeypatch,
+                                                                      xp))
+
+
+def test_a_check_that_fails_is_told_after_the_epoch_and_makes_the_loss_of_a_single_step_nan(
+        xp, backend):
+    net, sgd, seen = nn.Linear(3, 2).init(0).to(backend), md.optim.SGD(0.0), []
+    x, y = xp.ones((4, 3), "float32"), xp.asarray([0, 1, 1, 0])
+
+    def loss(z, target):
+        must(target.max() < 1, lambda: ValueError(f"labels must be 0, got {int(target.max())}"))
+        return md.cross_entropy(z, target)
+
+    def epoch(loss):
+        md.fit(net, sgd, (x, y), 2, loss=loss, batch_size=1, progress=False,
+               recorder=lambda step, net, loss: seen.append(step))
+
+    with pytest.raises(ValueError, match="^labels must be 0, got 1$"):
+        epoch(loss)
+    assert len(seen) == 4 if backend == "cupy" else len(seen) < 4      # at once on the host
+    assert bool(xp.isfinite(md.train_step(net, sgd, x, y * 0, loss)))
+    if backend == "cupy":
+        assert bool(xp.isnan(md.train_step(net, sgd, x, y, loss)))
+
+    def broken(z, target):
+        loss(z, target)
+        raise IndexError("of which the label is the cause")
+
+    for call in (lambda: epoch(broken), lambda: md.train_step(net, sgd, x, y + 1, broken)):
+        with pytest.raises(ValueError, match="^labels must be 0, got "):
+            call()
+    with pytest.raises(ValueError, match="^labels must be 0"):         # and outside, at once
+        loss(net(x), y)

@@ -2,7 +2,7 @@
 
 import math
 
-from ..arguments import count, describe, floating, option, probability
+from ..arguments import count, describe, floating, must, option, probability
 from ..ops.activations import erf, gelu_tanh
 from ..ops.activations import selu as _selu
 from ..ops.activations import softmax as _softmax
@@ -117,13 +117,18 @@ def cross_entropy(logits, target, label_smoothing=0.0):
     elif y.shape != (n,):
         raise ValueError(f"labels must have shape ({n},), got {y.shape}; probabilities and one-hot "
                          "rows must be floats")
-    elif y.max() >= classes or y.min() < 0:
-        raise ValueError(f"labels must lie in 0..{classes - 1}, got {int(y.min())}..{int(y.max())}")
+    else:
+        _check_labels(y, classes)
     loss = softmax_cross_entropy(logits, target)
     if not smoothing:
         return loss
     uniform = array_module(y).full(logits.shape, 1 / classes, logits.dtype)
     return (1 - smoothing) * loss + smoothing * softmax_cross_entropy(logits, uniform)
+
+
+def _check_labels(y, classes):
+    must((y.min() >= 0) & (y.max() < classes), lambda: ValueError(
+        f"labels must lie in 0..{classes - 1}, got {int(y.min())}..{int(y.max())}"))
 
 
 def mse_loss(y, target):
@@ -151,8 +156,8 @@ def one_hot(labels, classes, dtype="float32"):
     y, classes = data_of(labels), count(classes, "classes")
     if getattr(getattr(y, "dtype", None), "kind", None) not in ("i", "u") or y.ndim != 1:
         raise TypeError(f"labels must be an array (N,) of whole numbers, got {describe(y)}")
-    if y.size and not 0 <= int(y.min()) <= int(y.max()) < classes:
-        raise ValueError(f"labels must lie in 0..{classes - 1}, got {int(y.min())}..{int(y.max())}")
+    if y.size:
+        _check_labels(y, classes)
     xp = array_module(y)
     if xp.dtype(dtype).kind != "f":
         raise TypeError(f"dtype must be floating, got {dtype!r}")

@@ -46,7 +46,7 @@ Differs
 
 from dataclasses import dataclass, field
 
-from ..arguments import count, describe, floating, images, order_of, share_rows
+from ..arguments import count, describe, floating, images, must, order_of, share_rows
 from ..functional import soft_targets, where
 from ..nn import Module, evaluation
 from ..noise import permutation
@@ -76,8 +76,8 @@ def attention_cells(features, n):
     maps = features.data if hasattr(features, "requires_grad") else features
     attention = maps.mean(axis=1).reshape(images_, -1)                # Eq. (attentive_cutmix.1)
     xp = array_module(attention)
-    if bool(xp.isnan(attention).any()):
-        raise ValueError("features must not hold nan: the extractor gives no attention")
+    must(~xp.isnan(attention).any(), lambda: ValueError(
+        "features must not hold nan: the extractor gives no attention"))
     first = (-attention).argsort(axis=1, kind="stable")[:, :n]
     cells = xp.zeros(attention.shape, bool)
     cells[xp.arange(images_)[:, None], first] = True                  # Eq. (attentive_cutmix.2)

@@ -65,7 +65,7 @@ from dataclasses import dataclass
 
 from ..arguments import count, describe, images, number, order_of, share_rows
 from ..functional import soft_targets, where
-from ..noise import as_stream, beta, integers, permutation
+from ..noise import as_stream, beta, die, permutation
 from ..xp import array_module, backend_of, to_backend
 
 
@@ -78,7 +78,7 @@ def cutmix_center(rng, height, width):
     (0, 7)
     """
     height, width = count(height, "height"), count(width, "width")
-    pixel = int(integers(rng, height * width, 1)[0])
+    pixel = die(rng, height * width)
     return divmod(pixel, width)                                                # Eq. (cutmix.2)
 
 

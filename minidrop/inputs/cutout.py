@@ -42,8 +42,9 @@ Differs
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
-from ..arguments import count, describe, images, keep_mask, number
+from ..arguments import count, describe, images, keep_mask, must, number
 from ..functional import where
 from ..noise import as_stream, integers
 from ..xp import array_module, backend_of, to_backend
@@ -144,9 +145,13 @@ def _check_centers(centers, height, width):
     if getattr(centers, "shape", (0,))[1:] != (2,) or centers.dtype.kind not in "iu":
         raise ValueError(f"centers must be whole numbers of shape (n, 2), got {describe(centers)}")
     for name, places, n in zip(("height", "width"), centers.T, (height, width), strict=True):
-        if len(places) and not 0 <= int(places.min()) <= int(places.max()) < n:
-            raise ValueError(f"centers must lie in 0..{n - 1} for a {name} of {n}, got "
-                             f"{int(places.min())} to {int(places.max())}")
+        if len(places):
+            must((places.min() >= 0) & (places.max() < n), partial(_outside, name, places, n))
+
+
+def _outside(name, places, n):
+    return ValueError(f"centers must lie in 0..{n - 1} for a {name} of {n}, got "
+                      f"{int(places.min())} to {int(places.max())}")
 
 
 def _fill(fill):

@@ -32,7 +32,7 @@ Differs
   [test_flip_crop_4_pads_with_the_mean_of_normalised_images]
 """
 
-from ..arguments import count, describe, images
+from ..arguments import count, describe, images, must
 from ..functional import unfold, where
 from ..noise import as_stream, bernoulli, integers
 from ..xp import array_module, backend_of, to_backend
@@ -97,9 +97,8 @@ def crop(x, offsets, padding=4):
     if getattr(offsets, "shape", None) != (n, 2) or offsets.dtype.kind not in "iu":
         raise ValueError(f"offsets must be whole numbers of shape ({n}, 2), got "
                          f"{describe(offsets)}")
-    if bool(((offsets < 0) | (offsets > 2 * padding)).any()):
-        raise ValueError(f"offsets must lie in 0..{2 * padding}, got {int(offsets.min())} to "
-                         f"{int(offsets.max())}")
+    must(((offsets >= 0) & (offsets <= 2 * padding)).all(), lambda: ValueError(
+        f"offsets must lie in 0..{2 * padding}, got {int(offsets.min())} to {int(offsets.max())}"))
     image = array_module(offsets).arange(n)
     windows = unfold(x, size, padding=padding)                    # (N, C, 2P + 1, 2P + 1, H, W)
     return windows[image, :, offsets[:, 0], offsets[:, 1]]                     # Eq. (flip_crop.4)

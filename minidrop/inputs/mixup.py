@@ -45,7 +45,17 @@ Differs
 
 from dataclasses import dataclass
 
-from ..arguments import count, describe, floating, number, option, order_of, probability, share_rows
+from ..arguments import (
+    count,
+    describe,
+    floating,
+    must,
+    number,
+    option,
+    order_of,
+    probability,
+    share_rows,
+)
 from ..functional import soft_targets
 from ..noise import as_stream, beta, permutation
 from ..xp import backend_of, to_backend
@@ -137,8 +147,8 @@ def _checked(weight, n):
     if weight.shape != (n,) or weight.dtype.kind != "f":
         raise ValueError(f"weight must be one number or floats of shape ({n},), got "
                          f"{describe(weight)}")
-    if not bool(((weight >= 0) & (weight <= 1)).all()):
-        raise ValueError("weight must lie in [0, 1], got an array with other values")
+    must(((weight >= 0) & (weight <= 1)).all(), lambda: ValueError(
+        "weight must lie in [0, 1], got an array with other values"))
     return weight
 
 
