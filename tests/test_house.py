@@ -86,7 +86,7 @@ FLOORS = (
     ("device/__init__.py", 2.9), ("device/launch.py", 1.5), ("device/draws.py", 1.7),
     ("device/", 2), ("fast/__init__.py", 2.9), ("fast/products.py", 1.5),
     ("fast/means.py", 1.5), ("fast/choice.py", 2.5), ("fast/windows.py", 1.9),
-    ("fast/draws.py", 1.6), ("fast/", 2),
+    ("fast/tiles.py", 1.95), ("fast/draws.py", 1.6), ("fast/", 2),
     ("operators.py", 1.5), ("philox.py", 1.5), ("intervals.py", 1.5),
     ("xp.py", 1), ("arguments.py", 1), ("allocator.py", 1), ("interrupt.py", 1),
     ("workers.py", 0.5), ("gpu.py", 0.5), ("doubts.py", 0.5), ("placement.py", 5.3),

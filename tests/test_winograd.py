@@ -80,6 +80,18 @@ def test_winograd_6_the_gradient_of_a_filter_is_exact(points):
         assert (correlated(d, dy) == G.T @ (V * Z) @ G).all()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("points", EXACT[:3])
+def test_winograd_7_the_gradient_of_a_tile_is_exact(points):
+    """dd is the cotangent among zeros, correlated with the filter turned round."""
+    A, G, BT = exact_matrices(points)
+    outputs = [(dy, A @ dy @ A.T) for dy in units(A.shape[1], A.shape[1])]
+    filters = [(g, G @ g @ G.T) for g in units(3, 3)]
+    for (g, U), (dy, Z) in itertools.product(filters, outputs):
+        among = np.pad(dy, 2, constant_values=Fraction(0))
+        assert (correlated(among, g[::-1, ::-1]) == BT.T @ (U * Z) @ BT).all()
+
+
 @st.composite
 def convolutions(draw):
     """Images of any size that has an output, filters of 3x3 or 5x5, paddings."""
@@ -93,8 +105,10 @@ def convolutions(draw):
 @pytest.mark.slow
 @settings(max_examples=90, deadline=None, derandomize=True, database=None)
 @given(shapes=convolutions(), points=st.sampled_from([FEW, USUAL, OURS]), cached=st.sampled_from(
-    [1, 3000, winograd.CACHED]), last=st.booleans(), seed=st.integers(0, 2**32))
-def test_results_and_gradients_are_the_plain_ones(shapes, points, cached, last, seed):
+    [1, 3000, winograd.CACHED]), last=st.booleans(), back=st.booleans(),
+    seed=st.integers(0, 2**32))
+def test_results_and_gradients_are_the_plain_ones(shapes, points, cached, last, back, seed):
+    """`back`: step by step, or as a convolution of the cotangent."""
     shape, filters, how = shapes
     rng = np.random.default_rng(seed)
     x, w, b = (rng.standard_normal(size) for size in (shape, filters, filters[:1]))
@@ -117,6 +131,7 @@ def test_results_and_gradients_are_the_plain_ones(shapes, points, cached, last, 
         patch.setitem(winograd.POINTS, 3, points)
         patch.setattr(winograd, "CACHED", cached)
         patch.setattr(winograd, "TILES", 1)
+        patch.setattr(winograd, "_shorter", lambda g, x: back)
         fast = everything()
     for ours, due in zip(fast, plain, strict=True):
         np.testing.assert_allclose(ours, due, rtol=1e-10, atol=1e-10)
@@ -178,15 +193,29 @@ def test_float32_is_off_by_less_than_the_docstring_says(n, channels, size, taps,
     assert off(everything("float32"), due) > most
 
 
+@pytest.mark.parametrize("taps, padding, shorter", [(5, 0, True), (5, 2, False), (3, 1, False)])
+def test_the_way_back_is_step_by_step_where_a_cotangent_has_fewer_tiles(
+        taps, padding, shorter, monkeypatch):
+    x, w = md.gaussian(0, (2, 3, 12, 12)), md.gaussian(1, (4, 3, taps, taps))
+    y = winograd.conv2d(x, w, None, ONE, (padding,) * 2)
+    taken = []
+    step_by_step = winograd._step_by_step
+    monkeypatch.setattr(winograd, "_step_by_step",
+                        lambda *args: taken.append(1) or step_by_step(*args))
+    winograd.conv2d_back({0, 1}, y, x, w, ONE, (padding,) * 2)
+    assert bool(taken) == shorter
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("padding", [ONE, (0, 0)])
 @pytest.mark.parametrize("n, size", [(19, 20), (64, 9)])
-def test_the_bits_do_not_depend_on_the_number_of_threads(n, size, monkeypatch):
+def test_the_bits_do_not_depend_on_the_number_of_threads(n, size, padding, monkeypatch):
     x, w = md.gaussian(0, (n, 32, size, size)), md.gaussian(1, (40, 32, 3, 3))
     found = []
     for threads in (1, 2, 5):
         monkeypatch.setattr("minidrop.xp.threads", lambda threads=threads: threads)
-        y = winograd.conv2d(x, w, None, ONE, ONE)
-        gradients = winograd.conv2d_back({0, 1, 2}, y, x, w, ONE, ONE)
+        y = winograd.conv2d(x, w, None, ONE, padding)
+        gradients = winograd.conv2d_back({0, 1, 2}, y, x, w, ONE, padding)
         found.append([a.tobytes() for a in (y, *gradients.values())])
     assert found[0] == found[1] == found[2]
 

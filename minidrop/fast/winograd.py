@@ -21,6 +21,9 @@ $$ M_{to} = \sum_c V_{tc} U_{co}, \quad Y_{to} = A^T M_{to} A                  \
 From (winograd.5): its adjoint in the filters
 $$ dU_{co} = \sum_t V_{tc} \odot (A \, dY_{to} A^T), \quad
    dg_{co} = G^T dU_{co} G                                                     \tag{winograd.6} $$
+From (winograd.5): its adjoint in the tiles, which are added up where they overlap
+$$ dV_{tc} = \sum_o (A \, dY_{to} A^T) \odot U_{co}, \quad dd_{tc} = B \, dV_{tc} B^T
+                                                                               \tag{winograd.7} $$
 
 Why it is fast.  With m = 4 a tile takes 36 multiplications where its windows take 144, and 64 where
 they take 400.  The transforms cost time as well, and weigh less the more channels share them.
@@ -28,7 +31,8 @@ Their matrices are the same for all tiles and channels, so that each is a produc
 images.  B^T is applied to a tile's columns and then to its rows, and the former are shared with the
 tiles above and below; A, which has less to gain by that, to both at once.  The gradient in the
 images is the convolution of a cotangent with the filters turned round; its V is also the one of
-(winograd.6), where the images are the dY.
+(winograd.6), where the images are the dY.  Without padding a cotangent has fewer tiles than the
+images, so that step by step the way back is shorter.
 
 What it costs.  Rounding: with points that are each other's reciprocals float32 is off by at most
 2e-6 of the largest entry, 1e-5 for 5x5 (16 to 256 channels; gathering 7e-7, the customary points 0,
@@ -39,10 +43,12 @@ it is not in, a nan or inf reaches them all, and inputs of 1e37 overflow in floa
 
 import functools
 import math
+from typing import Any
 
 from ..xp import array_module, par
 from .products import one_blas_thread, product
-from .windows import PARTS, SUMS, put, scratch, share_out
+from .tiles import Tiles, columns, give, take
+from .windows import PARTS, SUMS, scratch, share_out
 
 OUTPUTS = 4                 # m
 POINTS = {3: (0, 2 / 3, -2 / 3, 3 / 2, -3 / 2), 5: (0, 1, -1, 5 / 9, -5 / 9, 9 / 5, -9 / 5)}
@@ -108,8 +114,10 @@ def conv2d_dw(g, x, size, stride, padding):
 
 def conv2d_back(wanted, g, x, w, stride, padding):
     """{0: gradient in x, 1: in w, 2: in the biases}, those wanted, from one V of g."""
-    found = {}
-    if {0, 1} & {*wanted}:
+    found: dict = {}
+    if {0, 1} & {*wanted} and _shorter(g.shape, x.shape):
+        found = _step_by_step(wanted, g, x, w, padding)
+    elif {0, 1} & {*wanted}:
         U = _filters(w, g, TURNED) if 0 in wanted else None
         taps, cotangent = w.shape[2], x if 1 in wanted else None
         dx, dw = _sweep(g, taps, _turned(padding, taps), x.shape[2:], U, cotangent=cotangent)
@@ -133,6 +141,48 @@ def _filters(w, x, turn=slice(None)):
     return U.reshape(-1, *w.shape[:2])
 
 
+def _shorter(g, x):
+    """Whether the tiles of cotangents are so few that those of x may be made and folded too."""
+    (_, o, *small), (_, c, *large) = g, x
+    few, many = (math.prod(-(-size // OUTPUTS) for size in sizes) for sizes in (small, large))
+    return few * (o + 2 * c) < many * (o + c)
+
+
+def _step_by_step(wanted, g, x, w, padding):
+    """{0: gradient in x, 1: in w}, those wanted, by the adjoint of each step."""
+    xp, (n, c, height, width), (o, _, taps, _) = array_module(g), x.shape, w.shape
+    U, dtype = _filters(w, g), xp.result_type(g, x, w)
+    BT, A_AT, AT_A, G_GT = _transforms(POINTS[taps], taps, dtype)
+    tiles = [-(-size // math.isqrt(len(AT_A))) for size in g.shape[2:]]
+    block, parts = _shares(n, BT.size, tiles, max(c, o), taps * taps * c * o)
+    dx = xp.empty((n, height, width, c), dtype)
+    dg = xp.zeros((len(parts), taps * taps, c * o), dtype)
+
+    def some(lo, hi):
+        inputs, many = Tiles(x, taps, padding, tiles, BT), math.prod(tiles)
+        for k in range(lo, hi):
+            dU: Any = 0
+            for images in parts[k]:
+                count = (images.stop - images.start) * many
+                V: Any = inputs(images) if 1 in wanted else None
+                Y = scratch("tiles", (A_AT.shape[1], count, o), dtype)
+                M = scratch("half", (BT.size, count, o), dtype)
+                take(Y, g[images].transpose(0, 2, 3, 1))
+                xp.matmul(A_AT, columns(Y), out=columns(M))
+                if 1 in wanted:
+                    dU += V.transpose(0, 2, 1) @ M                          # Eq. (winograd.6)
+                if 0 in wanted:
+                    dV = xp.matmul(M, U, out=scratch("rows", (BT.size, count, c), dtype))
+                    inputs.back(dV, dx[images])                             # Eq. (winograd.7)
+            if 1 in wanted:
+                xp.matmul(G_GT.T, columns(dU), out=dg[k])
+
+    with one_blas_thread:
+        par(some, len(parts), each=WORK * BT.size * math.prod(tiles) * c * n // max(1, len(parts)))
+    dw = dg.sum(0).reshape(taps, taps, c, o).transpose(3, 2, 0, 1)
+    return {0: dx.transpose(0, 3, 1, 2), 1: dw}
+
+
 def _sweep(x, taps, padding, places, U=None, bias=None, cotangent=None):
     """The images x correlated with filters U (a a, C, O), and the gradient in such filters.
 
@@ -144,16 +194,12 @@ def _sweep(x, taps, padding, places, U=None, bias=None, cotangent=None):
         U.shape[2], U.dtype)
     BT, A_AT, AT_A, G_GT = _transforms(POINTS[taps], taps, dtype)
     tiles = [-(-size // math.isqrt(len(AT_A))) for size in places]
-    numbers = BT.size * math.prod(tiles) * c      # in V of an image
-    block = max(1, min(n, max(CACHED // numbers, TILES // math.prod(tiles))))
-    most = min(PARTS, n // block, SUMS // (taps * taps * c * o))
-    parts = share_out(n, 1 << most.bit_length() >> 1, block)       # a power of 2 is shared evenly
-    block = max((images.stop - images.start for part in parts for images in part), default=1)
+    block, parts = _shares(n, BT.size, tiles, c, taps * taps * c * o)
     y = None if U is None else xp.empty((n, *places, o), dtype)
     dg = None if cotangent is None else xp.zeros((len(parts), taps * taps, c * o), dtype)
 
     def some(lo, hi):
-        inputs = _Inputs(x, taps, padding, tiles, BT)
+        inputs = Tiles(x, taps, padding, tiles, BT)
         products = scratch("half", (BT.size + 1, block * math.prod(tiles), o), dtype)
         outputs = scratch("tiles", (len(AT_A), *products.shape[1:]), dtype)
         for k in range(lo, hi):
@@ -164,92 +210,27 @@ def _sweep(x, taps, padding, places, U=None, bias=None, cotangent=None):
                 if y is not None:
                     xp.matmul(V, U, out=M[:-1])                             # Eq. (winograd.5)
                     M[-1] = 0 if bias is None else bias
-                    xp.matmul(AT_A, _columns(M), out=_columns(Y))
-                    _put(Y, y[images])
+                    xp.matmul(AT_A, columns(M), out=columns(Y))
+                    give(Y, y[images])
                 if dg is not None:
-                    _take(Y, cotangent[images].transpose(0, 2, 3, 1))
-                    xp.matmul(A_AT, _columns(Y), out=_columns(M)[:-1])
+                    take(Y, cotangent[images].transpose(0, 2, 3, 1))
+                    xp.matmul(A_AT, columns(Y), out=columns(M)[:-1])
                     into = scratch("sum" if dU is None else "more", (len(V), c, o), dtype)
                     more = xp.matmul(V.transpose(0, 2, 1), M[:-1], out=into)   # Eq. (winograd.6)
                     dU = more if dU is None else xp.add(dU, more, out=dU)
             if dg is not None:
-                xp.matmul(G_GT[:, TURNED].T, _columns(dU), out=dg[k])
+                xp.matmul(G_GT[:, TURNED].T, columns(dU), out=dg[k])
 
     with one_blas_thread:
-        par(some, len(parts), each=WORK * numbers * n // max(1, len(parts)))
+        par(some, len(parts), each=WORK * BT.size * math.prod(tiles) * c * n // max(1, len(parts)))
     return (None if y is None else y.transpose(0, 3, 1, 2),
             None if dg is None else dg.sum(0).reshape(taps, taps, c, o).transpose(2, 3, 0, 1))
 
 
-class _Inputs:
-    """V of at most `block` images x, (a a, images tiles, C), valid until the next call.
-
-    Once V is there, the scratch arrays named "tiles" and "half" are free for other uses.
-    """
-
-    def __init__(self, x, taps, padding, tiles, BT):
-        self.x, self.padding, self.tiles, self.BT = x.transpose(0, 2, 3, 1), padding, tiles, BT
-        self.n, self.shared = None, taps - 1      # lines that tiles share with the next ones
-
-    def _make(self, n):
-        """Memory for n images, which lie side by side, line by line: then products have few rows
-        and long ones."""
-        c, a, (th, tw), (top, left) = self.x.shape[3], len(self.BT), self.tiles, self.padding
-        (height, width), more, dtype = self.x.shape[1:3], self.shared, self.BT.dtype
-        m = a - more
-        frame = scratch("frame", (m * th + more, n, m * tw + more, c), dtype)
-        frame[...] = 0
-        self.n, self.inside = n, frame[top:top + height, :, left:left + width]
-        self.columns = _windows(frame, 2, a, m).transpose(3, 0, 1, 2, 4)
-        self.d = scratch("tiles", self.columns.shape, dtype)
-        self.dB = scratch("half", (*self.columns.shape[:2], n * tw * c), dtype)
-        self.rows = _windows(self.dB, 1, a, m)
-        self.V = scratch("rows", (a, a, th, n * tw * c), dtype)
-
-    def __call__(self, images):
-        xp, n = array_module(self.x), images.stop - images.start
-        if n != self.n:
-            self._make(n)
-        put(self.inside, self.x[images].swapaxes(0, 1))
-        put(self.d, self.columns)                 # column of a tile, row, image, tile, channel
-        xp.matmul(self.BT, _columns(self.d), out=_columns(self.dB))
-        V = self.V                                # row of a tile, column, row of tiles, the rest
-        xp.matmul(self.BT, self.rows, out=V.transpose(1, 2, 0, 3))          # Eq. (winograd.4)
-        return V.reshape(len(V) ** 2, -1, self.x.shape[3])
-
-
-def _windows(x, axis, a, m):
-    """Windows of a along an axis, every m: (places, a) in the place of the axis."""
-    shape, strides, along = x.shape, x.strides, x.strides[axis]     # of an array without gaps
-    return array_module(x).lib.stride_tricks.as_strided(
-        x, (*shape[:axis], (shape[axis] - a) // m + 1, a, *shape[axis + 1:]),
-        (*strides[:axis], m * along, along, *strides[axis + 1:]))
-
-
-def _columns(x):
-    return x.reshape(len(x), -1)
-
-
-def _put(Y, y):
-    """Tiles Y (m m, tiles, O) become images y (n, H, W, O), as far as these reach."""
-    whole, tiles = _tiled(y, math.isqrt(len(Y)))
-    put(tiles, Y.reshape(tiles.shape))
-    if whole is not y:
-        y[...] = whole[:, :y.shape[1], :y.shape[2]]
-
-
-def _take(Y, y):
-    """Tiles Y become those of images y, and zeros beyond them."""
-    whole, tiles = _tiled(y, math.isqrt(len(Y)))
-    if whole is not y:
-        whole[:, :y.shape[1], :y.shape[2]] = y
-    put(Y.reshape(tiles.shape), tiles)
-
-
-def _tiled(y, m):
-    """y, or zeros where its size is no multiple of m, and a view (m, m, H / m, n, W / m, O)."""
-    n, height, width, o = y.shape
-    th, tw = -(-height // m), -(-width // m)
-    if (height, width) != (m * th, m * tw):
-        y = array_module(y).zeros((n, m * th, m * tw, o), y.dtype)
-    return y, y.reshape(n, th, m, tw, m, o).transpose(2, 4, 1, 0, 3, 5)
+def _shares(n, numbers, tiles, channels, sums):
+    """(The most images of a block, the parts that n images are cut into)."""
+    numbers *= math.prod(tiles) * channels        # in V of an image
+    block = max(1, min(n, max(CACHED // numbers, TILES // math.prod(tiles))))
+    most = min(PARTS, n // block, SUMS // sums)
+    parts = share_out(n, 1 << most.bit_length() >> 1, block)       # a power of 2 is shared evenly
+    return max((images.stop - images.start for part in parts for images in part), default=1), parts
