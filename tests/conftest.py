@@ -43,6 +43,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_data_real.py": "files and their splits live on the host",
     "test_faults.py": "runs tests of other files on NumPy, with faults planted",
     "test_kernels.py": "runs on the stand-in alone, and not on NumPy",
+    "test_kernel_images.py": "runs on the stand-in alone, and not on NumPy",
     "test_kernel_twins.py": "runs on the stand-in alone, and not on NumPy",
     "test_intervals.py": "a handful of results, on the host",
     "test_graph.py": "draws what a forward pass on the host did",
@@ -205,6 +206,13 @@ def stand_in():
     """It, even beside a GPU: what is launched wrongly there could harm other programs."""
     yield strict.install()
     strict.uninstall()
+
+
+@pytest.fixture(params=[(1, 1), (2, 3), (32, 65536), (256, 2), (256, 65536)], ids=str)
+def grid(request, monkeypatch):
+    """Threads in a block and blocks of a launch, at most."""
+    monkeypatch.setattr("minidrop.device.launch.THREADS", request.param[0])
+    monkeypatch.setattr("minidrop.device.launch.BLOCKS", request.param[1])
 
 
 @pytest.fixture

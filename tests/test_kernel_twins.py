@@ -4,51 +4,20 @@ A grid of one block, of a few and of many must give the same.  Each kernel is br
 `BROKEN` lists slips, and each must be noticed by the check of its kernel.
 """
 
-import importlib
 import itertools
-import pkgutil
 
 import numpy as np
 import pytest
 
 import minidrop as md
-from minidrop import device
-from minidrop.device import launch
+from minidrop.device import draws, losses, masks, steps
 from minidrop.fast import draws as host_draws
 from minidrop.ops import fused
-from tests.compilers import needs_gcc
+from tests.compilers import both_types, check_noticed, close, needs_gcc, same
 from tests.strict import kernels
 
 pytestmark = pytest.mark.strict
-MODULES = {module.name: importlib.import_module(f"minidrop.device.{module.name}")
-           for module in pkgutil.iter_modules(device.__path__)}
-GRIDS = [(1, 1), (2, 3), (32, 65536), (256, 2), (256, 65536)]     # threads and blocks at most
-
-
-def close(found, due, digits=4):
-    """Equal up to some times the last digit of the largest entry; the same dtype and shape."""
-    found, due = found.get(), np.asarray(due)
-    assert (found.dtype, found.shape) == (due.dtype, due.shape)
-    error = 10.0**digits * np.finfo(due.dtype).eps if due.dtype.kind == "f" else 0
-    scale = np.abs(due[np.isfinite(due)]).max(initial=1e-30) if due.size else 1
-    np.testing.assert_allclose(found, due, rtol=0, atol=error * scale)
-
-
-def same(found, due):
-    found = found.get()
-    assert (found.dtype, found.shape) == (due.dtype, due.shape)
-    np.testing.assert_array_equal(found, due)
-
-
-@pytest.fixture(params=GRIDS, ids=str)
-def grid(request, monkeypatch):
-    monkeypatch.setattr(launch, "THREADS", request.param[0])
-    monkeypatch.setattr(launch, "BLOCKS", request.param[1])
-
-
-@pytest.fixture(params=["float32", "float64"])
-def dtype(request):
-    return request.param
+MODULES = {"draws": draws, "losses": losses, "masks": masks, "steps": steps}
 
 
 # --- draws ----------------------------------------------------------------------------------------
@@ -64,7 +33,7 @@ def ties(key, n):
 
 
 def check_draws(cupy, n=1003):
-    key, on_device = (2**63 + 12345, 2**64 - 9), MODULES["draws"]
+    key, on_device = (2**63 + 12345, 2**64 - 9), draws
     for m, block in itertools.product((0, 1, 3, 4, 15, 16, 17, n), BLOCKS):
         same(on_device.words(key, block, m), host_draws.words(key, block, m))
         same(on_device.bits(key, block, block + 70, m), host_draws.bits(key, block, block + 70, m))
@@ -103,8 +72,8 @@ def check_masks(cupy, dtype="float32", orders=(lambda x: x,)):
         due = x * mask * scale
         x_there, mask_there = order(cupy.asarray(x)), cupy.asarray(mask)
         scale_there = cupy.asarray(scale) if by_array else scale
-        assert MODULES["masks"].runs(x_there, mask_there, scale_there)
-        found = MODULES["masks"].masked(x_there, mask_there, scale_there)
+        assert masks.runs(x_there, mask_there, scale_there)
+        found = masks.masked(x_there, mask_there, scale_there)
         same(found, due)
         kept = [i for i, n in enumerate(shape) if n > 1 and x.size]
         assert [found.strides[i] for i in kept] == [x_there.strides[i] for i in kept]
@@ -115,13 +84,14 @@ def reversed_axes(x):
 
 
 @needs_gcc
+@both_types
 def test_masks_are_products(cupy, grid, dtype):
     check_masks(cupy, dtype, [lambda x: x, reversed_axes])
 
 
 @needs_gcc
 def test_what_the_kernel_of_masks_leaves_to_array_code(cupy):
-    runs, x, mask = MODULES["masks"].runs, cupy.ones((2, 3), "float32"), cupy.ones((2, 3), bool)
+    runs, x, mask = masks.runs, cupy.ones((2, 3), "float32"), cupy.ones((2, 3), bool)
     assert runs(x, mask, 2.0) and runs(x, mask, 2) and runs(x, mask, cupy.ones((), "float32"))
     for others in ((x.astype("float16"), mask, 2.0), (x, mask.astype("float32"), 2.0),
                    (x, mask, np.float32(2)), (x, mask, cupy.ones(1)), (x, cupy.ones(2, bool), 2.0),
@@ -155,14 +125,15 @@ def check_losses(cupy, dtype="float32", sizes=((1, 1), (4, 10), (3, 33), (2, 300
         shares = draw.random((n, k)).astype(dtype)
         for y in (draw.integers(0, k, n), draw.integers(0, k, n).astype("uint8"), shares):
             there = cupy.asarray(z), cupy.asarray(y)
-            assert MODULES["losses"].runs(*there)
+            assert losses.runs(*there)
             rows = [fused.softmax_cross_entropy(z[i:i + 1], y[i:i + 1]) for i in range(n)]
-            close(MODULES["losses"].cross_entropies(*there), np.array(rows, dtype), 1.5)
-            close(MODULES["losses"].residual(*there), residual(z, y), 1)
+            close(losses.cross_entropies(*there), np.array(rows, dtype), 1.5)
+            close(losses.residual(*there), residual(z, y), 1)
             close(fused.softmax_cross_entropy(*there), fused.softmax_cross_entropy(z, y), 1.5)
 
 
 @needs_gcc
+@both_types
 def test_losses_and_residuals_are_those_of_array_code(cupy, grid, dtype):
     check_losses(cupy, dtype)
 
@@ -179,7 +150,7 @@ def test_rows_that_are_not_finite(cupy):
 
 @needs_gcc
 def test_what_the_kernels_of_losses_leave_to_array_code(cupy):
-    runs, z, y = MODULES["losses"].runs, cupy.ones((2, 3), "float32"), cupy.arange(2)
+    runs, z, y = losses.runs, cupy.ones((2, 3), "float32"), cupy.arange(2)
     assert runs(z, y) and runs(z, z) and runs(z[:, ::2], y) and runs(z[:0], y[:0])
     for others in ((z.astype("float16"), y), (z, z.astype("float64")), (z[:, :0], y), (z, z[0]),
                    (z[None], z[None]), (z.get(), y.get()), (z, z[:1])):
@@ -229,6 +200,7 @@ def check_steps(cupy, dtype="float32"):
 
 
 @needs_gcc
+@both_types
 def test_steps_are_those_of_the_rules(cupy, grid, dtype):
     check_steps(cupy, dtype)
 
@@ -268,12 +240,4 @@ BROKEN = [
 @needs_gcc
 @pytest.mark.parametrize("name, right, wrong", BROKEN)
 def test_a_broken_kernel_is_noticed(stand_in, monkeypatch, name, right, wrong):
-    of_module = [kernel for kernel in launch.KERNELS
-                 if kernel.source.endswith(MODULES[name].SOURCE)]
-    assert any(right in kernel.source for kernel in of_module)
-    for kernel in of_module:
-        monkeypatch.setattr(kernel, "source", kernel.source.replace(right, wrong))
-    monkeypatch.setattr(launch, "BLOCKS", 2)
-    monkeypatch.setattr(launch, "THREADS", 32)
-    with pytest.raises((AssertionError, IndexError)):
-        CHECKS[name](stand_in)
+    check_noticed(monkeypatch, MODULES[name], right, wrong, lambda: CHECKS[name](stand_in))

@@ -5,6 +5,7 @@ Rules that all kernels keep, since a launch checks nothing: arrays are contiguou
 the grid, so that any number of blocks does.  Nothing is launched for no entries.
 """
 
+import math
 import os
 
 from ..xp import array_module, kernel, on_host
@@ -35,6 +36,18 @@ __device__ T together(T value, bool largest) {
     }
     __syncthreads();
     return part[0];
+}
+"""
+LAID = """
+// Of the `size` numbers that a smaller array has, the one that belongs to entry i of n; each is
+// shared by `inner` neighbours, and all of them are repeated to the end.
+__device__ long long place(long long i, long long n, long long size, long long inner) {
+    return size == n ? i : i / inner % size;      // a division takes as long as a read
+}
+
+// Of the entries to which number k belongs, the j-th.
+__device__ long long entry(long long j, long long k, long long n, long long size, long long inner) {
+    return size * inner == n ? k * inner + j : (j / inner * size + k) * inner + j % inner;
 }
 """
 KERNELS: list = []                                # all there are, for their tests
@@ -86,6 +99,20 @@ def fits(x, *others):
     """Whether kernels take these arrays: on a GPU, with numbers of one type that T can be."""
     return (not on_host(x) and x.dtype.name in TYPES
             and all(getattr(other, "dtype", None) == x.dtype for other in others) and wanted())
+
+
+def laid(shape, full):
+    """(size, inner), as LAID says, of an array of `shape` beside one in C order of shape `full`.
+
+    None where the axes that both have are not side by side.
+    """
+    if any(m not in (1, n) for m, n in zip(shape, full, strict=True)):
+        return None
+    both = [i for i, n in enumerate(shape) if n > 1] or [len(full)]
+    first, end = both[0], both[-1] + 1
+    if shape[first:end] != full[first:end]:
+        return None
+    return math.prod(shape), math.prod(full[end:])
 
 
 def flat(x):

@@ -4,17 +4,10 @@ Why it is fast.  x is read once and y written once, in the order in which x lies
 mask one byte is read an entry, or fewer where entries share it.
 """
 
-import math
-
 from ..xp import array_module, on_host
-from .launch import Kernel, fits, flat
+from .launch import LAID, Kernel, fits, flat, laid
 
-SOURCE = """
-// The mask has an entry for every `inner` neighbours, and begins anew after `size` entries.
-__device__ long long place(long long i, long long n, long long size, long long inner) {
-    return size == n ? i : i / inner % size;      // a division takes as long as a read
-}
-
+SOURCE = LAID + """
 extern "C" __global__ void masked(T* y, const T* x, const bool* mask, long long n, long long size,
                                   long long inner, double scale) {
     EACH(i, n) y[i] = x[i] * (T)mask[place(i, n, size, inner)] * (T)scale;
@@ -41,21 +34,11 @@ def masked(x, mask, scale):
     """As ops.fused.masked, in the memory order of x."""
     xp, order = array_module(x, mask), sorted(range(x.ndim), key=lambda i: -abs(x.strides[i]))
     x = flat(x.transpose(order))
-    mask, inner = _laid(mask.reshape((1,) * (x.ndim - mask.ndim) + mask.shape).transpose(order), x)
+    mask = mask.reshape((1,) * (x.ndim - mask.ndim) + mask.shape).transpose(order)
+    shares = laid(mask.shape, x.shape)
+    if not shares:                                # the mask is written out
+        mask, shares = xp.broadcast_to(mask, x.shape), (x.size, 1)
     y, given = xp.empty(x.shape, x.dtype), type(scale) in (int, float)
     kernel, scale = (MASKED, float(scale)) if given else (MASKED_BY, scale)
-    kernel.each(x.size, y, x, mask, x.size, mask.size, inner, scale, dtype=x.dtype)
+    kernel.each(x.size, y, x, flat(mask), x.size, *shares, scale, dtype=x.dtype)
     return y.transpose(sorted(range(x.ndim), key=order.__getitem__))
-
-
-def _laid(mask, x):
-    """The mask in C order, and how many neighbours share an entry; spread where that says not all.
-
-    One entry can only be shared by whole axes at the end, and the mask only be repeated along whole
-    axes at the start.
-    """
-    full = [i for i, n in enumerate(mask.shape) if n > 1] or [x.ndim]
-    first, end = full[0], full[-1] + 1
-    if mask.shape[first:end] != x.shape[first:end]:
-        return flat(array_module(x).broadcast_to(mask, x.shape)), 1
-    return flat(mask), math.prod(x.shape[end:])

@@ -6,6 +6,7 @@ Statistics over the batch (batch norm) are those of `channels`, which on the hos
 a token's, are made by `fast.rows`.
 """
 
+from ..device import norms
 from ..fast import channels, rows, samples
 from ..tape import primitive
 from ..xp import array_module, on_host, par, pieces
@@ -32,6 +33,8 @@ def normal(x, w, b, axes, eps, known=None):
     if (each := samples.samples_of(x, axes, w, b)) is not None:
         y, *kept = samples.normed(x, w, b, eps, each)
         return y, tuple(kept)
+    if known is None and norms.runs(x, axes, w, b):
+        return norms.normed(x, w, b, axes, eps)
     if 0 not in axes:
         return _samples(x, w, b, axes, eps)
     mean, var = known or moments(x, axes)
@@ -49,6 +52,8 @@ def _gradients(wanted, g, _y, x, w, b, axes, eps, kept, known=None):
     elif (each := samples.samples_of(x, axes, w, b)) is not None:
         gx, gw, gb = samples.gradients(g, x, w, mean, r, each)
         made = gx, back_to(gw, w), back_to(gb, b)
+    elif norms.runs(x, axes, w, b, g, mean, r):
+        made = norms.gradients(g, x, w, b, axes, mean, r)
     elif matrix is None:
         made = _samples_back(g, x, w, b, axes, mean, r)
     else:

@@ -1,0 +1,118 @@
+"""Kernels for images in CUDA C equal their twins, on a CPU that plays the GPU (norms, windows)."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from minidrop.device import norms
+from minidrop.ops import channels, normal
+from tests.compilers import both_types, check_noticed, close, needs_gcc
+
+pytestmark = pytest.mark.strict
+
+# --- norms ----------------------------------------------------------------------------------------
+
+NORMED = [                  # the shape of x, its axes, the shape of its weights, axes as they lie
+    ((7, 3), (0,), (1, 3), (0, 1)), ((3, 4, 5, 2), (0, 2, 3), (1, 4, 1, 1), (0, 1, 2, 3)),
+    ((3, 4, 5, 2), (0, 2, 3), (1, 4, 1, 1), (0, 2, 3, 1)), ((6, 9), (1,), (9,), (0, 1)),
+    ((2, 3, 40), (2,), (40,), (0, 1, 2)), ((2, 3, 40), (2,), (40,), (1, 0, 2)),
+    ((2, 4, 3, 2), (2, 3), (1, 4, 1, 1), (0, 1, 2, 3)), ((2, 2, 3, 2), (1, 2, 3), (2, 3, 2),
+                                                         (0, 1, 2, 3)),
+    ((2, 2, 3, 2, 2), (2, 3, 4), (1, 2, 3, 1, 1), (0, 1, 2, 3, 4)), ((1, 1), (0,), (1, 1), (0, 1)),
+]
+
+
+def numbers(seed, shape, dtype, order):
+    """Random numbers whose memory has the axes in some order."""
+    lying = np.random.default_rng(seed).normal(size=[shape[i] for i in order]).astype(dtype)
+    return lying.transpose(back(order))
+
+
+def back(order):
+    return sorted(range(len(order)), key=list(order).__getitem__)
+
+
+def there_of(cupy, array):
+    """The array on the device, in the same order of memory."""
+    order = sorted(range(array.ndim), key=lambda i: -abs(array.strides[i]))
+    return cupy.asarray(np.ascontiguousarray(array.transpose(order))).transpose(back(order))
+
+
+def check_norms(cupy, dtype="float32", shapes=NORMED, eps=1e-3):
+    for (shape, axes, of_w, order), affine in itertools.product(shapes, (True, False)):
+        x, g = (numbers(seed, shape, dtype, order) for seed in (1, 2))
+        x = x * 3 + np.asarray(5, dtype)
+        w, b = (numbers(seed, of_w, dtype, range(len(of_w))) if affine else plain
+                for seed, plain in ((3, 1.0), (4, 0.0)))
+        x_there, w_there, b_there = (there_of(cupy, v) if np.ndim(v) else v for v in (x, w, b))
+        g_there = cupy.asarray(np.ascontiguousarray(g))
+        assert norms.runs(x_there, axes, w_there, b_there)
+        mean, d = channels.centred(x, axes)
+        var = channels.average(d * d, axes)
+        r = 1 / np.sqrt(var + eps)
+        for found, due in zip(norms.moments(x_there, axes), (mean, var), strict=True):
+            close(found, due, 1.5)
+        y, kept = norms.normed(x_there, w_there, b_there, axes, eps)
+        due = ((x - mean) * (r * w) + b).astype(dtype)
+        for found, right in zip((y, *kept), (due, mean, r), strict=True):
+            close(found, right, 1.5)
+        close(norms.scaled(x_there, *kept, w_there, b_there, axes), due, 1.5)
+        close(channels.scaled(x_there, *kept, w_there, b_there), due, 1.5)
+        found = norms.gradients(g_there, x_there, w_there, b_there, axes, *kept)
+        right = normal._samples_back(g, x, w, b, axes, mean, r)
+        close(found[0], right[0].astype(dtype), 2)
+        for one, other in zip(found[1:], right[1:], strict=True):
+            if affine:
+                close(one, other, 2)
+            else:
+                assert one == other == 0
+
+
+@needs_gcc
+@both_types
+def test_norms_and_their_gradients_are_those_of_array_code(cupy, grid, dtype):
+    check_norms(cupy, dtype)
+
+
+@needs_gcc
+def test_a_large_mean_costs_no_digits(cupy):
+    x = np.random.default_rng(0).normal(size=(4, 100)) + 1e8
+    for found, due in zip(norms.moments(cupy.asarray(x), (1,)), channels.moments(x, (1,)),
+                          strict=True):
+        np.testing.assert_allclose(found.get(), due, rtol=1e-9)
+
+
+@needs_gcc
+def test_what_the_kernels_of_norms_leave_to_array_code(cupy):
+    x, w, b = (cupy.ones(shape, "float32") for shape in ((2, 3, 4), (3, 1), (3, 1)))
+    assert norms.runs(x, (0, 2), w, b) and norms.runs(x, (2,), 1.0, 0.0)
+    for others in ((x[:0], (0, 2), w, b), (x, (1,), w, b), (x, (0, 2), w, b[:1]),
+                   (x, (0, 2), w.astype("float64"), b), (x.astype("float16"), (2,), 1.0, 0.0),
+                   (x, (0, 2), w, b, x.astype("float64")), (x, (0, 2), x[:, :1], x[:, :1]),
+                   (x.get(), (2,), 1.0, 0.0)):
+        assert not norms.runs(*others)
+
+
+# --- the kernels, broken --------------------------------------------------------------------------
+
+CHECKS = {norms: check_norms}
+BROKEN = [
+    (norms, "- first - rest", "- rest"), (norms, "first + rest", "rest"),
+    (norms, "together(square, false)", "square"), (norms, "square += d * d", "square += d"),
+    (norms, "rest = together(rest, false)", "rest = rest"), (norms, "+ (T)eps", ""),
+    (norms, "* rate * w[WEIGHT(i)]", "* rate"), (norms, "+ b[WEIGHT(i)];\n}", ";\n}"),
+    (norms, "+ b[WEIGHT(i)];\n        }", ";\n        }"), (norms, "(r[PLACE(i)] *", "("),
+    (norms, "place(i, n, ws, near_w)", "place(i, n, ws, 1)"), (norms, "r[s] * product", "product"),
+    (norms, "h = together(h, false)", "h = h"), (norms, "gx[i] = r[s] *", "gx[i] ="),
+    (norms, "product = together(product, false)", "product = product"), (norms, " - h ", " "),
+    (norms, "gw[k] = of_w", "gw[k] = of_b"), (norms, "of_b = together(of_b, false);", ""),
+    (norms, "of_w = together(of_w, false);", ""), (norms, "r[s] = rate", "r[s] = found.var"),
+    (norms, "(j / inner * size + k) * inner", "(j / inner * size) * inner"),
+]
+
+
+@needs_gcc
+@pytest.mark.parametrize("module, right, wrong", BROKEN)
+def test_a_broken_kernel_is_noticed(stand_in, monkeypatch, module, right, wrong):
+    check_noticed(monkeypatch, module, right, wrong, lambda: CHECKS[module](stand_in))
