@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from minidrop.device import norms
-from minidrop.ops import channels, normal
-from tests.compilers import both_types, check_noticed, close, needs_gcc
+from minidrop.device import norms, windows
+from minidrop.ops import channels, normal, window
+from tests.compilers import both_types, check_noticed, close, needs_gcc, same
 
 pytestmark = pytest.mark.strict
 
@@ -94,9 +94,52 @@ def test_what_the_kernels_of_norms_leave_to_array_code(cupy):
         assert not norms.runs(*others)
 
 
+# --- windows --------------------------------------------------------------------------------------
+
+WINDOWS = [                 # the shape of the images, size, stride, padding, groups
+    ((2, 3, 5, 4), (3, 3), (1, 1), (1, 1), 1), ((2, 4, 6, 7), (2, 3), (2, 1), (0, 2), 2),
+    ((1, 2, 5, 5), (1, 1), (2, 2), (0, 0), 1), ((3, 2, 7, 4), (3, 2), (3, 3), (2, 1), 2),
+    ((2, 1, 8, 8), (5, 5), (1, 1), (0, 0), 1), ((1, 6, 4, 9), (2, 2), (3, 4), (1, 1), 3)]
+
+
+def check_windows(cupy, dtype="float32", shapes=WINDOWS):
+    for shape, size, stride, padding, groups in shapes:
+        x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+        rows, places = window._window_rows(x, size, stride, padding, groups)
+        found = windows.rows(cupy.asarray(x), size, stride, padding, groups)
+        same(found[0], rows)
+        assert found[1] == places
+        u = np.random.default_rng(1).normal(size=(*shape[:2], *places, *size)).astype(dtype)
+        due = window.fold(u, shape=shape, stride=stride, padding=padding)
+        close(windows.fold(cupy.asarray(u), shape, stride, padding), due, 1)
+        in_rows = u.reshape(shape[0], groups, -1, *u.shape[2:]).transpose(1, 0, 3, 4, 2, 5, 6)
+        there = cupy.asarray(in_rows.reshape(rows.shape))
+        close(windows.images(there, shape, places, size, stride, padding, groups), due, 1)
+
+
+@needs_gcc
+@both_types
+def test_windows_are_gathered_and_added_up_as_in_array_code(cupy, grid, dtype):
+    check_windows(cupy, dtype)
+
+
+@needs_gcc
+def test_convolutions_on_a_gpu_take_the_kernels(cupy, monkeypatch):
+    launched = []
+    each = windows.FOLDED.each.__func__
+    monkeypatch.setattr("minidrop.device.launch.Kernel.each", lambda self, *args, **named: (
+        launched.append(self.name), each(self, *args, **named)))
+    x, w = (cupy.ones(shape, "float32") for shape in ((2, 3, 6, 6), (4, 3, 3, 3)))
+    where = {"stride": (1, 1), "padding": (1, 1), "groups": 1}
+    g = window.conv2d(x, w, None, **where)
+    window.conv2d_dx(g, w, shape=x.shape, **where)
+    window.conv2d_dw(g, x, size=(3, 3), **where)
+    assert launched == ["gathered", "folded", "gathered"]
+
+
 # --- the kernels, broken --------------------------------------------------------------------------
 
-CHECKS = {norms: check_norms}
+CHECKS = {norms: check_norms, windows: check_windows}
 BROKEN = [
     (norms, "- first - rest", "- rest"), (norms, "first + rest", "rest"),
     (norms, "together(square, false)", "square"), (norms, "square += d * d", "square += d"),
@@ -108,6 +151,13 @@ BROKEN = [
     (norms, "product = together(product, false)", "product = product"), (norms, " - h ", " "),
     (norms, "gw[k] = of_w", "gw[k] = of_b"), (norms, "of_b = together(of_b, false);", ""),
     (norms, "of_w = together(of_w, false);", ""), (norms, "r[s] = rate", "r[s] = found.var"),
+    (windows, "% height + ph", "% height"), (windows, "% width + pw", "% width"),
+    (windows, "i < oh && ", ""), (windows, " && j < ow", ""), (windows, "a <= h", "true"),
+    (windows, "b = w % sw", "b = 0"), (windows, "a = h % sh", "a = 0"), (windows, "- ph", ""),
+    (windows, "a * kw + b];\n            }", "b * kw + a];\n            }"),
+    (windows, "+ c % channels * kh * kw", ""), (windows, "c / channels * images", "c"),
+    (windows, "h >= 0 && ", ""), (windows, " && w < width", ""), (windows, "+ group)", ")"),
+    (windows, "total +=", "total ="), (windows, "j * sw", "j"), (windows, "i * sh", "i"),
     (norms, "(j / inner * size + k) * inner", "(j / inner * size) * inner"),
 ]
 

@@ -16,6 +16,7 @@ results, mostly by the same products a few images at a time; `fast.choice` says 
 
 import math
 
+from ..device import windows
 from ..fast import choice
 from ..fast.products import product
 from ..tape import primitive
@@ -37,6 +38,8 @@ def unfold(x, size, stride, padding):
 @primitive
 def fold(u, shape, stride, padding):
     """Windows (N, C, OH, OW, kh, kw) added up where they lie in images of `shape`."""
+    if windows.runs(u):
+        return windows.fold(u, shape, stride, padding)
     (n, c, h, w), (sh, sw), (ph, pw) = shape, stride, padding
     oh, ow, kh, kw = u.shape[2:]
     x = array_module(u).zeros((n, c, h + 2 * ph, w + 2 * pw), u.dtype)
@@ -73,6 +76,8 @@ def conv2d_dx(g, w, shape, stride, padding, groups):
         return fast.conv2d_dx(g, w, shape, stride, padding)
     n, (_, per_group, kh, kw), (oh, ow) = len(g), w.shape, g.shape[2:]
     u = product(_cotangent_rows(g, groups), _filter_columns(w, groups).swapaxes(1, 2))
+    if windows.runs(u):
+        return windows.images(u, shape, (oh, ow), (kh, kw), stride, padding, groups)
     u = u.reshape(groups, n, oh, ow, per_group, kh, kw).transpose(1, 0, 4, 2, 3, 5, 6)
     return fold(u.reshape(n, shape[1], oh, ow, kh, kw), shape=shape, stride=stride, padding=padding)
 
@@ -119,6 +124,8 @@ def _fast(array, images, filters, stride, padding, groups, direction):
 
 def _window_rows(x, size, stride, padding, groups):
     """U of each group, (G, N OH OW, C / G kh kw), and (OH, OW)."""
+    if windows.runs(x):
+        return windows.rows(x, size, stride, padding, groups)
     u = unfold(x, size=size, stride=stride, padding=padding)
     n, c, oh, ow, kh, kw = u.shape
     u = u.reshape(n, groups, c // groups, oh, ow, kh, kw).transpose(1, 0, 3, 4, 2, 5, 6)
