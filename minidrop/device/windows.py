@@ -14,8 +14,8 @@ SHAPE = """long long n, long long groups, long long channels, long long height,
            long long width, long long oh, long long ow, long long kh, long long kw,
            long long sh, long long sw, long long ph, long long pw"""
 SOURCE = """
-// Images x (N, G channels, H, W) from rows u (G, N OH OW, channels kh kw): row h of an image lies in
-// window i as its entry h + ph - i sh.
+// Images x (N, G channels, H, W) from rows u (G, N OH OW, channels kh kw): row h of an image is in
+// window i its entry h + ph - i sh.
 extern "C" __global__ void folded(T* x, const T* u, SHAPE) {
     EACH(at, n) {
         long long plane = at / (height * width), images = n / (height * width * groups * channels);
