@@ -55,7 +55,7 @@ class Node:
     no gradient is needed; `saved` the arguments and `value` the result as the adjoints take them.
     """
 
-    __slots__ = ("primitive", "parents", "saved", "value", "params", "age")
+    __slots__ = ("primitive", "parents", "saved", "value", "params", "age", "recipes")
     parents: Any
     saved: Any
 
@@ -65,9 +65,10 @@ class Node:
         for i in primitive.unread:
             if hasattr(arrays[i], "shape"):
                 arrays[i] = Outline(arrays[i])
+        self.recipes = False
         for i, parent in enumerate(parents):
             if isinstance(parent, Node) and parent.primitive.again:
-                arrays[i] = parent.outlined(arrays[i])
+                arrays[i], self.recipes = parent.outlined(arrays[i]), True
         self.value = y if primitive.reads_result else Outline(y)
 
     def arguments(self, tensor):
@@ -77,6 +78,8 @@ class Node:
 
     def made(self):
         """What is saved, with the arrays that there are recipes of."""
+        if not self.recipes:
+            return self.saved
         return [v.make() if isinstance(v, Recipe) else v for v in self.saved]
 
     def outlined(self, y):

@@ -66,7 +66,10 @@ class Tensor(Operators):
                                  f"of shape {leaf.shape}; sum it over the axes that were broadcast")
             if leaf.grad is not None:
                 gradient = leaf.grad + gradient
-            leaf.grad = asarray(_own(gradient, given).astype(leaf.data.dtype, copy=False))
+            gradient = _own(gradient, given)
+            if gradient.dtype != leaf.data.dtype:
+                gradient = gradient.astype(leaf.data.dtype)
+            leaf.grad = gradient if gradient.ndim else asarray(gradient)
 
     def __repr__(self):
         return f"Tensor({self.data!r}{', requires_grad=True' if self.requires_grad else ''})"

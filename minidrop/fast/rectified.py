@@ -11,7 +11,7 @@ import numpy
 from ..xp import chunks, inverse, memory_order, par
 
 WIDTH = numpy.getbufsize()                        # zeros in the row
-SMALL = 1 << 13                                   # numbers for which the plain formula is quicker
+SMALL = 1 << 13                                   # numbers for which one pass is quicker
 
 
 def relu(x):
@@ -20,8 +20,13 @@ def relu(x):
     >>> relu(numpy.array([-1.0, 2.0]))
     array([0., 2.])
     """
-    if getattr(x, "size", 0) < SMALL or x.dtype.kind != "f":
+    if getattr(x, "ndim", 0) == 0 or x.dtype.kind != "f":
         return numpy.maximum(x, 0)
+    if x.size < SMALL:
+        if not x.flags.c_contiguous:
+            return numpy.maximum(x, 0)
+        y = numpy.zeros(x.shape, x.dtype)         # as many zeros, which make room for the result
+        return numpy.maximum(x, y, out=y)
     order = memory_order(x)
     turned = x.transpose(order)
     if not turned.flags.c_contiguous:
@@ -40,7 +45,7 @@ def gradient(g, y):
     array([0., 3.])
     """
     if y.size < SMALL:
-        return g * (y > 0)
+        return g * (y > 0).astype(g.dtype)        # sooner than with booleans
     order = memory_order(y)
     g, y = g.transpose(order), y.transpose(order)
     gx, row = numpy.empty(y.shape, numpy.result_type(g, y)), y.size // len(y)
