@@ -64,20 +64,18 @@ def gelu_tanh(x):
 
 
 def _gelu(y, x):                                  # x / (1 + e^(-2u)), as (1 + tanh u) / 2
-    xp, near = array_module(x), _near(x)
-    square = xp.multiply(near, near, out=_room(y, near))
+    xp, (near, square) = array_module(x), _squared(x, y)
     e = _exponential(square, near, square)
     e += 1
     xp.divide(x if near is x else xp.maximum(x, near), e, out=y)
 
 
 def _gelu_slope(slope, x, g):                     # (1 + w e / (1 + e)) / (1 + e),  w = 2u' x
-    xp, near = array_module(x), _near(x)
-    minus, more = _spare(near, 2)
-    xp.multiply(near, near, out=minus)            # -2u = -2 sqrt(2/pi) (x + c x^3), so that
-    e = _exponential(minus, near, _room(slope, near))
-    minus *= -3                                   # w = -3 (-2u) - 4 sqrt(2/pi) x
-    minus -= xp.multiply(near, 4 * SLOPE, out=more)
+    xp, (near, minus) = array_module(x), _squared(x, _spare("minus", x))
+    e = _exponential(minus, near, slope if near is x else None)
+    minus *= -3                                   # -2u = -2 sqrt(2/pi) (x + c x^3), so that
+    more = xp.multiply(near, 4 * SLOPE, out=_spare("more", near))
+    minus -= more                                 # w = -3 (-2u) - 4 sqrt(2/pi) x
     xp.add(e, 1, out=more)
     e /= more
     e *= minus
@@ -86,12 +84,16 @@ def _gelu_slope(slope, x, g):                     # (1 + w e / (1 + e)) / (1 + e
     xp.multiply(e, g, out=slope)
 
 
-def _near(x):
-    """x, cut where e^(-2u) might overflow: x itself, if a quick look finds nothing to cut."""
+def _squared(x, out):
+    """(x, x^2), x cut where e^(-2u) might overflow; in `out` if a look finds nothing to cut."""
     xp = array_module(x)
-    if on_host(x) and x.size and x.dtype.itemsize > 2 and -BEYOND <= x.min() <= x.max() <= BEYOND:
-        return x
-    return xp.clip(x, -BEYOND, BEYOND).astype(xp.result_type(x, xp.float32), copy=False)
+    if on_host(x) and x.size and x.dtype.itemsize > 2:
+        with xp.errstate(over="ignore"):
+            square = xp.multiply(x, x, out=out)
+        if square.max() <= BEYOND ** 2:
+            return x, square
+    near = xp.clip(x, -BEYOND, BEYOND).astype(xp.result_type(x, xp.float32), copy=False)
+    return near, near * near
 
 
 def _exponential(square, x, out):
@@ -102,15 +104,9 @@ def _exponential(square, x, out):
     return array_module(x).exp(square, out=out)
 
 
-def _room(out, x):
-    """`out`, if it can hold numbers such as those of x: a pass writes to memory that is there."""
-    return out if out.dtype == x.dtype else None
-
-
-def _spare(x, n):
-    """n arrays like x, with any numbers in them, that are in the cache already."""
-    shape = n, *x.shape
-    return scratch("spare", shape, x.dtype) if on_host(x) else array_module(x).empty(shape, x.dtype)
+def _spare(name, x):
+    """An array like x that its thread keeps, with any numbers in it; None on a GPU."""
+    return scratch(name, x.shape, x.dtype) if on_host(x) else None
 
 
 def _gelu_composite(x):
