@@ -27,6 +27,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:     # so a shell starts wh
 HOST_ONLY = {               # files in which nothing depends on the array module, and why
     "test_axes.py": "reads a page and draws its figure",
     "test_bench.py": "times NumPy beside PyTorch",
+    "test_fast.py": "fast paths of the host",
     "test_fast_convolution.py": "strategies for the host",
     "test_workers.py": "threads, which a GPU has no use for",
     "test_bench_sizes.py": "times NumPy beside PyTorch",

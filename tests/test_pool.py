@@ -111,6 +111,12 @@ def test_images_of_infinities_keep_their_gradient_from_the_padding():
     assert (md.grad(y, x, g=np.ones((1, 1, 3, 3))) == np.outer(rows, rows)).all()
 
 
+def test_numbers_without_integers_as_wide_are_multiplied_themselves():
+    x = Tensor(np.arange(9, dtype="longdouble").reshape(1, 1, 3, 3), requires_grad=True)
+    assert md.grad(md.max_pool2d(x, 2, 1).sum(), x).tolist() == [[[[0, 0, 0], [0, 1, 1],
+                                                                   [0, 1, 1]]]]
+
+
 def test_means_take_infinite_pixels_and_slopes_to_their_windows_alone():
     x = Tensor(np.zeros((1, 1, 4, 4)), requires_grad=True)
     x.data[0, 0, 3, 3] = np.inf

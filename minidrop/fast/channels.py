@@ -22,7 +22,8 @@ from .means import FAR, LOOKS
 
 BUFFER = numpy.getbufsize()                       # numbers in a row, beside which a vector stands
 WIDTH = 512                                       # numbers in a row of what is summed
-ROWS = 16                                         # at least: vectors are short beside the matrix
+ROWS = 16                                         # at least: vectors are short beside the matrix;
+#                                                   WIDTH ROWS is at most SMALL, so that rows fit
 SMALL = 1 << 13                                   # numbers for which the plain formulas are quicker
 SHORT = 8                                         # times as many numbers as usual pay for a thread
 

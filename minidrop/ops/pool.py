@@ -142,7 +142,7 @@ def _to_the_chosen(g, later, gx, axis, size, stride):
     alone = size == stride and gx.shape[axis] == size * g.shape[axis]
     if not alone:
         gx[...] = 0
-    bits = g.view(f"u{g.itemsize}")               # what is left for entry i and those before it
+    bits = g.view(f"u{g.itemsize}") if g.itemsize <= 8 else g     # left for entry i and before it
     for i in range(size - 1, -1, -1):
         taken = bits * later[i - 1] if i else bits
         place = _place(gx, axis, i, g.shape[axis], stride)
