@@ -14,7 +14,7 @@ from .doubts import must
 
 def probability(p, name="p"):
     """`p` as a Python float; ValueError outside [0, 1] or for NaN, TypeError for no number."""
-    if isinstance(p, bool) or not isinstance(p, Real):
+    if isinstance(p, bool) or not isinstance(p, (float, Real)):     # a float is told sooner
         raise TypeError(f"{name} must be a number in [0, 1], got {describe(p)}")
     value = float(p)
     if not 0 <= value <= 1:
@@ -24,7 +24,7 @@ def probability(p, name="p"):
 
 def number(value, name, least=0.0, most=math.inf):
     """`value` as a finite Python float in [least, most]."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, (float, Real)):
         raise TypeError(f"{name} must be a number, got {describe(value)}")
     if not (math.isfinite(value) and least <= value <= most):
         allowed = (f" and in [{least:g}, {most:g}]" if most < math.inf

@@ -57,19 +57,21 @@ class Optimizer:
             raise ValueError("this optimizer holds the state of another model, or of this one "
                              "before its last init; make a new optimizer")
         number(self.lr, "lr")                     # a schedule or a user may have set it
-        things = model.walk()
-        skipped = [m for _, m in things if not isinstance(m, Parameter) and m.skipped]
+        ready, without, skipped = [], [], []
+        for path, thing in model.walk():
+            if not isinstance(thing, Parameter):
+                if thing.skipped:
+                    skipped.append(thing)
+            elif thing.grad is None:
+                without.append((path, thing))
+            elif thing.grad.shape != thing.data.shape:
+                raise ValueError(f"the gradient of {path} must have shape {thing.data.shape}, "
+                                 f"got {thing.grad.shape}")
+            else:
+                ready.append((path, thing))
         excused = {id(w) for module in skipped for w in module.parameters()}
-        ready = []
-        for path, w in things:
-            if not isinstance(w, Parameter):
-                continue
-            if w.grad is not None:
-                if w.grad.shape != w.data.shape:
-                    raise ValueError(f"the gradient of {path} must have shape {w.data.shape}, "
-                                     f"got {w.grad.shape}")
-                ready.append((path, w))
-            elif w.requires_grad and id(w) not in excused:
+        for path, w in without:
+            if w.requires_grad and id(w) not in excused:
                 raise ValueError(f"{path} received no gradient in this step; use it in the loss, "
                                  "or freeze it: requires_grad = False")
         for path, parameter in self._launched(ready):
