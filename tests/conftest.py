@@ -44,7 +44,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_data_real.py": "files and their splits live on the host",
     "test_faults.py": "runs tests of other files on NumPy, with faults planted",
     "test_kernels.py": "runs on the stand-in alone, and not on NumPy",
-    "test_kernel_images.py": "runs on the stand-in alone, and not on NumPy",
+    "test_kernel_layers.py": "runs on the stand-in alone, and not on NumPy",
     "test_kernel_twins.py": "runs on the stand-in alone, and not on NumPy",
     "test_intervals.py": "a handful of results, on the host",
     "test_graph.py": "draws what a forward pass on the host did",

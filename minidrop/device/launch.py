@@ -115,6 +115,16 @@ def laid(shape, full):
     return math.prod(shape), math.prod(full[end:])
 
 
+def entrywise(kernel, *arrays, numbers=()):
+    """A new array that kernel(y, *arrays, n, *numbers) fills, in the memory order of the first."""
+    x, axes = arrays[0], range(arrays[0].ndim)
+    order = sorted(axes, key=lambda i: -abs(x.strides[i]))
+    lying = [flat(array.transpose(order)) for array in arrays]
+    y = array_module(x).empty(lying[0].shape, x.dtype)
+    kernel.each(x.size, y, *lying, x.size, *numbers, dtype=x.dtype)
+    return y.transpose(sorted(axes, key=order.__getitem__))
+
+
 def flat(x):
     """x in C order, copied where it is not."""
     return array_module(x).ascontiguousarray(x)

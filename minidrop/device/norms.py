@@ -112,8 +112,10 @@ def runs(x, axes, w, b, *others):
 
     `others` must hold numbers of the same type.
     """
+    if not fits(x, *others) or not x.size:
+        return False
     weights = [v for v in (w, b) if hasattr(v, "shape")]
-    if not fits(x, *weights, *others) or not x.size or len({v.shape for v in weights}) > 1:
+    if not fits(x, *weights) or len({v.shape for v in weights}) > 1:
         return False
     order = _order(x)
     return all(laid(_spread(shape, x, order), _sizes(x, order))

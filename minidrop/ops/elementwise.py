@@ -2,6 +2,7 @@
 
 import math
 
+from ..device import activations as on_device
 from ..fast import rectified
 from ..tape import primitive
 from ..xp import array_module, on_host
@@ -124,7 +125,9 @@ def relu(x):
 
 
 def _relu_gradient(_wanted, g, y, _x):
-    return {0: rectified.gradient(g, y) if on_host(g) else g * (y > 0)}
+    if on_host(g):
+        return {0: rectified.gradient(g, y)}
+    return {0: on_device.relu_slope(g, y) if on_device.runs(g, y) else g * (y > 0)}
 
 
 relu.vjps(lambda g, y, _x: g * (y > 0), joint=_relu_gradient)

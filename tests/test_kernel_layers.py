@@ -1,11 +1,12 @@
-"""Kernels for images in CUDA C equal their twins, on a CPU that plays the GPU (norms, windows)."""
+"""Kernels of layers in CUDA C equal their twins: norms, windows, activations."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from minidrop.device import norms, windows
+from minidrop.device import activations, norms, windows
+from minidrop.ops import activations as plain
 from minidrop.ops import channels, normal, window
 from tests.compilers import both_types, check_noticed, close, needs_gcc, same
 
@@ -43,8 +44,8 @@ def check_norms(cupy, dtype="float32", shapes=NORMED, eps=1e-3):
     for (shape, axes, of_w, order), affine in itertools.product(shapes, (True, False)):
         x, g = (numbers(seed, shape, dtype, order) for seed in (1, 2))
         x = x * 3 + np.asarray(5, dtype)
-        w, b = (numbers(seed, of_w, dtype, range(len(of_w))) if affine else plain
-                for seed, plain in ((3, 1.0), (4, 0.0)))
+        w, b = (numbers(seed, of_w, dtype, range(len(of_w))) if affine else given
+                for seed, given in ((3, 1.0), (4, 0.0)))
         x_there, w_there, b_there = (there_of(cupy, v) if np.ndim(v) else v for v in (x, w, b))
         g_there = cupy.asarray(np.ascontiguousarray(g))
         assert norms.runs(x_there, axes, w_there, b_there)
@@ -137,9 +138,51 @@ def test_convolutions_on_a_gpu_take_the_kernels(cupy, monkeypatch):
     assert launched == ["gathered", "folded", "gathered"]
 
 
+# --- activations ----------------------------------------------------------------------------------
+
+SIZES = [((1,), (0,)), ((300,), (0,)), ((3, 4, 5), (0, 1, 2)), ((3, 4, 5), (0, 2, 1)),
+         ((2, 0), (0, 1)), ((2, 1, 65), (1, 0, 2))]
+CONSTANTS = plain.SLOPE, plain.CUBE, plain.BEYOND
+
+
+def check_extremes(cupy):
+    x = np.array([np.inf, -np.inf, np.nan, 1e30, -1e30, 0, -0.0], "float32")
+    g = np.array([1, 1, 1, 1, 1, np.nan, np.inf], "float32")
+    there, g_there = cupy.asarray(x), cupy.asarray(g)
+    with np.errstate(invalid="ignore"):
+        for found, due in [(activations.relu_slope(g_there, there), g * (x > 0)),
+                           (activations.gelu(there, *CONSTANTS), plain.in_passes(plain._gelu, x)),
+                           (activations.gelu_slope(there, g_there, *CONSTANTS),
+                            plain.in_passes(plain._gelu_slope, x, g))]:
+            np.testing.assert_allclose(found.get(), due, rtol=1e-5, atol=1e-6)
+
+
+def check_activations(cupy, dtype="float32", sizes=SIZES):
+    for (shape, order), scale in itertools.product(sizes, (1, 20)):
+        x, g = (numbers(seed, shape, dtype, order) for seed in (1, 2))
+        x = x * np.asarray(scale, dtype)
+        there, g_there = there_of(cupy, x), cupy.asarray(np.ascontiguousarray(g))
+        close(activations.gelu(there, *CONSTANTS), plain.in_passes(plain._gelu, x), 1)
+        close(activations.gelu_slope(there, g_there, *CONSTANTS),
+              plain.in_passes(plain._gelu_slope, x, g), 1)
+        same(activations.relu_slope(g_there, there), g * (x > 0))
+        if x.size and scale == 1:
+            for row, found in zip(x.reshape(-1, shape[-1]),
+                                  activations.softmax(there * 99).reshape(-1, shape[-1]),
+                                  strict=True):
+                close(found, plain.in_passes(plain._softmax, 99 * row[None])[0], 2)
+    check_extremes(cupy)
+
+
+@needs_gcc
+@both_types
+def test_activations_are_those_of_array_code(cupy, grid, dtype):
+    check_activations(cupy, dtype)
+
+
 # --- the kernels, broken --------------------------------------------------------------------------
 
-CHECKS = {norms: check_norms, windows: check_windows}
+CHECKS = {activations: check_activations, norms: check_norms, windows: check_windows}
 BROKEN = [
     (norms, "- first - rest", "- rest"), (norms, "first + rest", "rest"),
     (norms, "together(square, false)", "square"), (norms, "square += d * d", "square += d"),
@@ -151,6 +194,12 @@ BROKEN = [
     (norms, "product = together(product, false)", "product = product"), (norms, " - h ", " "),
     (norms, "gw[k] = of_w", "gw[k] = of_b"), (norms, "of_b = together(of_b, false);", ""),
     (norms, "of_w = together(of_w, false);", ""), (norms, "r[s] = rate", "r[s] = found.var"),
+    (activations, "x > beyond ? beyond", "false ? x"), (activations, "/ (1 + exp(", "* (1 + ("),
+    (activations, "x < -beyond ? -beyond", "false ? x"), (activations, "-3 * minus", "-2 * minus"),
+    (activations, "(1 + e / (1 + e) * w)", "(1 + w)"), (activations, "y[i] > 0", "y[i] < 0"),
+    (activations, "x[i] < near ? near : x[i]", "near"), (activations, "* g[i];", ";"),
+    (activations, "largest = together(largest, true);", ""), (activations, " / sum;", ";"),
+    (activations, "sum = together(sum, false);", ""), (activations, "- largest) / s", ") / s"),
     (windows, "% height + ph", "% height"), (windows, "% width + pw", "% width"),
     (windows, "i < oh && ", ""), (windows, " && j < ow", ""), (windows, "a <= h", "true"),
     (windows, "b = w % sw", "b = 0"), (windows, "a = h % sh", "a = 0"), (windows, "- ph", ""),
