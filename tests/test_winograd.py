@@ -148,7 +148,7 @@ def test_it_runs_where_the_equations_hold():
 @pytest.mark.parametrize("images, filters, chosen", [
     ((64, 32, 32, 32), (32, 32, 3, 3), True), ((32, 64, 8, 8), (64, 64, 3, 3), True),
     ((64, 64, 7, 7), (64, 64, 3, 3), True), ((64, 64, 5, 5), (64, 64, 3, 3), False),
-    ((64, 3, 32, 32), (32, 3, 3, 3), False), ((32, 16, 32, 32), (16, 16, 3, 3), True),
+    ((64, 3, 32, 32), (32, 3, 3, 3), False), ((64, 24, 28, 28), (24, 24, 3, 3), True),
     ((64, 8, 32, 32), (8, 8, 3, 3), False), ((64, 16, 14, 14), (16, 16, 3, 3), False),
     ((1, 64, 16, 16), (64, 64, 3, 3), False), ((0, 64, 16, 16), (64, 64, 3, 3), False),
     ((64, 64, 16, 16), (64, 64, 5, 5), True), ((64, 20, 12, 12), (50, 20, 5, 5), True),
@@ -157,6 +157,12 @@ def test_it_is_chosen_for_many_channels_and_tiles(images, filters, chosen):
     for direction in choice.DIRECTIONS:
         found = choice.strategy(images, filters, ONE, ONE, "float32", direction)
         assert (found == "winograd") == chosen
+
+
+def test_with_16_channels_it_is_chosen_for_gradients_alone():
+    shapes = (32, 16, 32, 32), (16, 16, 3, 3), ONE, ONE, "float32"
+    assert [choice.strategy(*shapes, way) == "winograd" for way in choice.DIRECTIONS] == [
+        False, True, True, True]
 
 
 def test_it_is_not_chosen_for_numbers_that_cannot_hold_its_fractions():

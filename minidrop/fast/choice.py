@@ -68,9 +68,10 @@ def _measured(images, filters, stride, padding, dtype, direction):
     Windows that do not overlap, or are not wide, have nothing to share with the next one.
 
     Winograd's transforms cost as much as they save with 16 channels on both sides, for few tiles,
-    and where a quarter of these lies outside.  It holds a whole image, 36 numbers for each tile and
-    channel, or 64, so that images with more than LARGE are gathered, line by line.  On one Zen 5
-    core:
+    and where a quarter of these lies outside.  Forward it must save more: its rounding errors go
+    through all layers behind, those of a gradient only into a step.  It holds a whole image, 36
+    numbers for each tile and channel, or 64, so that images with more than LARGE are gathered, line
+    by line.  On one Zen 5 core:
 
                                       gathered      winograd
         64 x  8 x 32 x 32,  8 of 3x3  2.1   3.6     2.5   3.9
@@ -91,7 +92,8 @@ def _measured(images, filters, stride, padding, dtype, direction):
         across = [-(-length // winograd.OUTPUTS) for length in size]
         tiles, used = n * math.prod(across), math.prod(size) / math.prod(across)
         shared = c * o / (c + o)                  # products that pay for a number transformed
-        if (shared * used >= 128 and tiles >= 64 and shared * tiles >= 2048
+        pays = 192 if direction == "forward" else 128
+        if (shared * used >= pays and tiles >= 64 and shared * tiles >= 2048
                 and used >= 3 / 4 * winograd.OUTPUTS ** 2
                 and (winograd.OUTPUTS + kh - 1) ** 2 * math.prod(across) * max(c, o) <= LARGE):
             return "winograd", "gathered"

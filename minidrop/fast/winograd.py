@@ -52,7 +52,7 @@ from .windows import PARTS, SUMS, scratch, share_out
 
 OUTPUTS = 4                 # m
 POINTS = {3: (0, 2 / 3, -2 / 3, 3 / 2, -3 / 2), 5: (0, 1, -1, 5 / 9, -5 / 9, 9 / 5, -9 / 5)}
-CACHED = 1 << 18            # numbers in V of a block: 1 MB of float32, or
+CACHED = 1 << 19            # numbers in V of a block: 2 MB of float32, or
 TILES = 64                  # so many tiles, which one reading of U serves
 TURNED = slice(None, None, -1)
 WORK = 8                    # elements of a pass that take as long as a number in V and its products
