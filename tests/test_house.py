@@ -54,6 +54,7 @@ FLOORS = (
     ("bench/machine.py", 8.7), ("bench/measure.py", 8.7), ("bench/memory.py", 8.7),
     ("bench/marks.py", 8.7), ("bench/contender.py", 8.8), ("bench/torch_layers.py", 8.7),
     ("bench/ours.py", 8.9), ("bench/in_torch.py", 8.9), ("bench/in_jax.py", 8.9),
+    ("bench/on_gpu.py", 8.95),
     ("bench/pair.py", 9),
     ("bench/twins.py", 9.05), ("bench/layers.py", 9.1), ("bench/acts.py", 9.15),
     ("bench/techniques.py", 9.2), ("bench/", 9.1), ("doctor.py", 9.5),

@@ -8,6 +8,7 @@ import click
 
 from ..files import put
 from ..suggest import unknown
+from ..xp import BACKENDS
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -27,7 +28,9 @@ class Interrupted(click.ClickException):
 @click.option("--json", "target", type=FILE, help="Also write the records to this file, after "
               "each workload or line.")
 @click.option("--plot", "figure", type=FILE, help="Also draw them, as a PNG, PDF or SVG.")
-def bench(workloads, blocks, against, target, figure):
+@click.option("--backend", type=click.Choice(BACKENDS), help="cupy: both on the GPU, in float32 "
+              "without TF32, timed by its events.")
+def bench(workloads, blocks, against, target, figure, backend):
     """Time minidrop beside PyTorch.
 
     They take turns in one run, each in a process of its own.  WORKLOADS are letters, by default
@@ -42,7 +45,7 @@ def bench(workloads, blocks, against, target, figure):
 
     What is measured when Ctrl-C is pressed is shown and written.
     """
-    run, table, draw = _plan(workloads, against)
+    run, table, draw = _plan(workloads, against, backend)
     if figure and not draw:
         raise click.UsageError(f"--plot is not for {workloads[0]}")
     for option, path in (("json", target), ("plot", figure)):
@@ -74,7 +77,7 @@ def bench(workloads, blocks, against, target, figure):
         raise click.ClickException(str(error)) from None
 
 
-def _plan(words, against):
+def _plan(words, against, backend):
     """What runs, with the names that are given; its table; and its figure or None."""
     from . import plot, pruning, samples, sizes, steps, table, techniques
 
@@ -91,12 +94,14 @@ def _plan(words, against):
         for name in against:
             if name not in [*steps.LIBRARIES][1:]:
                 raise unknown("library", name, [*steps.LIBRARIES][1:])
-        given = {"against": against} if against else {}
+        given: dict = {"against": against} if against else {}
+        given |= {"backend": backend} if backend else {}
         return partial(steps.run, words or tuple(steps.WORKLOADS), **given), table.table, plot.plot
     first, *names = words
     module, kind, keyword, known = tables[first]
-    if against:
-        raise click.UsageError(f"--against is for workloads, not for {first}")
+    for option, value in (("against", against), ("backend", backend)):
+        if value:
+            raise click.UsageError(f"--{option} is for workloads, not for {first}")
     for name in names:
         if name not in known:
             raise unknown(kind, name, [*known]) if known else _misplaced(first)

@@ -70,8 +70,9 @@ class Training(InTorch):
             x, = inputs
             return layer.masked(x, mask) if hasattr(layer, "masked") else x * mask / (1 - layer.p)
 
+        there = self.x.device
         noisy = [layer for layer in self.net.modules() if hasattr(layer, "p")]
-        hooks = [layer.register_forward_hook(partial(masked, mask=torch.from_numpy(mask)))
+        hooks = [layer.register_forward_hook(partial(masked, mask=torch.from_numpy(mask).to(there)))
                  for layer, mask in zip(noisy, masks, strict=True)]
         try:
             return self.step().item()

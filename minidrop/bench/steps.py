@@ -18,6 +18,8 @@ import statistics
 from contextlib import ExitStack
 
 from ..arguments import count, option
+from ..xp import asked
+from . import on_gpu
 from .contender import agree
 from .machine import processor
 from .measure import compared, median_interval, ratios, turns
@@ -36,7 +38,7 @@ INSTALL = {"torch": 'PyTorch, which is not installed: pip install "minidrop[refe
            "jax": "JAX, which is not installed: pip install jax"}
 
 
-def run(names=tuple(WORKLOADS), blocks=15, against=AGAINST, progress=True):
+def run(names=tuple(WORKLOADS), blocks=15, against=AGAINST, progress=True, backend=None):
     """Check and time the workloads `names` beside the libraries `against`: one dict each.
 
     They come one by one, each when it is measured.  Its keys are workload, ms, torch_ms, ratio,
@@ -45,22 +47,24 @@ def run(names=tuple(WORKLOADS), blocks=15, against=AGAINST, progress=True):
     allocator, ...}}.  Where PyTorch out of the box is not among the rivals, ratio is to the first
     of them and what starts with torch_ is None.
 
-    ValueError for an unknown name, where a library is missing, and where two do not compute the
-    same.
+    With the `backend` "cupy", or where MINIDROP_BACKEND says so, all compute on the GPU
+    (on_gpu.py).  ValueError for an unknown name, where a library or the backend is missing, and
+    where two do not compute the same.
     """
     names, blocks = [option(name, "names", WORKLOADS) for name in names], count(blocks, "blocks")
-    rivals = [option(name, "against", [*LIBRARIES][1:]) for name in against]
-    for needs in dict.fromkeys(LIBRARIES[name].needs for name in rivals):
+    libraries = on_gpu.LIBRARIES if asked(backend) == "cupy" else LIBRARIES
+    rivals = [option(name, "against", [*libraries][1:]) for name in against]
+    for needs in dict.fromkeys(libraries[name].needs for name in rivals):
         if importlib.util.find_spec(needs) is None:
             raise ValueError(f"bench compares with {INSTALL[needs]}")
-    return (measured(name, rivals, blocks, progress) for name in names)
+    return (measured(name, rivals, blocks, progress, libraries) for name in names)
 
 
-def measured(name, rivals, blocks, progress):
+def measured(name, rivals, blocks, progress, libraries):
     """The record of one workload."""
     everyone = ("minidrop", *rivals)
     with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(LIBRARIES[who], name)) for who in everyone]
+        workers = [stack.enter_context(Worker(libraries[who], name)) for who in everyone]
         for worker in workers:
             worker.ready()
         alike(name, *workers)

@@ -31,7 +31,7 @@ def dropconnect():
             self.p = p
 
         def forward(self, x):
-            return self.masked(x, torch.rand(len(x), *self.weight.shape) >= self.p)
+            return self.masked(x, torch.rand(len(x), *self.weight.shape, device=x.device) >= self.p)
 
         def masked(self, x, mask):
             return torch.einsum("noi,ni->no", mask * self.weight, x) + self.bias

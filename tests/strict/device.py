@@ -1,5 +1,6 @@
 """The GPU that is not there: what `cupy.cuda` tells of it, and its memory."""
 
+import time
 from types import SimpleNamespace
 
 
@@ -19,6 +20,20 @@ class Device:
 
 def available():
     return runtime.getDeviceCount() > 0
+
+
+class Event:
+    """A mark in the queue, which here is the clock's time."""
+
+    def record(self, stream=None):
+        self.at = time.perf_counter()
+
+    def synchronize(self):
+        pass
+
+
+def get_elapsed_time(start_event, end_event):
+    return 1e3 * (end_event.at - start_event.at)
 
 
 class OutOfMemoryError(MemoryError):

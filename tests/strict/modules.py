@@ -11,7 +11,15 @@ from types import SimpleNamespace
 import numpy as np
 
 from .array import holds_array, operand, unwrap, wrap
-from .device import Device, OutOfMemoryError, available, pool, runtime
+from .device import (
+    Device,
+    Event,
+    OutOfMemoryError,
+    available,
+    get_elapsed_time,
+    pool,
+    runtime,
+)
 from .facts import FACTS, VERSION, Absent, checker, names
 from .kernels import RawKernel
 from .methods import ndarray
@@ -167,7 +175,8 @@ class Grid:
 
 
 cuda = Module(
-    "cupy.cuda", is_available=available, Device=Device,
+    "cupy.cuda", is_available=available, Device=Device, Event=Event,
+    get_elapsed_time=get_elapsed_time,
     Stream=SimpleNamespace(null=Device()), get_current_stream=Device,
     runtime=runtime, memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError))
 ndarray.device = property(lambda self: Device())
