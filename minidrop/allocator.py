@@ -15,7 +15,7 @@ def tune():
     The command line does this by itself, a notebook or a script calls it; MINIDROP_TUNE=0 refuses
     it to both.  Returns whether it was done: only glibc on Linux has the setting.  The price is
     that freed memory stays with the process: after four steps of workload f of `minidrop bench` it
-    had 186 MB, and 88 MB without the setting.  The most that it ever had was 186 and 189 MB.
+    had 170 MB, and 90 MB without the setting.  The most that it ever had was 170 and 172 MB.
 
     >>> tune() in (True, False)
     True
