@@ -28,12 +28,11 @@ READ, WRITTEN = 255, 90
 MOST = {"blocks": 2**31 - 1, "threads": 1024}
 FLAGS = ["-O1", "-std=c++14", "-shared", "-fPIC", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-w"]
 ENTRY = """
-static void** given;
-extern "C" const long long sizes[] = {%(sizes)s};
-static void launched() { %(name)s(%(arguments)s); }
-extern "C" int run(unsigned int grid, unsigned int block, void** arguments) {
+extern "C" const long long sizes_%(name)s[] = {%(sizes)s};
+static void launched_%(name)s() { %(name)s(%(arguments)s); }
+extern "C" int run_%(name)s(unsigned int grid, unsigned int block, void** arguments) {
     given = arguments;
-    return emulate(grid, block, %(barriers)d, launched);
+    return emulate(grid, block, %(barriers)d, launched_%(name)s);
 }
 """
 
@@ -105,16 +104,16 @@ class RawKernel:
         self._run(grid[0], block[0], args)
 
     def _compile(self):
+        """All kernels of the source at once, which takes as long as one."""
         defined = {name: kind for kind, name in re.findall(r"typedef ([\w ]+) (\w+);", self.code)}
-        found = re.search(rf"__global__\s+void\s+{self.name}\s*\(([^)]*)\)", self.code)
-        self.parameters = [Parameter(text, defined) for text in found[1].split(",")]
-        entry = ENTRY % {"name": self.name, "barriers": "__syncthreads" in self.code,
-                         "sizes": ", ".join(f"sizeof({p.kind})" for p in self.parameters),
-                         "arguments": ", ".join(
-                             p.expression(i) for i, p in enumerate(self.parameters))}
-        made = library(self.code + entry)
-        self.kernel = made.run
-        self.sizes = (ctypes.c_longlong * len(self.parameters)).in_dll(made, "sizes")
+        heads = re.findall(r"__global__\s+void\s+(\w+)\s*\(([^)]*)\)", self.code)
+        kernels = {name: [Parameter(text, defined) for text in texts.split(",")]
+                   for name, texts in heads}
+        made = library(self.code + "static void** given;" + "".join(
+            entry(name, parameters, "__syncthreads" in self.code)
+            for name, parameters in kernels.items()))
+        self.kernel, self.parameters = getattr(made, f"run_{self.name}"), kernels[self.name]
+        self.sizes = (ctypes.c_longlong * len(self.parameters)).in_dll(made, f"sizes_{self.name}")
 
     def _check_shared(self, written):
         for i, a in enumerate(written):
@@ -143,6 +142,13 @@ class RawKernel:
             array[...] = inner.view(array.dtype).reshape(array.shape)
         elif (inner != array.reshape(-1).view(np.uint8)).any():
             raise TypeError(f"{self.name} writes to {parameter.text}")
+
+
+def entry(name, parameters, barriers):
+    """C++ that reads the arguments of a kernel as it declares them, and runs it."""
+    return ENTRY % {"name": name, "barriers": barriers,
+                    "sizes": ", ".join(f"sizeof({p.kind})" for p in parameters),
+                    "arguments": ", ".join(p.expression(i) for i, p in enumerate(parameters))}
 
 
 def guarded(array, margin):
