@@ -12,7 +12,7 @@ from ..units.alpha import SATURATION, alpha_affine
 from .torch_layers import reference
 
 
-def behind(act):
+def on_output(act):
     """`act` (y, noise) on what the layer puts out."""
     return lambda layer, x, noise=None: act(layer(x), noise)
 
@@ -20,27 +20,27 @@ def behind(act):
 def dropout(p):
     """Dropout; PyTorch's own where it draws."""
     F = reference().nn.functional
-    return behind(lambda y, mask: F.dropout(y, p) if mask is None else y * mask / (1 - p))
+    return on_output(lambda y, mask: F.dropout(y, p) if mask is None else y * mask / (1 - p))
 
 
 def gaussian_dropout(p):
     """Gaussian dropout, which PyTorch has not."""
     torch, sigma = reference(), math.sqrt(p / (1 - p))
-    return behind(lambda y, noise: y * (1 + sigma * torch.randn_like(y) if noise is None
-                                        else noise))
+    return on_output(lambda y, noise: y * (1 + sigma * torch.randn_like(y) if noise is None
+                                           else noise))
 
 
 def alpha_dropout(p):
     """Alpha dropout; PyTorch's own where it draws."""
     torch, (a, b) = reference(), alpha_affine(p)
-    return behind(lambda y, mask: torch.nn.functional.alpha_dropout(y, p, training=True)
-                  if mask is None else a * torch.where(mask, y, SATURATION) + b)
+    return on_output(lambda y, mask: torch.nn.functional.alpha_dropout(y, p, training=True)
+                     if mask is None else a * torch.where(mask, y, SATURATION) + b)
 
 
 def spatial_dropout(p):
     """Dropout of maps; PyTorch's `dropout2d` where it draws."""
     F = reference().nn.functional
-    return behind(lambda y, mask: F.dropout2d(y, p) if mask is None else y * mask / (1 - p))
+    return on_output(lambda y, mask: F.dropout2d(y, p) if mask is None else y * mask / (1 - p))
 
 
 def dropblock(p, block):
@@ -56,7 +56,7 @@ def dropblock(p, block):
             mask = 1 - torch.nn.functional.max_pool2d(seeds, block, 1, block // 2)
         return y * mask * (mask.numel() / mask.sum())
 
-    return behind(act)
+    return on_output(act)
 
 
 def dropconnect(p, per):
@@ -122,7 +122,7 @@ def stochastic_depth(p):
 def norm(kind, *args):
     """PyTorch's norm of this kind."""
     layer = getattr(reference().nn, kind)(*args)
-    return behind(lambda y, noise: layer(y))
+    return on_output(lambda y, noise: layer(y))
 
 
 def cutout(length):

@@ -4,7 +4,7 @@ Why it is fast.  x is read once and y written once, in the order in which x lies
 mask one byte is read an entry, or fewer where entries share it.
 """
 
-from ..xp import array_module, on_host
+from ..xp import array_module, inverse, memory_order, on_host
 from .launch import LAID, Kernel, fits, flat, laid
 
 SOURCE = LAID + """
@@ -32,7 +32,7 @@ def runs(x, mask, scale):
 
 def masked(x, mask, scale):
     """As ops.fused.masked, in the memory order of x."""
-    xp, order = array_module(x, mask), sorted(range(x.ndim), key=lambda i: -abs(x.strides[i]))
+    xp, order = array_module(x, mask), memory_order(x)
     x = flat(x.transpose(order))
     mask = mask.reshape((1,) * (x.ndim - mask.ndim) + mask.shape).transpose(order)
     shares = laid(mask.shape, x.shape)
@@ -41,4 +41,4 @@ def masked(x, mask, scale):
     y, given = xp.empty(x.shape, x.dtype), type(scale) in (int, float)
     kernel, scale = (MASKED, float(scale)) if given else (MASKED_BY, scale)
     kernel.each(x.size, y, x, flat(mask), x.size, *shares, scale, dtype=x.dtype)
-    return y.transpose(sorted(range(x.ndim), key=order.__getitem__))
+    return y.transpose(inverse(order))
