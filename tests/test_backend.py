@@ -246,6 +246,8 @@ def test_a_full_gpu_is_one_sentence_and_nothing_is_held(xp, backend):
     if xp is np:
         pytest.skip("the host says it in its own words")
     held, net, sgd = [], network(), md.optim.SGD(0.1, momentum=0.9)
+    pool = xp.get_default_memory_pool()
+    before = getattr(pool, "emptied", 0)          # the stand-in counts
 
     def loss(z, y):
         large = md.Tensor(xp.ones(1000))
@@ -259,6 +261,7 @@ def test_a_full_gpu_is_one_sentence_and_nothing_is_held(xp, backend):
             call()
         assert type(caught.value.__cause__) is xp.cuda.memory.OutOfMemoryError
         assert held.pop()() is None               # its frames are let go of
+    assert getattr(pool, "emptied", 2) - before == 2
     assert places(net, sgd) - {"numpy"} == set()
     due = fit(network()).loss
     np.testing.assert_array_equal(fit(net.init(0), optimizer=sgd).loss, due)
