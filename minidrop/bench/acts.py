@@ -98,8 +98,9 @@ class Depth:
         sums = [m for _, m in self.few.net.named_modules() if isinstance(m, StochasticDepth)]
         sums2 = [m for m in self.few.twin.children() if hasattr(m, "gate")]
         losses = []
-        self.all.check()
-        self.few.start("float64")
+        for pair in (self.all, self.few):
+            pair.start("float64")
+        self.all.agree(10)
         for _ in range(2):
             loss = float(self.few.ours())
             for m, m2 in zip(sums, sums2, strict=True):
@@ -108,7 +109,8 @@ class Depth:
         agree(losses, "in minidrop", "in PyTorch", digits=10)
         for m2 in sums2:
             m2.gate = None
-        self.few.start()
+        for pair in (self.all, self.few):
+            pair.start()
 
 
 def batch(transform, twin):

@@ -43,10 +43,11 @@ class Pair:
         """
         for dtype, digits in (("float64", 10), ("float32", 4)):
             self.start(dtype)
-            self._agree(digits)
+            self.agree(digits)
         self.start()
 
-    def _agree(self, digits):
+    def agree(self, digits):
+        """ValueError unless three losses agree to so many digits."""
         losses = []
         for _ in range(3):
             loss, masks = self.one.observed()
