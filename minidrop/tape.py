@@ -29,8 +29,9 @@ class Tensor(Operators):
     """An array that remembers how it was made, where a gradient is wanted.
 
     `data` is the array (NumPy or CuPy), `grad` an array of its shape or None.  Python floats and
-    lists of them become float32; arrays keep their dtype.  TypeError for what holds no numbers, and
-    for integers that ask for a gradient.
+    lists of them become float32; arrays keep their dtype.  The graph holds arrays, not copies: one
+    that is changed in place between a result and its gradient changes the gradient.  TypeError for
+    what holds no numbers, and for integers that ask for a gradient.
 
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> (x * x).sum().backward()

@@ -1,76 +1,101 @@
 """Threads that wait for a part of the work: waking one takes half of an executor's time.
 
-A sweep over an array lasts about a millisecond, so that a tenth of one counts.  A thread waits on
-its own lock, and whoever wants it waits on another; nothing else is between them.
+A sweep over an array lasts about a millisecond, so that a tenth of one counts.  Threads and caller
+take the parts of a task from one list until it is empty, so that nobody waits for who comes late.
+A thread belongs to no task when it has none, so that an interruption, wherever it falls, loses
+none; Python interrupts the main thread alone.
 """
 
+import collections
+import contextvars
+import queue
 import threading
 import time
 from typing import Any
 
+_sharing = contextvars.ContextVar("sharing", default=False)
 
-class Worker(threading.Thread):
-    """A thread that does one part at a time.  Who takes its lock `free` may call `do` once."""
 
-    def __init__(self):
-        super().__init__(name="minidrop", daemon=True)
-        self.free, self._given = threading.Lock(), threading.Lock()
-        self._work: Any = None
-        self._given.acquire()
-        self.start()
+def sharing():
+    """Whether this is a part of a task: a further task within would wait for the same threads."""
+    return _sharing.get()
 
-    def do(self, part, lo, hi, done, ended):
-        """Begin part(lo, hi); then add what it raised, or None, to `ended` and release `done`."""
-        self._work = part, lo, hi, done, ended
-        self._given.release()
 
-    def run(self):
-        """Wait for work, do it, say so, for ever."""
+class Team:
+    """`size` threads, each of which does what comes next, for ever."""
+
+    def __init__(self, size):
+        self.calls: queue.SimpleQueue = queue.SimpleQueue()
+        for _ in range(size):
+            threading.Thread(target=self._work, name="minidrop", daemon=True).start()
+
+    def _work(self):
         while True:
-            self._given.acquire()
-            (part, lo, hi, done, ended), self._work = self._work, None
+            self.calls.get()()
+
+
+class Task:
+    """part(lo, hi) for all `cuts`, in the caller's context, np.errstate and all.
+
+    Where there is nothing left in `cuts` and nobody `inside`, all is done.
+    """
+
+    def __init__(self, part, cuts):
+        self.part, self.cuts = part, collections.deque(cuts)
+        self.context, self.errors = contextvars.copy_context(), []
+        self.context.run(_sharing.set, True)
+        self.inside: list[Any] = []
+        self.left: queue.SimpleQueue = queue.SimpleQueue()    # one entry for each who was inside
+
+    def help(self):
+        """What a thread does: parts, until there are none; errors are for the caller."""
+        self.inside.append(None)
+        try:
+            self.do()
+        except BaseException as error:
+            self.cuts.clear()
+            self.errors.append(error)
+        self.inside.pop()
+        self.left.put(None)
+
+    def do(self):
+        """Parts, until there are none."""
+        self.context.copy().run(self._parts)
+
+    def _parts(self):
+        while self.cuts:
             try:
-                part(lo, hi)
-                ended.append(None)
-            except BaseException as error:
-                ended.append(error)
-            del part                              # and with it the arrays that it works on
-            self.free.release()
-            done.release()
-            del done, ended
+                lo, hi = self.cuts.popleft()
+            except IndexError:                    # another one was faster
+                return
+            self.part(lo, hi)
+
+    def wait(self):
+        """Until nobody is inside, also if the wait is interrupted; what nobody began is left."""
+        self.cuts.clear()
+        try:
+            while self.inside:
+                self.left.get()
+        finally:
+            while self.inside:
+                time.sleep(1e-3)
 
 
 def share(part, cuts, team):
-    """part(lo, hi) for all `cuts`, the first by the caller, the others by those of `team` free.
+    """part(lo, hi) for all `cuts`, by the caller and by threads of the `team` that are free.
 
-    Returns when all are done, also after an error, and raises the first one.
+    Returns when nobody works on any, also after an error, and raises the first one.
     """
-    own, waiting = cuts[:1], []
-    ended: list[BaseException | None] = []
+    task = Task(part, cuts)
     try:
-        for lo, hi in cuts[1:]:
-            worker = next((one for one in team if one.free.acquire(blocking=False)), None)
-            if worker is None:
-                own.append((lo, hi))
-                continue
-            done = threading.Lock()
-            done.acquire()
-            worker.do(part, lo, hi, done, ended)
-            waiting.append(done)
-        for lo, hi in own:
-            part(lo, hi)
-    finally:                                      # nothing goes on writing after an error
-        _wait(waiting, ended)
-    for error in filter(None, ended):
+        try:
+            for _ in cuts[1:]:
+                team.calls.put(task.help)
+            task.do()
+        finally:                                  # nothing goes on writing after an error
+            task.wait()
+    finally:                                      # an interruption may have come before the wait
+        task.wait()
+        task.part = None                          # who comes late holds none of its arrays
+    for error in task.errors:
         raise error
-
-
-def _wait(waiting, ended):
-    """Until all have ended, also if the wait is interrupted; a second interruption ends it."""
-    try:
-        for done in waiting:
-            done.acquire()
-    except KeyboardInterrupt:
-        while len(ended) < len(waiting):
-            time.sleep(1e-3)
-        raise

@@ -5,12 +5,11 @@ import functools
 import importlib
 import os
 import sys
-import threading
 
 import numpy
 
 from .gpu import missing
-from .workers import Worker, share
+from .workers import Team, share, sharing
 
 BACKENDS = ("numpy", "cupy")
 
@@ -173,7 +172,7 @@ def threads():
 
 @functools.cache
 def _team():
-    return [Worker() for _ in range(threads() - 1)]
+    return Team(threads() - 1)
 
 
 if hasattr(os, "register_at_fork"):                # a forked child has the team but not its threads
@@ -185,30 +184,14 @@ def par(part, n, each=1):
 
     The results must not depend on how the range is cut.
     """
-    workers = 1 if _within.part else min(threads(), n * each // LEAST)
+    workers = 1 if sharing() else min(threads(), n * each // LEAST)
     if workers < 2:
         part(0, n)
         return
     align = max(1, ALIGN // max(1, each))
     step = max(1, -(-n // (workers * align))) * align
     cuts = [(lo, min(lo + step, n)) for lo in range(0, n, step)]
-    share(lambda lo, hi: _alone(part, lo, hi), cuts, _team())
-
-
-class _Within(threading.local):
-    part = False
-
-
-_within = _Within()
-
-
-def _alone(part, lo, hi):
-    """part(lo, hi), within which a further `par` uses no threads: they could all be waiting."""
-    before, _within.part = _within.part, True
-    try:
-        part(lo, hi)
-    finally:
-        _within.part = before
+    share(part, cuts, _team())
 
 
 def chunks(lo, hi, each=1, size=CHUNK):

@@ -126,23 +126,39 @@ class _OneBlasThread:
     """Within it every product of the BLAS has one thread; it may be entered again, by any thread.
 
     The number of threads belongs to the process: the first in sets it, the last out sets it back.
+    An interruption at the very call of `__exit__` leaves it at one: time, no number.
     """
 
     def __init__(self):
         self.lock, self.inside, self.before = threading.RLock(), [], []
 
     def __enter__(self):
-        with self.lock:
-            self.inside.append(threading.get_ident())
-            if len(self.inside) == 1:
-                self.before = [(put, get()) for get, put in _blas()]
-                self._put(1)
+        times = self.inside.count(threading.get_ident())
+        try:
+            with self.lock:
+                self.inside.append(threading.get_ident())
+                if len(self.inside) == 1:
+                    self.before = [(put, get()) for get, put in _blas()]
+                    self._put(1)
+        except BaseException:
+            self._leave(times)
+            raise
 
     def __exit__(self, *error):
+        times = self.inside.count(threading.get_ident()) - 1
+        try:
+            self._leave(times)
+        finally:
+            self._leave(times)                    # an interruption may have come before its end
+
+    def _leave(self, times):
+        """Be inside so many times yet; who is out already may say it again."""
         with self.lock:
-            self.inside.remove(threading.get_ident())
+            while self.inside.count(threading.get_ident()) > times:
+                self.inside.remove(threading.get_ident())
             if not self.inside:
                 self._put(None)
+                self.before = []
 
     def forked(self):
         """In a forked child, which has none of the other threads: they leave."""
