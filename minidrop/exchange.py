@@ -26,6 +26,8 @@ def from_dlpack(x):
     if isinstance(x, type) or not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
         raise TypeError("x must be an array that speaks DLPack, as those of NumPy, CuPy, PyTorch "
                         f"and JAX do, got {describe(x)}")
+    if getattr(x, "is_neg", bool)():              # PyTorch hands out such memory as it is
+        raise TypeError("x must hold its numbers and not their opposites, as x.resolve_neg() does")
     device, _ = x.__dlpack_device__()
     if device not in BACKEND:
         raise ValueError("x must lie in the memory of the host or of a GPU of NVIDIA, got DLPack's "

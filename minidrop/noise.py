@@ -65,8 +65,9 @@ class Stream:
         if not isinstance(state, tuple | list) or len(state) != 3:
             raise ValueError(f"state must be three whole numbers, got {describe(state)}")
         k0, k1, block = (count(part, "state", least=0) for part in state)
-        if max(k0, k1) >= 2**64:
-            raise ValueError(f"state must start with two key words below 2^64, got {state}")
+        if max(k0, k1) >= 2**64 or block >= 2**62:
+            raise ValueError("state must be two key words below 2^64 and a block below 2^62, got "
+                             f"{state}")
         self.key, self.block = (k0, k1), block
 
     def to(self, backend):

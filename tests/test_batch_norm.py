@@ -107,6 +107,17 @@ def test_batch_norm_6_is_orthogonal_to_what_the_norm_takes_out(xp):
     assert_allclose((gx * x).sum((0, 2)), 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 3, 1, 2)])
+def test_batch_norm_6_takes_a_cotangent_of_more_digits(xp, order):
+    x = xp.asarray(np.random.default_rng(0).normal(size=(16, 16, 8, 8)).astype("float32"))
+    x, factor = Tensor(x.transpose(order), requires_grad=True), np.linspace(0, 1, 16 * 16 * 8 * 8)
+    factor = factor.reshape(x.shape)
+    found, due = (host(grad((md.batch_norm(x) * xp.asarray(factor.astype(dtype))).sum(), x))
+                  for dtype in ("float64", "float32"))
+    assert found.dtype == "float32"
+    assert_allclose(found, due, rtol=1e-3, atol=1e-6)
+
+
 # --- (batch_norm.3): running statistics -----------------------------------------------------------
 
 def test_batch_norm_3_over_several_steps(xp, backend):

@@ -238,6 +238,12 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_measured(monkeypa
         assert code == 2 and f"there is no folder {tmp_path / 'not'} for {option}" in text
 
 
+def test_a_figure_of_no_known_kind_is_told_before_anything_is_measured(monkeypatch):
+    monkeypatch.setattr(steps, "run", lambda names: 1 / 0)
+    code, text = run("bench", "b", "--plot", "speed.xyz")
+    assert code == 2 and "--plot must end in .png, .pdf, .svg, got speed.xyz" in text
+
+
 @pytest.mark.parametrize("words, module, given", [
     ("techniques dropblock cutmix", techniques, {"names": ["dropblock", "cutmix"]}),
     ("sizes width", sizes, {"ways": ["width"]}), ("pruning mlp", pruning, {"networks": ["mlp"]}),

@@ -76,3 +76,13 @@ def test_memory_that_runs_backwards_is_not_handed_over(xp):
 def test_what_cannot_be_taken_over_is_told(change, kind, sentence, xp):
     with pytest.raises(kind, match=sentence):
         md.from_dlpack(change(xp.ones(3)))
+
+
+@pytest.mark.reference
+def test_pytorch_s_numbers_of_which_the_memory_holds_the_opposites_are_refused():
+    import torch
+
+    x = torch.tensor([1 + 2j]).conj().imag
+    with pytest.raises(TypeError, match=r"as x\.resolve_neg\(\) does$"):
+        md.from_dlpack(x)
+    assert md.from_dlpack(x.resolve_neg()).data == -2

@@ -84,6 +84,14 @@ def test_the_second_derivative_holds_with_every_strategy(name):
         gradcheck(lambda *args: md.conv2d(*args, padding=1), x, w, b, order=2)
 
 
+@pytest.mark.parametrize("name", choice.STRATEGIES)
+def test_biases_of_more_digits_leave_the_result_in_float32(name):
+    x, w, b = np.ones((2, 3, 8, 8), "f"), np.ones((4, 3, 3, 3), "f"), np.arange(4.0)
+    with choice.using(name):
+        y = md.conv2d(x, w, b)
+    assert y.dtype == "float32" and y[0, :, 0, 0].tolist() == [27, 28, 29, 30]
+
+
 def test_inputs_are_left_alone_and_results_are_not_shared_memory():
     """Scratch arrays are used again: nothing that is handed out may lie in them."""
     x, w = md.gaussian(0, (4, 3, 8, 8)), md.gaussian(1, (4, 3, 3, 3))

@@ -302,6 +302,7 @@ ERRORS = [
     (ValueError, "state", lambda: setattr(Stream(0), "state", (1, 2))),
     (ValueError, "state", lambda: setattr(Stream(0), "state", (1, 2, -1))),
     (ValueError, "state", lambda: setattr(Stream(0), "state", (2**64, 2, 0))),
+    (ValueError, r"a block below 2\^62, got", lambda: setattr(Stream(0), "state", (1, 2, 2**62))),
     (TypeError, "state", lambda: setattr(Stream(0), "state", (1, 2, 0.5))),
 ]
 

@@ -10,6 +10,7 @@ from ..files import put
 from ..suggest import unknown
 from ..xp import BACKENDS
 
+FIGURES = ".png", ".pdf", ".svg"
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -51,6 +52,8 @@ def bench(workloads, blocks, against, target, figure, backend):
     for option, path in (("json", target), ("plot", figure)):
         if path and not path.parent.is_dir():
             raise click.UsageError(f"there is no folder {path.parent} for --{option}")
+    if figure and figure.suffix.lower() not in FIGURES:
+        raise click.UsageError(f"--plot must end in {', '.join(FIGURES)}, got {figure.name}")
     records: list = []
 
     def show():

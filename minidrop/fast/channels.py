@@ -66,7 +66,8 @@ def gradients(g, x, w, mean, r, matrix):
 
     Two sums, from which (normalise.3) reads gx = a (k (x - mean) + c + g).
     """
-    flat, g, n, far = matrix.of(x), matrix.of(g), x.size // matrix.channels, _far(mean, r)
+    flat, n, far = matrix.of(x), x.size // matrix.channels, _far(mean, r)
+    g = matrix.of(g).astype(x.dtype, copy=False)
     a, mean, r = map(matrix.vector, (r * w, mean, r))
     gb, gw = _sums(matrix, flat, mean if far else None, g)
     gw = (gw if far else gw - mean * gb) * r

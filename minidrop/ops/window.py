@@ -65,7 +65,7 @@ def conv2d(x, w, b, stride, padding, groups):
     rows, (oh, ow) = _window_rows(x, w.shape[2:], stride, padding, groups)
     y = product(rows, _filter_columns(w, groups))     # (G, N OH OW, O / G)
     if b is not None:
-        y = y + b.reshape(groups, 1, -1)
+        y += b.reshape(groups, 1, -1)
     return _as_images(y.reshape(groups, len(x), oh, ow, w.shape[0] // groups))
 
 
