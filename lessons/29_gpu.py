@@ -33,9 +33,10 @@ for xp in there.values():
 # %% [markdown]
 # ## What it costs: launches and bytes
 #
-# The host tells the GPU what to compute, one array function after another, and does not wait. Each
-# such launch of a kernel has a price $\ell$ whatever it works on, and then numbers come from memory
-# and go there, $b$ bytes a second. $k$ launches that move $B$ bytes take
+# The host, the machine's own processor, tells the GPU what to compute, one array function after
+# another, and does not wait. Each launch of a kernel, a program for the GPU, has a price $\ell$
+# whatever it works on, and then numbers come from memory and go there, $b$ bytes a second. $k$
+# launches, one after another, that move $B$ bytes take
 #
 # $$ t = k \, \ell + B / b \tag{gpu.1} $$
 #
@@ -65,8 +66,9 @@ print(f"   with 5 us and 2,000 GB/s, (gpu.2): {sheet:,.0f} numbers")
 assert 1.5e6 < sheet < 1.6e6
 
 # %% [markdown]
-# So a small network leaves a fast GPU idle: it waits for launches. And whoever asks for a value, by
-# `float(loss)` or `if x.max() > 1`, waits for all launches before it, so a training step must not.
+# So a small network leaves a fast GPU idle: it waits for launches. So minidrop has one kernel for
+# all of softmax (`minidrop/device`), equal to array code by test. And whoever asks for a value,
+# by `float(loss)` or `if x.max() > 1`, waits for all launches before, so a training step must not.
 #
 # ## The same masks
 #
@@ -83,9 +85,10 @@ assert all((mask == masks[0]).all() for mask in masks)       # on all backends, 
 # %% [markdown]
 # ## Experiment: from 64 numbers to millions
 #
-# The law holds for a CPU too, where the price of a launch is Python's and NumPy's, and a part of
-# $b$ is the caches', which large arrays outgrow. Here $\ell$ is read off at the smallest array, and
-# $b$ where a number is cheapest.
+# A line through a price and a pace holds for a CPU too. There the price of a launch is Python's and
+# NumPy's, and the pace is arithmetic's more than memory's, as one array is worked on while nothing
+# else is: read $b$ as the bytes that pass in a second, whatever they wait for. Here $\ell$ is read
+# off at the smallest array, and $b$ where a number is cheapest.
 
 # %%
 def seconds(name, n):
@@ -107,7 +110,7 @@ for name, colour in zip(there, (DARK, LIGHT), strict=False):
     times = np.array([seconds(name, int(n)) for n in sizes])
     price, b = times[0] / k, beta / min(times / sizes)
     half = k * price * b / beta                   # (gpu.2)
-    print(f"   {name}: a launch costs {1e6 * price:.1f} us, memory gives {b / 1e9:.1f} GB/s, "
+    print(f"   {name}: a launch costs {1e6 * price:.1f} us, {b / 1e9:.1f} GB pass in a second, "
           f"both are equal at {half:,.0f} numbers")
     axis.loglog(sizes, 1e9 * times / sizes, "o", color=colour, label=f"{name}, measured")
     axis.loglog(sizes, 1e9 * (k * price + beta * sizes / b) / sizes, color=colour, label="(gpu.1)")
@@ -118,8 +121,8 @@ axis.legend()
 path = save_figure(figure, "gpu")
 
 # %% [markdown]
-# A number costs over 5 times as much in the smallest array as where it is cheapest. In training the
-# same is true of mini-batches. `fit` moves network and data once, and gives the network back:
+# A number costs over 5 times as much in the smallest array as where it is cheapest. `fit` moves
+# network and data once, and gives the network back:
 
 # %%
 digits, runs = md.data.digits(), {}

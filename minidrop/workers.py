@@ -2,8 +2,8 @@
 
 A sweep over an array lasts about a millisecond, so that a tenth of one counts.  Threads and caller
 take the parts of a task from one list until it is empty, so that nobody waits for who comes late.
-A thread belongs to no task when it has none, so that an interruption, wherever it falls, loses
-none; Python interrupts the main thread alone.
+Nobody keeps a list of who is free, so that an interruption, wherever it falls, loses no thread;
+Python interrupts the main thread alone.
 """
 
 import collections

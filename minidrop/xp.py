@@ -1,4 +1,4 @@
-"""NumPy or CuPy: the array decides.  The only file that knows CuPy, and the calls that differ."""
+"""NumPy or CuPy: the array decides.  The calls that differ, and the only file that imports CuPy."""
 
 import contextlib
 import functools

@@ -109,11 +109,17 @@ def test_the_check_of_a_layer_sees_another_noise(name, monkeypatch):
 @pytest.mark.reference
 @pytest.mark.parametrize("name", DRAWN)
 def test_what_torch_draws_is_dropped_as_often_as_ours(name):
-    """The shares of zeros in what comes out of ones, or of unit weights, in both."""
+    """The shares of zeros in what comes out of ones, or of unit weights, in both.
+
+    A draw for each example makes few draws: the deviation is off by up to 8 % (1 sigma) in a step.
+    """
     torch, both = techniques.reference(), techniques.TECHNIQUES[name][1]()
+    torch.manual_seed(0)
     found = []
-    for y in (both.ours(both.net)[0], both.theirs(both.net2)[0].numpy()):
-        found.append([y.mean(), y.std()])
+    for step, array in ((lambda: both.ours(both.net)[0], np.asarray),
+                        (lambda: both.theirs(both.net2)[0], lambda y: y.numpy())):
+        ys = [array(step()) for _ in range(16)]
+        found.append(np.mean([[y.mean(), y.std()] for y in ys], axis=0))
     assert np.allclose(*found, rtol=0.05, atol=0.02), torch.__version__
 
 

@@ -29,20 +29,21 @@ class Interrupted(click.ClickException):
 @click.option("--json", "target", type=FILE, help="Also write the records to this file, after "
               "each workload or line.")
 @click.option("--plot", "figure", type=FILE, help="Also draw them, as a PNG, PDF or SVG.")
-@click.option("--backend", type=click.Choice(BACKENDS), help="cupy: both on the GPU, in float32 "
-              "without TF32, timed by its events.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="cupy: minidrop and PyTorch on the "
+              "GPU, in float32 without TF32, timed by its events.")
 def bench(workloads, blocks, against, target, figure, backend):
     """Time minidrop beside PyTorch.
 
     They take turns in one run, each in a process of its own.  WORKLOADS are letters, by default
-    all.  PyTorch takes part twice: out of the box, and tuned, with channels_last images and
-    minidrop's setting of the memory allocator.
+    all: a large MLP, b small MLP, c LeNet, d VGG, e ResNet-20, f ViT, g dropout, h DropConnect.
+    PyTorch takes part twice: out of the box, and tuned, with channels_last images and minidrop's
+    setting of the memory allocator.
 
     Tables of their own are `bench multi_sample`, multi-sample dropout with m samples beside a batch
     that is repeated m times; `bench pruning`, what networks save that are pruned and compressed;
     `bench techniques`, a layer or a step with each technique over one without it; and `bench
-    sizes`, time and memory of a step against width, depth, batch and image size.  Some of their
-    lines are named behind them: `bench techniques dropblock cutmix`, `bench sizes width`.
+    sizes`, time and memory of a step against width, depth, batch and image size.  To run
+    some lines only, name them after the table: `bench techniques dropblock`, `bench sizes width`.
 
     What is measured when Ctrl-C is pressed is shown and written.
     """

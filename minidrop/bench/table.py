@@ -10,7 +10,7 @@ ratio      our time of a step by the rival's, the median of the blocks
 95 %       where that lies with 95 %; with fewer than 6 blocks the ends, and less than 95 %
 tuned      images as channels_last, and the allocator set as minidrop's command line sets it
 peak MB    what a step holds at most, beside weights and data
-process    MB of the process that were resident at most, started and in training"""
+process    the most MB of memory that the process had, from its start on"""
 
 
 def table(records):

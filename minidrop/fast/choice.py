@@ -8,8 +8,8 @@
 To override it set MINIDROP_CONV, or compute in a block `with minidrop.fast.choice.using("plain")`,
 which goes before it.  Either may name several, `MINIDROP_CONV=winograd,gathered`, of which the
 first that can run is taken.  Results differ by rounding, and by how far a nan or inf reaches: with
-"gathered" no further than with "plain", but in filters.  `minidrop doctor` prints the choice for a
-few shapes.  GPUs and groups always have the plain formula.
+"gathered" no further than with "plain", except in the gradient of the filters.  `minidrop doctor`
+prints the choice for a few shapes.  GPUs and groups always have the plain formula.
 """
 
 import contextlib

@@ -1,9 +1,12 @@
 """Philox 4x64-10 on the host: NumPy's generator, set to any block, on all cores.
 
-Why it is fast.  A decision takes the 16 bits of the high plane, and looks at the low plane only
-where they leave it open, once in 65,536 times.  Numbers are compared while they are in the cache,
-and nothing wider than they are is ever written.  Each thread sets one generator of its own to the
-block where its part begins, which is ten times as quick as making one.
+A number of 32 bits is stored as two halves of 16: all high ones first, the high plane, then all
+low ones.
+
+Why it is fast.  Whether a number is below a bound its high half mostly tells; the low plane is
+looked at only where that leaves it open, once in 65,536 times.  Numbers are compared while they are
+in the cache, and nothing wider than they are is ever written.  Each thread sets one generator of
+its own to the block where its part begins, which is ten times as quick as making one.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""The convolution on the host, a block of images at a time: the same products as in `window`.
+"""The convolution on the host, a block of images at a time: the same products as in `ops.window`.
 
 Why it is fast.  Images lie in memory as (N, H, W, C), so that a row of a window is one run of kw C
 numbers and gathering is a copy of such runs.  The windows of a block are multiplied while they are

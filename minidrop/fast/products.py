@@ -1,7 +1,7 @@
 """Matrix products whose bits depend on no number of threads, neither ours nor the BLAS's.
 
 A BLAS that shares one product among its threads cuts it where their number says, and another cut
-rounds otherwise: in OpenBLAS nearly every large product differs between one thread and two.  Here
+rounds otherwise: in OpenBLAS many a large product differs between one thread and two.  Here
 sizes alone say where a product is cut, a piece is one thread's, and the pieces go to all cores.
 The BLAS copies one factor whole for every piece: few and broad pieces waste little time on that.
 """

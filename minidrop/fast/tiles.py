@@ -10,7 +10,7 @@ from .windows import put, scratch
 
 
 class Tiles:
-    """V of at most `block` images x, (a a, images tiles, C), valid until the next call.
+    """V of the images x of a slice, (a a, images tiles, C), valid until the next call.
 
     Once V is there, the scratch arrays named "tiles" and "half" are free for other uses.
     """
