@@ -139,6 +139,28 @@ def test_losses_and_residuals_are_those_of_array_code(cupy, grid, dtype):
 
 
 @needs_gcc
+@both_types
+@pytest.mark.parametrize("label", [-1, -2**63, 3, 4, 2**40, 2**62])
+def test_a_row_with_a_wrong_label_is_nan_and_nothing_is_read_by_it(cupy, grid, dtype, label):
+    z, y = np.random.default_rng(0).normal(size=(5, 3)).astype(dtype), np.array([0, 1, 0, 2, 1])
+    for function in (losses.cross_entropies, losses.residual):
+        due = function(cupy.asarray(z), cupy.asarray(y)).get()
+        assert np.isfinite(due).all()
+        due[2] = np.nan
+        same(function(cupy.asarray(z), cupy.asarray(np.where(np.arange(5) == 2, label, y))), due)
+
+
+@needs_gcc
+def test_a_step_with_a_wrong_label_is_over_before_the_label_is_told(cupy):
+    net, x = md.nn.Linear(4, 3).init(0), np.eye(4, dtype="float32")
+    y = np.array([0, 1, 2, 2**40])
+    there = net.to("cupy"), md.optim.SGD(0.1), cupy.asarray(x), cupy.asarray(y)
+    assert np.isnan(md.train_step(*there).get())
+    with pytest.raises(ValueError, match=r"^labels must lie in 0\.\.2, got 0\.\.1099511627776$"):
+        md.fit(net.init(0), md.optim.SGD(0.1), (x, y), 1, backend="cupy", progress=False)
+
+
+@needs_gcc
 def test_rows_that_are_not_finite(cupy):
     z = np.array([[np.inf, 0, 1], [-np.inf, 0, 1], [np.nan, 0, 1], [0, 0, np.nan], [1e38, 0, 1],
                   [-np.inf] * 3], "float32")

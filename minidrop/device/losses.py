@@ -2,6 +2,9 @@
 
 Why it is fast.  A block has one row: its threads find the largest logit and the sum together, and
 nothing but the result is written.  Array code writes six arrays to make the loss or its gradient.
+
+A label may be wrong when a kernel runs, since the check of it waits: its row is nan, and nothing is
+read by it, which beyond an array would end all work on the GPU.
 """
 
 from ..xp import array_module
@@ -19,11 +22,14 @@ __device__ Row read(const T* z, long long k) {
     return row;
 }
 
+__device__ bool among(long long label, long long k) { return label >= 0 && label < k; }
+
 extern "C" __global__ void loss_of_labels(T* loss, const T* z, const long long* y, long long n,
                                           long long k) {
     ROWS(i, n) {
         Row row = read(z + i * k, k);
-        if (threadIdx.x == 0) loss[i] = log(row.sum) - (row.z[y[i]] - row.largest);
+        if (threadIdx.x == 0)
+            loss[i] = among(y[i], k) ? log(row.sum) - (row.z[y[i]] - row.largest) : (T)nan("");
     }
 }
 
@@ -46,7 +52,10 @@ extern "C" __global__ void residual_of_labels(T* r, const T* z, const long long*
                                               long long k) {
     ROWS(i, n) {
         Row row = read(z + i * k, k);
-        ALONG(j, k) r[i * k + j] = exp(row.z[j] - row.largest) / row.sum - (T)(j == y[i]);
+        bool right = among(y[i], k);
+        ALONG(j, k)
+            r[i * k + j] = right ? exp(row.z[j] - row.largest) / row.sum - (T)(j == y[i])
+                                 : (T)nan("");
     }
 }
 
