@@ -11,10 +11,10 @@ def from_dlpack(x):
     """A Tensor in the memory of `x`: an array or a tensor of PyTorch, JAX, CuPy, NumPy and others.
 
     Nothing is copied, so what is written on one side shows on the other; what is read-only stays
-    so.  In turn `torch.from_dlpack(tensor)` and its like take a Tensor.  Integers, bools and floats
-    of 16, 32 and 64 bits keep their dtype.  TypeError for what does not speak DLPack, holds other
-    numbers or needs a gradient; ValueError for a device that is neither the host nor a GPU of
-    NVIDIA.
+    so, and NumPy 2.0 makes all that comes in read-only.  In turn `torch.from_dlpack(tensor)` and
+    its like take a Tensor.  Integers, bools and floats of 16, 32 and 64 bits keep their dtype.
+    TypeError for what does not speak DLPack, holds other numbers or needs a gradient; ValueError
+    for a device that is neither the host nor a GPU of NVIDIA.
 
     >>> import numpy as np
     >>> array = np.zeros(3, "float32")

@@ -6,6 +6,7 @@ import pytest
 import minidrop as md
 from minidrop.xp import backend_of, host
 
+FLAGS = np.lib.NumpyVersion(np.__version__) >= "2.1.0"      # whether NumPy knows DLPack's flags
 DTYPES = ["bool", "uint8", "int8", "int32", "int64", "float16", "float32", "float64"]
 
 
@@ -28,22 +29,23 @@ def test_both_sides_are_one_memory(dtype, xp, backend):
     x = md.from_dlpack(Foreign(array))
     assert type(x) is md.Tensor and x.dtype == dtype and backend_of(x.data) == backend
     array[1, 2] = 1
-    x.data[0, 0] = 1
+    (x.data if FLAGS else array)[0, 0] = 1        # without the flags what comes in is read-only
     assert host(x.data).tolist() == host(array).tolist() == [[1, 1, 0], [1, 0, 1]]
     back = xp.from_dlpack(md.Tensor(array))
-    back[0, 2] = 1
-    assert array[0, 2] == 1
+    array[0, 2] = 1
+    assert back[0, 2] == 1
 
 
 def test_memory_orders_and_sizes_stay(xp):
     array = xp.asarray(np.arange(24.0).reshape(2, 3, 4))
     for part in (array.transpose(2, 0, 1), array[:, ::2], array[:, 1:2], array[:0], xp.asarray(1.0),
-                 xp.broadcast_to(array[0, 0], (2, 4))):
+                 *FLAGS * [xp.broadcast_to(array[0, 0], (2, 4))]):
         for x in (md.from_dlpack(Foreign(part)), md.from_dlpack(md.Tensor(part))):
             assert x.data.shape == part.shape
             assert host(x.data).tolist() == host(part).tolist()
 
 
+@pytest.mark.skipif(not FLAGS, reason="NumPy 2.0 hands over nothing that is read-only")
 def test_what_is_read_only_stays_so():
     array = np.ones(3)
     array.flags.writeable = False
