@@ -8,7 +8,8 @@ a module holds in plain attributes and changes while it trains: make that a buff
 
 When: at the start, after every epoch, and within an epoch after the step in which Ctrl-C came or
 SECONDS had gone since the last time.  Saving within epochs takes at most one part in SHARE of the
-time.  A disk that is full stops the run, and the last good file stays.
+time.  A disk that is full stops the run, and the last good file stays; so does a check of values
+that failed on a GPU, which is looked at before every save.
 """
 
 import os
@@ -17,11 +18,12 @@ from pathlib import Path
 
 from . import files
 from .arguments import describe, flag
+from .doubts import settle
 from .interrupt import Interrupt
 from .nn import Module, Noise, shrink
 from .noise import Stream
 from .settings import model, numbers, plain
-from .xp import array_module
+from .xp import array_module, floats
 
 FORMAT = 5
 SECONDS = 30.0
@@ -152,9 +154,10 @@ class Checkpoint:
         """Write the state after so many whole epochs and losses; then answer Ctrl-C, if it came."""
         if not self.path:
             return
+        settle()                                  # a file that goes on from a broken check hides it
         if files.stamp(self.path) not in (None, self.stamp):          # another process wrote it
             self._is_of_this_run(files.read(self.path)[1])
-        losses[:] = map(float, losses)            # those of a GPU come to the host once
+        losses[:] = floats(losses)
         xp, start, self.interrupt.busy = array_module(), time.monotonic(), True
         arrays = {f"model/{path}": array for path, array in self.net.state_dict().items()}
         arrays |= {f"optimizer/{key}": a for key, a in self.optimizer.state_dict().items()}

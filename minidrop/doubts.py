@@ -31,16 +31,17 @@ def must(ok, error):
 
 
 def settle():
-    """Look at all that is kept, in one transfer, and raise the first error."""
-    kept, _open.kept = _open.kept, []
-    if kept:
+    """Look at all that is kept, if anything, in one transfer, and raise the first error."""
+    if kept := _open.kept:
+        _open.kept = []
         right = sys.modules["cupy"].stack([ok for ok, _ in kept]).tolist()
         if not all(right):
             raise kept[right.index(False)][1]()
 
 
 class Doubts:
-    """Within it checks of values on a GPU wait; they are settled where it ends, or an error comes.
+    """Within it checks of values on a GPU wait; they are settled where it ends, or an error comes,
+    and where MOST of them have come together, since each keeps the arrays that its error tells of.
 
     `unless(loss)` ends those of a single step without waiting: the loss, or nan where a check has
     failed.  Within another `Doubts` that one keeps them.

@@ -14,7 +14,7 @@ from .noise import Stream, permutation
 from .optim import Optimizer
 from .placement import beside, chosen, home, placed
 from .tape import Tensor, data_of
-from .xp import array_module, host
+from .xp import array_module, floats
 
 
 class History(NamedTuple):
@@ -151,7 +151,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
                     bar.update()
                     saved.after_step(epoch, losses, scores)
                 settle()
-                losses[-steps:] = _numbers(losses[-steps:])
+                losses[-steps:] = floats(losses[-steps:])
                 mean = _finite_mean(losses[-steps:], epoch + 1, optimizer.lr)
                 if validation:
                     scores.append(evaluate(net, validation, loss))
@@ -167,13 +167,6 @@ def _check_functions(loss, batch, penalty, project):
             (loss, "loss", "outputs", "y"), (batch, "batch", "rng", "x", "y"),
             (penalty, "penalty", "net", "step"), (project, "project", "net")):
         takes(function, name, *given)
-
-
-def _numbers(losses):
-    """Losses as floats; those that are on a GPU come in one piece."""
-    there = [loss for loss in losses if not isinstance(loss, float)]
-    return [float(loss) for loss in losses[:len(losses) - len(there)]] + (
-        host(array_module(*there).stack(there)).tolist() if there else [])
 
 
 def _finite_mean(losses, epochs, lr):

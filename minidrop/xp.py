@@ -110,6 +110,13 @@ def host(array):
     return to_backend(array, "numpy")
 
 
+def floats(numbers):
+    """Floats and arrays () as floats; what is on a GPU comes in one piece."""
+    there = [number for number in numbers if not isinstance(number, float)]
+    come = iter(host(array_module(*there).stack(there)).tolist() if there else [])
+    return [float(n) if isinstance(n, float) else next(come) for n in numbers]
+
+
 def memory_order(array):
     """The axes of `array`, those first whose entries lie farthest apart in memory."""
     return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
