@@ -98,3 +98,11 @@ def test_a_barrier_that_some_threads_never_reach(stand_in):
 def test_sizes_that_cannot_be_launched(stand_in, grid, block):
     with pytest.raises(ValueError, match="cannot be launched"):
         stand_in.RawKernel(TWICE, "twice")(grid, block, (stand_in.ones(32, "float32"),))
+
+
+def test_the_source_for_a_type_is_made_once():
+    kernel = next(kernel for kernel in launch.KERNELS if "float64" in kernel.types)
+    for dtype in (*kernel.types, np.dtype("float32")):
+        assert kernel.text(dtype) is kernel.text(dtype)
+    assert kernel.text("float32") == kernel.text(np.dtype("float32")) != kernel.text("float64")
+    assert kernel.text("float64").startswith("typedef double T;\n")

@@ -14,6 +14,7 @@ THREADS = 256                                     # in a block, at most
 WARP = 32                                         # at least: so many run together
 BLOCKS = 1 << 16                                  # in a grid, at most
 TYPES = {"float32": "float", "float64": "double"}
+NUMBERS = {int: array_module().int64, float: array_module().float64}
 HEADER = """
 #define EACH(i, n) for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; \\
                         i < (n); i += gridDim.x * (long long)blockDim.x)
@@ -58,6 +59,7 @@ class Kernel:
 
     def __init__(self, source, name, types=tuple(TYPES)):
         self.source, self.name, self.types = HEADER + source, name, types
+        self._texts: dict = {}
         KERNELS.append(self)
 
     def each(self, n, *args, dtype=None):
@@ -73,7 +75,11 @@ class Kernel:
 
     def text(self, dtype):
         """The source for one type of numbers."""
-        return self.source if dtype is None else f"typedef {TYPES[str(dtype)]} T;\n{self.source}"
+        asked = dtype, self.source
+        if asked not in self._texts:              # one object, whose hash is found once
+            head = "" if dtype is None else f"typedef {TYPES[str(dtype)]} T;\n"
+            self._texts[asked] = head + self.source
+        return self._texts[asked]
 
     def _launch(self, blocks, threads, args, dtype):
         if blocks:
@@ -83,8 +89,8 @@ class Kernel:
 
 def _argument(value):
     """Python's numbers as the rules above say; arrays and NumPy's numbers as they are."""
-    kind = {int: "int64", float: "float64"}.get(type(value))
-    return getattr(array_module(), kind)(value) if kind else value
+    kind = NUMBERS.get(type(value))
+    return kind(value) if kind else value
 
 
 def wanted():

@@ -8,11 +8,16 @@ lie, in a table that travels with the launch; entry i belongs to the first whose
 A parameter has its own decay and count of steps, which are in the table as well.
 """
 
+from itertools import accumulate
+
 from ..xp import array_module
 from .launch import Kernel, fits
 
 MOST = 56                                         # parameters in a launch: a table is below 4 kB
 COLUMNS = ("w", "g", "first", "second"), ("a", "b", "c")
+TABLE = array_module().dtype([
+    (name, kind, MOST) for kind, names in zip(("int64", "uint64", "float64"), (("ends",), *COLUMNS),
+                                              strict=True) for name in names])
 SOURCE = f"#define MOST {MOST}" + """
 struct Table {
     long long ends[MOST];
@@ -101,15 +106,12 @@ def _launch(kernel, rows, *numbers):
 
 def _table(rows):
     """The table of some parameters, as a NumPy array that CuPy passes by value, and their size."""
-    pointers, reals = COLUMNS
-    columns = [("ends", "int64"), *((name, "uint64") for name in pointers),
-               *((name, "float64") for name in reals)]
-    table, end = array_module().zeros(1, [(name, kind, MOST) for name, kind in columns]), 0
-    for p, (arrays, values) in enumerate(rows):
-        end += arrays[0].size
-        table["ends"][0, p:] = end
-        for name, array in zip(pointers, arrays, strict=False):
-            table[name][0, p] = array.data.ptr
-        for name, value in zip(reals, values, strict=True):
-            table[name][0, p] = value
-    return table, end
+    table, (pointers, reals) = array_module().zeros(1, TABLE), COLUMNS
+    arrays, values = zip(*rows, strict=True)
+    ends = list(accumulate(own[0].size for own in arrays))
+    table["ends"][0] = ends + ends[-1:] * (MOST - len(ends))
+    for name, column in zip(pointers, zip(*arrays, strict=True), strict=False):
+        table[name][0, :len(ends)] = [array.data.ptr for array in column]
+    for name, column in zip(reals, zip(*values, strict=True), strict=True):
+        table[name][0, :len(ends)] = column
+    return table, ends[-1]
