@@ -262,3 +262,18 @@ def test_it_holds_in_threads_of_the_user_too():
 def test_factors_that_do_not_fit_are_refused(a, b, xp, small_pieces):
     with pytest.raises(ValueError):
         product(*factors(xp, a, b))
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6), (2, 3, 5, 6), (0, 5, 6), (4, 5, 0)])
+def test_tokens_on_a_gpu_are_one_product(shape, xp, monkeypatch):
+    if xp is np:
+        pytest.skip("where the host cuts is its own affair")
+    a, b = xp.asarray(np.random.default_rng(0).normal(size=shape)), xp.ones((shape[-1], 3))
+    row = xp.arange(3.0)
+    due = xp.matmul(a, b) + row
+    if "stand-in" in xp.__version__:
+        monkeypatch.setattr(xp.ndarray, "__matmul__", lambda a, b: 1 // 0)
+    for x in (a, xp.asarray(np.asfortranarray(a.get()))):
+        y = product(x, b, row)
+        assert y.shape == due.shape
+        np.testing.assert_allclose(y.get(), due.get(), rtol=1e-12)

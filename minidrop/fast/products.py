@@ -33,7 +33,11 @@ def product(a, b, plus=None):
     rows, columns = a.shape[-2] if a.ndim > 1 else 1, b.shape[-1] if b.ndim > 1 else 1
     work = max(a.size * columns, b.size * rows)
     if work <= (ALONE_VECTOR if rows == 1 or columns == 1 else ALONE) or not on_host(a):
-        y = a.dot(b) if a.ndim == b.ndim == 2 else a @ b          # dot begins sooner
+        if a.ndim > 2 and b.ndim == 2 and not on_host(a):         # one product, not many
+            y = a.reshape(math.prod(a.shape[:-1]), a.shape[-1]).dot(b)
+            y = y.reshape(*a.shape[:-1], columns)
+        else:
+            y = a.dot(b) if a.ndim == b.ndim == 2 else a @ b      # dot begins sooner
         if plus is not None:
             y += plus
         return y
