@@ -10,11 +10,12 @@ BACKEND = {1: "numpy", 2: "cupy", 3: "numpy", 13: "cupy"}   # of DLPack's types 
 def from_dlpack(x):
     """A Tensor in the memory of `x`: an array or a tensor of PyTorch, JAX, CuPy, NumPy and others.
 
-    Nothing is copied, so what is written on one side shows on the other; what is read-only stays
-    so, and NumPy 2.0 makes all that comes in read-only.  In turn `torch.from_dlpack(tensor)` and
-    its like take a Tensor.  Integers, bools and floats of 16, 32 and 64 bits keep their dtype.
-    TypeError for what does not speak DLPack, holds other numbers or needs a gradient; ValueError
-    for a device that is neither the host nor a GPU of NVIDIA.
+    Nothing is copied, so what is written on one side shows on the other.  What is read-only stays
+    so on the host, where NumPy 2.0 makes all that comes in read-only; CuPy's arrays can all be
+    written to.  In turn `torch.from_dlpack(tensor)` and its like take a Tensor.  Integers, bools
+    and floats of 16, 32 and 64 bits keep their dtype.  TypeError for what does not speak DLPack,
+    holds other numbers or needs a gradient; ValueError for a device that is neither the host nor
+    CuPy's current GPU.
 
     >>> import numpy as np
     >>> array = np.zeros(3, "float32")
@@ -28,12 +29,15 @@ def from_dlpack(x):
                         f"and JAX do, got {describe(x)}")
     if getattr(x, "is_neg", bool)():              # PyTorch hands out such memory as it is
         raise TypeError("x must hold its numbers and not their opposites, as x.resolve_neg() does")
-    device, _ = x.__dlpack_device__()
+    device, number = x.__dlpack_device__()
     if device not in BACKEND:
         raise ValueError("x must lie in the memory of the host or of a GPU of NVIDIA, got DLPack's "
                          f"device type {int(device)}")
+    module = backend_module(BACKEND[device])
+    if BACKEND[device] == "cupy" and number != (current := module.cuda.Device().id):
+        raise ValueError(f"x must lie on CuPy's current GPU, cuda:{current}, got cuda:{number}")
     try:
-        array = backend_module(BACKEND[device]).from_dlpack(x)
+        array = module.from_dlpack(x)
     except (BufferError, RuntimeError) as error:
         raise TypeError(f"x cannot be taken over: {' '.join(str(error).split())}") from None
     if array.dtype.kind not in "biuf":

@@ -80,6 +80,16 @@ def test_what_cannot_be_taken_over_is_told(change, kind, sentence, xp):
         md.from_dlpack(change(xp.ones(3)))
 
 
+def test_memory_of_another_gpu_than_the_current_one_is_refused(xp, backend):
+    if xp is np:
+        pytest.skip("the host is one")
+    for kind in (2, 13):
+        with pytest.raises(ValueError, match="^x must lie on CuPy's current GPU, cuda:0, got "
+                                             "cuda:1$"):
+            md.from_dlpack(Foreign(xp.ones(3), (kind, 1)))
+        assert backend_of(md.from_dlpack(Foreign(xp.ones(3), (kind, 0))).data) == backend
+
+
 @pytest.mark.reference
 def test_pytorch_s_numbers_of_which_the_memory_holds_the_opposites_are_refused():
     import torch
