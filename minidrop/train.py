@@ -218,6 +218,7 @@ def _cut(pair):
     return pair
 
 
+@tells_memory
 def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     """The `Score` of `net` on a pair (x, y), in evaluation: no noise, nothing recorded or drawn
     (but for the inference "mc", and DropConnect's "gaussian", which draw from the layer's stream).

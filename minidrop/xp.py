@@ -8,7 +8,7 @@ import sys
 
 import numpy
 
-from .gpu import missing
+from .gpu import missing, missing_libraries
 from .workers import Team, share, sharing
 
 BACKENDS = ("numpy", "cupy")
@@ -47,7 +47,15 @@ def backend_module(name):
                          "pip install 'minidrop[gpu]'") from None
     if not cupy.cuda.is_available():
         raise ValueError(f"backend 'cupy' needs {missing(cupy)}")
+    _libraries(cupy)
     return cupy
+
+
+@functools.cache
+def _libraries(cupy):
+    """Load what the first kernel and product need: CuPy would, in the midst of a run."""
+    if lacking := missing_libraries(cupy):
+        raise ValueError(f"backend 'cupy' needs {lacking}")
 
 
 _asked: list = []           # the names given to `using`, of which the last one counts

@@ -16,6 +16,7 @@ from minidrop.doctor import report
 from minidrop.placement import home, placed
 from minidrop.xp import asked, backend_of, host, using
 from tests import strict
+from tests.compilers import needs_gcc
 
 pytestmark = pytest.mark.slow
 N = 24
@@ -193,6 +194,34 @@ def test_what_a_gpu_lacks_is_told_in_one_sentence(driver, gpus, seen, sentence, 
     fit(network())                                # the host goes on
 
 
+@pytest.mark.parametrize("lacking, words", [
+    (["nvrtc"], "NVRTC"), (["cublas"], "cuBLAS"), (["nvrtc", "cublas"], "NVRTC and cuBLAS")])
+def test_libraries_of_cuda_that_lack_are_told_before_anything_computes(lacking, words, cupy,
+                                                                       monkeypatch):
+    class Cuda:
+        """Loads a library when it is asked for, as CuPy does."""
+
+        def __getattr__(self, name):
+            if name == "cublas" in lacking:
+                raise ImportError("libcublas.so.12: cannot open shared object file")
+            return getattr(cuda, name)
+
+    def version():
+        raise RuntimeError("No such file: libnvrtc.so*")
+
+    cuda = cupy.cuda
+    if "nvrtc" in lacking:
+        monkeypatch.setattr(cuda.nvrtc, "getVersion", version)
+    monkeypatch.setattr(cupy, "cuda", Cuda())
+    md.xp._libraries.cache_clear()
+    sentence = (f"^backend 'cupy' needs {words}, which CuPy does not find: pip install "
+                r"'cupy-cuda12x\[ctk\]', or install CUDA 12$")
+    for call in (lambda: network().to("cupy"), lambda: fit(network(), backend="cupy")):
+        with pytest.raises(ValueError, match=sentence):
+            call()
+    assert dict(report())["GPU"].startswith(f"none: backend 'cupy' needs {words}, which")
+
+
 @pytest.mark.parametrize("name, found", [("cupy", "is not installed"), ("numpy", "does not start")])
 def test_a_package_that_is_missing_is_told_from_one_that_does_not_start(name, found, monkeypatch):
     def broken(asked):
@@ -211,18 +240,21 @@ def test_an_unknown_backend_is_named_where_it_came_from(monkeypatch):
         fit(network())
 
 
+@needs_gcc
 def test_doctor_tells_the_gpu_its_memory_and_what_does_not_run(cupy, monkeypatch):
     lines = dict(report())
     assert lines["GPU"] == ("strict stand-in, compute capability 9.0, CUDA 12.9, driver for CUDA "
                             "13.0")
-    assert lines["GPU memory"] == ("3 GB of 8 GB free; the pool of this process holds 0.3 GB, "
-                                   "0.1 GB of it in use")
+    assert lines["GPU memory"] == ("3 GB of 8 GB free; the pool of this process holds 300 MB, "
+                                   "100 MB of it in use")
     assert lines["backend"].startswith("numpy (MINIDROP_BACKEND")
     monkeypatch.setenv("MINIDROP_BACKEND", "cupy")
     assert dict(report())["backend"].startswith("cupy (MINIDROP_BACKEND")
-    monkeypatch.setattr(cupy, "arange", lambda n: 1 // 0)
-    assert dict(report())["GPU"].endswith("; but a first kernel does not run: integer division or "
-                                          "modulo by zero")
+    for name in ("arange", "RawKernel", "ones"):  # what CuPy compiles, what we do, a product
+        with monkeypatch.context() as patch:
+            patch.setattr(cupy, name, lambda *args: 1 // 0)
+            assert dict(report())["GPU"].endswith("; but a first kernel does not run: integer "
+                                                  "division or modulo by zero")
     monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: 0)
     lines = dict(report())
     assert lines["GPU"].startswith("none: backend 'cupy' needs an NVIDIA GPU")
@@ -267,21 +299,70 @@ def test_a_full_gpu_is_one_sentence_and_nothing_is_held(xp, backend):
     np.testing.assert_array_equal(fit(net.init(0), optimizer=sgd).loss, due)
 
 
-def test_a_network_that_does_not_fit_stays_on_the_host(xp, backend, monkeypatch):
+@pytest.mark.parametrize("last", range(1, 10))
+def test_a_network_that_does_not_fit_stays_on_the_host(last, xp, backend, monkeypatch):
     if xp is np:
         pytest.skip("the host says it in its own words")
-    net, taken = network(), []
+    net, sgd, taken = network(), md.optim.SGD(0.1), []
+    net(X)                                        # there is a mask, the ninth of its arrays
     asarray = xp.asarray
 
     def full(array):
         taken.append(array)
-        return overflow(xp) if len(taken) == 3 else asarray(array)
+        return overflow(xp) if len(taken) == last else asarray(array)
 
     monkeypatch.setattr(xp, "asarray", full)
     with pytest.raises(MemoryError, match=FULL):
         net.to(backend)
     monkeypatch.undo()
-    assert home(net) == "numpy" and len(fit(net).loss) == 6
+    assert places(net, sgd) == {"numpy"} and home(net) == "numpy" and len(fit(net).loss) == 6
+    assert places(net.to(backend), sgd) == {backend}
+
+
+SOME = FULL.replace(r"\S+ GB were", "more was", 1)
+BEGINS = "CUBLAS_STATUS_NOT_INITIALIZED"
+
+
+@pytest.mark.parametrize("words, free, told", [
+    ("cudaErrorMemoryAllocation: out of memory", 3e9, True),
+    ("CUDA_ERROR_OUT_OF_MEMORY: out of memory", 3e9, True),
+    ("CUBLAS_STATUS_ALLOC_FAILED", 3e9, True),
+    (BEGINS, 75e6, True),
+    (BEGINS, 3e9, False),
+    ("cudaErrorIllegalAddress: an illegal memory access was encountered", 3e9, False),
+])
+def test_memory_that_cuda_and_cublas_lack_is_told_too(words, free, told, cupy, monkeypatch):
+    monkeypatch.setattr(cupy.cuda.runtime, "memGetInfo", lambda: (free, 8 * 10**9))
+    error = cupy.cuda.runtime.CUDARuntimeError(words)
+
+    def loss(z, y):
+        raise error
+
+    net, sgd, x, y = network().to("cupy"), md.optim.SGD(0.1), cupy.asarray(X), cupy.asarray(Y)
+    sentence = SOME.replace(r"\S+ GB of", r"\S+ [GM]B of") if told else words
+    for call in (lambda: md.train_step(net, sgd, x, y, loss), lambda: fit(net, loss=loss),
+                 lambda: md.evaluate(net, (x, y), loss)):
+        with pytest.raises(MemoryError if told else RuntimeError, match=sentence):
+            call()
+
+
+def test_a_prediction_tells_a_full_gpu_too(xp, backend, monkeypatch):
+    if xp is np:
+        pytest.skip("the host says it in its own words")
+    net = network().to(backend)
+    monkeypatch.setattr(type(net.relu1), "forward", lambda self, x: overflow(xp))
+    for call in (lambda: md.mc_predict(net, xp.asarray(X), 2), lambda: md.evaluate(net, (X, Y)),
+                 lambda: md.units.mc.mc_moments(net, xp.asarray(X), 2)):
+        with pytest.raises(MemoryError, match=FULL):
+            call()
+
+
+def test_an_error_of_others_stays_as_it_is_though_it_speaks_of_memory(cupy):
+    def loss(z, y):
+        raise RuntimeError("the host is out of memory")
+
+    with pytest.raises(RuntimeError, match="^the host is"):
+        fit(network(), loss=loss, backend="cupy")
 
 
 def test_memory_of_the_host_is_told_as_before(xp):

@@ -31,6 +31,7 @@ from .layers import (
 from .modes import evaluation, modes_kept, noise_on
 from .module import Module, Noise
 from .module import Tensor as Tensor  # for techniques, which import no tape
+from .module import tells_memory as tells_memory
 from .on_weights import OnWeights, Wrapped
 from .parameter import NotInitialised, Parameter
 

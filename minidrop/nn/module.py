@@ -103,12 +103,12 @@ class Module:
         ValueError where that cannot run, MemoryError where it is full; nothing has moved then.
         """
         backend_module(backend)
-        self._convert(lambda array: to_backend(array, backend))
-        for _, m in self.named_modules():
+        modules = [m for _, m in self.named_modules()]
+        masks = [(m, "noise") for m in modules if hasattr(getattr(m, "noise", None), "dtype")]
+        self._convert(lambda array: to_backend(array, backend), masks)
+        for m in modules:
             if isinstance(getattr(m, "rng", None), Stream):
                 m.rng.to(backend)
-            if hasattr(getattr(m, "noise", None), "dtype"):
-                m.noise = to_backend(m.noise, backend)
         return self
 
     def astype(self, dtype):
@@ -118,10 +118,11 @@ class Module:
         self._convert(lambda array: array.astype(dtype) if array.dtype.kind == "f" else array)
         return self
 
-    def _convert(self, change):
-        """Change every array; none, where one of them fails."""
+    def _convert(self, change, more=()):
+        """Change every array, those of the slots `more` too; none, where one of them fails."""
         slots = [(thing, name) for _, thing in self.walk()
                  for name in (("data",) if isinstance(thing, Parameter) else thing.buffers)]
+        slots += more
         for slot, array in [(slot, change(getattr(*slot))) for slot in slots]:
             setattr(*slot, array)
         for w in self.parameters():

@@ -53,7 +53,7 @@ from typing import Any, NamedTuple
 
 from ..arguments import count, describe, floating, number, probability
 from ..functional import log, maximum, softmax, where
-from ..nn import Noise, evaluation, noise_on
+from ..nn import Noise, evaluation, noise_on, tells_memory
 
 
 class MCPrediction(NamedTuple):
@@ -79,6 +79,7 @@ class MCMoments(NamedTuple):
     variance: Any               # likewise, of each output by itself
 
 
+@tells_memory
 def mc_predict(model, x, passes):
     """Mean probabilities of a classifier with its noise on, their entropy, mutual information.
 
@@ -105,6 +106,7 @@ def mc_predict(model, x, passes):
     return MCPrediction(mean, entropy, maximum(entropy - within, 0.0))             # Eq. (mc.4)
 
 
+@tells_memory
 def mc_moments(model, x, passes, tau=None):
     """Mean and variance of a regression with its noise on: of each output by itself.
 

@@ -44,6 +44,12 @@ class OutOfMemoryError(MemoryError):
                          f"bytes{f', limit set to: {limit:,} bytes' if limit else ''}).")
 
 
+class CUDARuntimeError(RuntimeError):
+    """As CUDA's own functions raise it, and cuBLAS its like."""
+
+    __module__ = "cupy_backends.cuda.api.runtime"
+
+
 class MemoryPool:
     """What a pool tells; the stand-in's arrays lie elsewhere."""
 
@@ -68,6 +74,7 @@ class MemoryPool:
 
 pool = MemoryPool()
 runtime = SimpleNamespace(
+    CUDARuntimeError=CUDARuntimeError,
     getDeviceCount=lambda: 1, deviceSynchronize=lambda: None, getDevice=lambda: 0,
     driverGetVersion=lambda: 13000, runtimeGetVersion=lambda: 12090,
     memGetInfo=lambda: (3 * 10**9, 8 * 10**9),

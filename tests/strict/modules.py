@@ -178,7 +178,8 @@ cuda = Module(
     "cupy.cuda", is_available=available, Device=Device, Event=Event,
     get_elapsed_time=get_elapsed_time,
     Stream=SimpleNamespace(null=Device()), get_current_stream=Device,
-    runtime=runtime, memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError))
+    runtime=runtime, memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+    nvrtc=SimpleNamespace(getVersion=lambda: (12, 9)), cublas=SimpleNamespace())
 ndarray.device = property(lambda self: Device())
 linalg = Module("cupy.linalg", "numpy.linalg")
 stride_tricks = Module("cupy.lib.stride_tricks", "numpy.lib.stride_tricks")
