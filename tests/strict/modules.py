@@ -11,15 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from .array import holds_array, operand, unwrap, wrap
-from .device import (
-    Device,
-    Event,
-    OutOfMemoryError,
-    available,
-    get_elapsed_time,
-    pool,
-    runtime,
-)
+from .device import Device, Event, OutOfMemoryError, available, get_elapsed_time, pool, runtime
 from .facts import FACTS, VERSION, Absent, checker, names
 from .kernels import RawKernel
 from .methods import ndarray
