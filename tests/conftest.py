@@ -149,13 +149,14 @@ def pytest_addoption(parser):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """A file of slow tests alone, or of reference or strict tests, is not even imported where those
-    are left out."""
+    """A file of slow tests alone, or of reference, strict or site tests, is not even imported where
+    those are left out."""
     if collection_path.suffix != ".py":
         return None
-    mark = re.search(r"^pytestmark = \[?pytest\.mark\.(slow|reference|strict)\b",
+    mark = re.search(r"^pytestmark = \[?pytest\.mark\.(slow|reference|strict|site)\b",
                      collection_path.read_text(encoding="utf-8"), re.M)
-    left_out = {"slow": config.getoption("-m") == "not slow",
+    left_out = {"slow": config.getoption("-m") == "not slow and not site",
+                "site": "site" not in config.getoption("-m"),
                 "reference": not config.getoption("--reference"),
                 "strict": not config.getoption("--cupy") and "strict" not in config.getoption("-m")}
     return True if mark and left_out[mark[1]] else None

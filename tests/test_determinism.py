@@ -90,7 +90,8 @@ def rows(title):
 
 
 def named(cell):
-    return re.findall(r"`(test_\w+)`\]\(\.\./\.\./(tests/\w+\.py)\)", cell)
+    found = re.findall(r"`(test_\w+)`\]\(source/(tests/\w+)\.md\)", cell)
+    return [(test, f"{file}.py") for test, file in found]
 
 
 PROMISES = [(what, test, file) for what, *_, cell in rows("Promised") for test, file in named(cell)]
@@ -109,5 +110,5 @@ def test_the_test_of_a_promise_exists(what, test, file):
 
 
 def test_a_row_without_a_test_is_found():
-    assert named("[`test_x`](../../tests/test_y.py)") == [("test_x", "tests/test_y.py")]
-    assert not named("test_x") and not named("[`test_x`](test_y.py)")
+    assert named("[`test_x`](source/tests/test_y.md)") == [("test_x", "tests/test_y.py")]
+    assert not named("test_x") and not named("[`test_x`](test_y.md)")
