@@ -25,6 +25,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:     # so a shell starts wh
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HOST_ONLY = {               # files in which nothing depends on the array module, and why
+    "site/test_links.py": "reads the built site",
+    "site/test_pages.py": "looks at the built site in Chromium",
     "test_axes.py": "reads a page and draws its figure",
     "test_bench.py": "times NumPy beside PyTorch",
     "test_fast.py": "fast paths of the host",

@@ -56,10 +56,12 @@ def test_the_second_example_trains_and_goes_on_from_its_file(monkeypatch, tmp_pa
     assert steps == -(-len(space["digits"].train[0]) // 64)
 
 
-def test_the_two_commands_are_there_in_full():
+def test_the_three_commands_are_there_in_full():
+    start = "python3 -m venv .venv && .venv/bin/pip install -e "
     assert [block.strip() for block in blocks("sh")] == [
-        "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/minidrop lesson dropout",
-        'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest -n auto']
+        f"{start}. && .venv/bin/minidrop lesson dropout",
+        f'{start}".[test]" && .venv/bin/pytest -n auto',
+        f'{start}".[site]" && .venv/bin/python site/build.py']
 
 
 def test_the_tables_of_techniques_are_the_catalogs():
