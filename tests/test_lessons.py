@@ -10,7 +10,7 @@ import pytest
 from minidrop import lesson
 
 WRITTEN = lesson.written()
-FIRST = ("tape", "adjoints", "checks", "mlp", "overfitting", "dropout", "ensembles",
+FIRST = ("tape", "adjoints", "checks", "mlp", "overfitting", "dropout", "scaling", "ensembles",
          "convolution")
 
 
