@@ -1,11 +1,13 @@
 """A museum: eighteen ways in which dropout went wrong, as they were found in real libraries.
 
-FAULTS tells where each was and what came of it, and which rule of this house prevents it.  MUTANTS
-put them into minidrop, in the place of the right lines: each looks right to somebody, by a check
-that it passes, and is killed by a test of this suite, as tests/test_faults.py holds.
+FAULTS, from the data of the site's page, tells where each was and what came of it, and which rule
+of this house prevents it.  MUTANTS put them into minidrop, in the place of the right lines: each
+looks right to somebody, by a check that it passes, and is killed by a test of this suite, as
+tests/test_faults.py holds.
 """
 
 import importlib
+import tomllib
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +29,6 @@ from tests import (
     test_ties,
 )
 
-GITHUB = "https://github.com"
 X = np.array([[1.0, -2.0], [0.5, 3.0]])
 ALL = np.ones((2, 2), bool)
 dropout, dropout_mask, dropblock_seeds = md.dropout, md.dropout_mask, md.dropblock_seeds
@@ -315,85 +316,10 @@ def right_where_all_candidates_are_dropped():
     assert mask.tolist() == [[False, False, True, True]]
 
 
-FAULTS = (
-    Fault(1, "numpy-ml, wrappers.Dropout", f"{GITHUB}/ddbourgin/numpy-ml/issues/94",
-          "The mask is stored and the backward pass never multiplies by it, and the forward pass "
-          "overwrites its input; its tests only ever set the rate to 0.",
-          "A gradient is derived from the equation and checked for a given mask."),
-    Fault(2, "timm, drop_block_2d; miguelvr/dropblock",
-          f"{GITHUB}/miguelvr/dropblock/issues/24",
-          "All channels share a mask unless told otherwise, which the docstring gives to the "
-          "paper, whose Algorithm 1 has a mask for each channel that tended to work better.",
-          "A difference to the paper is a sentence with a test."),
-    Fault(3, "timm, drop_block_2d", f"{GITHUB}/huggingface/pytorch-image-models/pull/2569",
-          "Blocks of even sides did not fit their map for four years (issue 1046), and a grid made "
-          "as W by H was read as H by W, so that blocks began outside the region where they fit.",
-          "A seed is its block's first corner, one formula for all sides, held against loops."),
-    Fault(4, "miguelvr/dropblock", f"{GITHUB}/miguelvr/dropblock/issues/24",
-          "The rate of the seeds is p / b^2, without the paper's correction for the border.",
-          "The rate is an equation of its own, with numbers worked out by hand."),
-    Fault(5, "axon; the JAX tab of Dive into Deep Learning", f"{GITHUB}/elixir-nx/axon/issues/423",
-          "A key that is made once, when a layer is built or as the default of an argument, gives "
-          "every step of training the same mask.",
-          "Noise is always given: no rng has a default."),
-    Fault(6, "TinyTorch, Dropout", f"{GITHUB}/harvard-edge/cs249r_book/pull/1869",
-          "The docstring described scaling at test time above code that scales while training, and "
-          "the masks came from a global stream beside the seeded one.",
-          "A stated equation is computed or tested; only a Stream draws."),
-    Fault(7, "labml, the annotated Adam",
-          f"{GITHUB}/labmlai/annotated_deep_learning_paper_implementations",
-          "The page prints Adam's step without the square root, above code that takes it.",
-          "The printed step is read as arithmetic and compared with the step taken."),
-    Fault(8, "DeZero; Dive into Deep Learning",
-          f"{GITHUB}/oreilly-japan/deep-learning-from-scratch-3",
-          "A unit is kept where u > p, so a draw of exactly 0, which is one of 2^24 in float32, "
-          "drops it at a rate of 0.",
-          "One Bernoulli for all, bits < q 2^32, exact at 0 and 1."),
-    Fault(9, "Kaldi, DropoutComponent", f"{GITHUB}/kaldi-asr/kaldi/issues/3890",
-          "The backward pass takes the mask from output / input, and where the input is 0 it lets "
-          "the gradient of a dropped unit pass.",
-          "The mask is an argument, kept by the tape."),
-    Fault(10, "Mamba, the Triton layer norm", f"{GITHUB}/state-spaces/mamba/pull/1023",
-          "The backward kernel draws the mask again from the seed, and is right only as long as "
-          "two kernels, compiled apart, draw the same bits.",
-          "The mask is an argument, kept by the tape."),
-    Fault(11, "Torch's tutorials; PyTorch's decomposition", f"{GITHUB}/pytorch/pytorch/pull/77933",
-          "A gradient check failed since each call drew anew (torch/tutorials, issue 25), tests of "
-          "dropout were switched off since noise was hard to test, and a version that was not the "
-          "identity at a rate of 0 got through.",
-          "Noise is an argument, so every test has its mask."),
-    Fault(12, "PyTorch, F.dropout", f"{GITHUB}/pytorch/pytorch/issues/26338",
-          "The functional form drops after model.eval(), as its argument `training` is True unless "
-          "the caller hands the mode on; still asked about after seven years.",
-          "An equation has no mode; only modules do."),
-    Fault(13, "Deep Learning Specialization, week 1", "https://community.deeplearning.ai/t/"
-          "dropout-regularization-programming-exercise-issue/86951",
-          "The grader compares with the numbers of one seeded run, so the mirrored inequality, "
-          "which is just as right, is refused.",
-          "Equations are tested with given masks, samplers by their law."),
-    Fault(14, "fastai, course-v3", f"{GITHUB}/fastai/course-v3/pull/376",
-          "A reader corrects the scale to 1 / sqrt(q), which keeps the mean square in place of the "
-          "mean, and takes it back; others ask whether evaluation scales once more.",
-          "Mean and variance are printed, and tested over all masks."),
-    Fault(15, "Targeted dropout, the official code", f"{GITHUB}/for-ai/TD/issues/13",
-          "What is to drop units of small norms drops single weights of them, and until the issue "
-          "it went on doing so in evaluation.",
-          "A mask has one entry for what is dropped as one."),
-    Fault(16, "Targeted dropout in PyTorch", f"{GITHUB}/blue-tree-0/Targeted-Dropout",
-          "The port removes all candidates while it trains and draws in evaluation, and as each "
-          "call puts a new parameter into the layer, nothing that the optimizer holds ever learns.",
-          "A module has two modes, tested with streams that record or forbid, and no parameter but "
-          "those it was born with."),
-    Fault(17, "Targeted dropout, the official code", f"{GITHUB}/for-ai/TD",
-          "Candidates lie strictly below a threshold, so of equal weights there are fewer than "
-          "asked for, of a row of equal ones none, and a share of 1 has no threshold.",
-          "A count is exact: the first so many of a stable order."),
-    Fault(18, "Targeted dropout, an example in an issue", f"{GITHUB}/for-ai/TD/issues/5",
-          "The example multiplies by the mask of what is to be dropped, so candidates are removed "
-          "at any rate, and others are kept as often as candidates should be dropped.",
-          "True keeps, in every mask, and the mean number of weights kept is tested over all "
-          "masks."),
-)
+PAGE = tomllib.loads((catalog.PACKAGE.parent / "site/data/museum.toml").read_text("utf-8"))
+TOLD = {told["number"]: told for room in PAGE["room"] for told in room["exhibit"]}
+FAULTS = tuple(Fault(number, *(TOLD[number][key] for key in ("where", "link", "story", "rule")))
+               for number in range(1, 19))        # the page shows more, which tests hold otherwise
 
 
 ADAM_BY_HAND = test_adam.test_adam_1_and_2_and_3_and_4_step_as_by_hand

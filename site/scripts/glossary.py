@@ -1,7 +1,7 @@
 """tables/glossary.md: each term once, in English and Chinese, and which letter of a paper is which.
 
-The terms are typed in site/data/glossary.toml; what is told of a paper's letters has to stand in the
-docstring of its technique, word for word.
+The terms are typed in site/data/glossary.toml; what is told of a paper's letters has to stand in
+the docstring of its technique, word for word.
 """
 
 import re
@@ -16,16 +16,16 @@ WRITES = re.compile(r"[A-Z][\w&. ]* \d{4} writes [^()]*? for our \$[^$]*\$")
 HEAD = """\
 # Glossary
 
-Terms as this site uses them, with the Chinese ones beside them. Where Chinese texts keep the English
-word, so does the column. `p` drops and `q = 1 - p` keeps, on every page and in all of the code.
+Terms as this site uses them, with the Chinese ones beside them. Where Chinese texts keep the
+English word, so does this page. `p` drops and `q = 1 - p` keeps, on every page and in all code.
 
 """
 LETTERS = """\
 ## Whose letter is which { #letters }
 
-The letter $p$ is a trap: for half of the papers it is the probability to drop, for the others the
-probability to keep. Here $p$ always drops and $q = 1 - p$ always keeps. Libraries have names of their
-own: see [names elsewhere](names.md).
+The letter $p$ is a trap: in some papers it is the probability to drop, in others the probability to
+keep. Here $p$ always drops and $q = 1 - p$ always keeps. Libraries have names of their own: see
+[names elsewhere](names.md).
 
 | technique | paper | writes | for the probability, or number, that | ours |
 |---|---|---|---|---|
@@ -51,7 +51,8 @@ def read():
 def page(data, techniques):
     """The page; ValueError, in one sentence, for a term or a letter that does not hold."""
     known, terms = {t.name: t for t in techniques}, terms_of(data)
-    groups = (f"## {group['name']}\n\n{''.join(entry(term, known) for term in group['term'])}"
+    groups = (f"## {group['name']}\n\n<div class=\"terms\" markdown>\n\n"
+              f"{''.join(entry(term, known) for term in group['term'])}</div>\n\n"
               for group in data["group"])
     rows = "".join(letter(row, known) for row in checked(data["letter"], known))
     index = "".join(f"| [{term['name']}](#{anchor(term['name'])}) | {chinese(term)} |\n"
@@ -95,8 +96,8 @@ def linked(see, term, known):
         return f"[lesson {number}](../lessons/{name}.md)" if name in lesson.written() else ""
     if see.endswith(".md"):
         return f"[{see.rpartition('/')[2].removesuffix('.md')}](../{see})"
-    raise ValueError(f"the glossary links {term['name']!r} to {see!r}, which is neither a technique, "
-                     "nor a lesson, nor a page")
+    raise ValueError(f"the glossary links {term['name']!r} to {see!r}, which is neither a "
+                     "technique, nor a lesson, nor a page")
 
 
 def checked(letters, known):
