@@ -1,0 +1,76 @@
+/* Controls: each is the browser's own input, so that keys, touch and screen readers know it.
+
+   A control is {key, label, kind: "range" | "choice" | "check", value, ...}; a range has min, max
+   and step, a choice has options {value: label}. */
+(function () {
+  "use strict";
+  let made = 0;
+
+  /** An element: make("p", {class: "x"}, "text", child). */
+  function make(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === "function") element.addEventListener(name, value);
+      else if (value !== false && value !== undefined) element.setAttribute(name, value);
+    }
+    element.append(...children);
+    return element;
+  }
+
+  /** A slider beside a box for the number: {element, set(value, limits)}. */
+  function range(control, changed) {
+    const id = `wd-${++made}`, shared = { min: control.min, max: control.max, step: control.step };
+    const slide = make("input", { ...shared, type: "range", id });
+    const box = make("input", { ...shared, type: "number", "aria-label": control.label,
+      inputmode: "decimal" });
+    const take = (input) => () => {
+      if (input.value !== "" && input.validity.valid) changed(control.key, Number(input.value));
+    };
+    slide.addEventListener("input", take(slide));
+    box.addEventListener("input", take(box));
+    const element = make("div", { class: "wd-range" },
+      make("label", { for: id }, control.label), box, slide);
+    const set = (value, [least, most]) => {
+      for (const input of [slide, box]) {
+        Object.assign(input, { min: least, max: most });
+        if (Number(input.value) !== value || input.value === "") input.value = value;
+      }
+    };
+    return { element, set };
+  }
+
+  /** Buttons of which one is pressed: radio inputs, moved by the arrow keys. */
+  function choice(control, changed) {
+    const name = `wd-${++made}`, buttons = {};
+    const element = make("fieldset", { class: "wd-choice" }, make("legend", {}, control.label));
+    for (const [value, label] of Object.entries(control.options)) {
+      buttons[value] = make("input", { type: "radio", name, value,
+        change: () => changed(control.key, value) });
+      element.append(make("label", {}, buttons[value], make("span", {}, label)));
+    }
+    return { element, set: (value) => { buttons[value].checked = true; } };
+  }
+
+  /** A box to tick. */
+  function check(control, changed) {
+    const box = make("input", { type: "checkbox",
+      change: () => changed(control.key, box.checked) });
+    const element = make("label", { class: "wd-check" }, box, make("span", {}, control.label));
+    return { element, set: (value) => { box.checked = value; } };
+  }
+
+  const KINDS = { range, choice, check };
+
+  /** Text of an address as a value of a control; undefined where it does not fit. */
+  function parsed(control, text) {
+    if (control.kind === "check") return text === "1";
+    if (control.kind === "choice") return text in control.options ? text : undefined;
+    const value = Number(text);
+    if (text === "" || !(value >= control.min && value <= control.max)) return undefined;
+    return control.step === 1 ? Math.round(value) : value;
+  }
+
+  const control = (description, changed) => KINDS[description.kind](description, changed);
+
+  Object.assign(minidrop, { make, control, parsed });
+})();

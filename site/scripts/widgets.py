@@ -1,0 +1,40 @@
+"""What the widgets take from minidrop: four digits, and the equations they put numbers into."""
+
+import json
+import re
+from pathlib import Path
+
+from minidrop import catalog, data
+
+DIGITS = 2, 3, 5, 8
+ASSETS = Path(__file__).parents[1] / "pages" / "assets" / "widgets"
+_TAG = re.compile(r'"([a-z]\w*\.\d+)"')
+
+
+def pages():
+    """The script `tables/widgets.js`, which the widgets load."""
+    content = json.dumps({"digits": digits(), "equations": equations()}, indent=1)
+    return {"tables/widgets.js": "window.minidrop = Object.assign(window.minidrop || {}, "
+                                 f"{{ data: {content} }});\n"}
+
+
+def digits():
+    """The first test digit of some classes: 64 numbers from 0 to 16 each."""
+    x, y = data.digits().test
+    return [(16 * x[list(y).index(digit)]).astype(int).tolist() for digit in DIGITS]
+
+
+def equations():
+    """{tag: TeX without its tag, and where it stands} of every equation the scripts name."""
+    stated = {equation.tag: (technique.name, equation)
+              for technique in catalog.techniques() for equation in technique.equations}
+    if missing := tags() - stated.keys():
+        raise ValueError(f"the widgets name {', '.join(sorted(missing))}, which no docstring states")
+    return {tag: {"tex": " ".join(stated[tag][1].latex.split()),
+                  "page": f"techniques/{stated[tag][0]}.html#eq-{tag.replace('.', '-')}"}
+            for tag in sorted(tags())}
+
+
+def tags():
+    """The equations that the scripts name, as "dropout.1"."""
+    return {tag for path in ASSETS.glob("*.js") for tag in _TAG.findall(path.read_text("utf-8"))}
