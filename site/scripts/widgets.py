@@ -29,7 +29,8 @@ def equations():
     stated = {equation.tag: (technique.name, equation)
               for technique in catalog.techniques() for equation in technique.equations}
     if missing := tags() - stated.keys():
-        raise ValueError(f"the widgets name {', '.join(sorted(missing))}, which no docstring states")
+        raise ValueError(f"the widgets name {', '.join(sorted(missing))}, which no docstring "
+                         "states")
     return {tag: {"tex": " ".join(stated[tag][1].latex.split()),
                   "page": f"techniques/{stated[tag][0]}.html#eq-{tag.replace('.', '-')}"}
             for tag in sorted(tags())}

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.site.widget_pages import ALL, page_of, shown
+
 BUILT = Path(__file__).parents[2] / "build" / "site"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -71,3 +73,29 @@ def tab(browser):
             and troubles.append(f"another host: {request.url}"))
     yield page
     page.close()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Where pages with widgets are written."""
+    return tmp_path_factory.mktemp("widgets")
+
+
+@pytest.fixture(scope="module")
+def widgets(browser, folder):
+    """A page with all widgets; an error in its scripts is one of the test."""
+    page, errors = browser.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    shown(page, page_of(folder, ALL))
+    yield page
+    page.close()
+    assert not errors
+
+
+@pytest.fixture
+def js(widgets):
+    """Call a function of arrays and numbers in the page; keys and words come as text."""
+    def call(code, *args):
+        return widgets.evaluate(f"(args) => (({code})(...args))", list(args))
+    return call

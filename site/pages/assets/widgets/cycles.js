@@ -6,7 +6,8 @@
   const controls = [
     { key: "total", kind: "range", label: "Iterations T", min: 10, max: 400, step: 1, value: 120 },
     { key: "cycles", kind: "range", label: "Cycles M", min: 1, max: 10, step: 1, value: 4 },
-    { key: "lr", kind: "range", label: "First rate α₀", min: 0.01, max: 0.5, step: 0.01, value: 0.1 },
+    { key: "lr", kind: "range", label: "First rate α₀", min: 0.01, max: 0.5, step: 0.01,
+      value: 0.1 },
     { key: "t", kind: "range", label: "Look at iteration t", min: 1, max: 400, step: 1, value: 40 },
     { key: "decay", kind: "check", label: "Beside it: a tenth at T/2 and 3T/4", value: true },
   ];
@@ -47,7 +48,7 @@
     const rates = chart(240, "");
     stage.append(rates.figure);
     rates.say("The learning rate of every iteration; a snapshot is taken at every numbered point. "
-      + "Dashed: a rate that is cut to a tenth, twice. Press on the curve to look at an iteration.");
+      + "Dashed: a rate that is cut to a tenth, twice. Press on the curve to look closer.");
     let last;
     const look = (event) => {
       const { left, width } = rates.box.getBoundingClientRect();
@@ -84,8 +85,8 @@
         `rate = md.cyclic_cosine(${t}, ${T}, ${M}, ${lr})`,
         `steps = md.snapshot_steps(${T}, ${M})`,
         `decay = md.optim.step_decay(${lr}, ${T}, [${milestones(T).join(", ")}], 0.1)`].join("\n"),
-      said: `${all.steps.length} cycles of ${c} iterations, snapshots after ${all.steps.join(", ")}; `
-        + `iteration ${t} has the rate ${number(all.rate)}.`,
+      said: `${all.steps.length} cycles of ${c} iterations, snapshots after `
+        + `${all.steps.join(", ")}; iteration ${t} has the rate ${number(all.rate)}.`,
     };
   }
 

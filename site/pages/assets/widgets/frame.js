@@ -2,8 +2,8 @@
 
    A kind of widget is {controls, shown(state), limits(state), draws, start(stage)}: `draws` is how
    many there are at first, where one can ask for more; start fills the stage and returns a function
-   of the state, which draws and gives {values, facts, equations, python, said}.  The values are what
-   a test compares with the lines of Python, by name. */
+   of the state, which draws and gives {values, facts, equations, python, said}.  The values
+   are what a test compares with the lines of Python, by name. */
 (function () {
   "use strict";
   const { make, number, typeset, highlighted, copied } = minidrop;
@@ -16,7 +16,8 @@
       this.kind = kinds[root.dataset.widget];
       if (!this.kind) throw new Error(`data-widget must be one of ${Object.keys(kinds)}`);
       this.name = root.dataset.name || root.dataset.widget;
-      this.all = [...this.kind.controls, ...(this.kind.draws ? [{ ...DRAWS, value: this.kind.draws }] : [])];
+      const draws = this.kind.draws ? [{ ...DRAWS, value: this.kind.draws }] : [];
+      this.all = [...this.kind.controls, ...draws];
       this.state = this.initial();
       this.build();
       this.root.widget = this;
@@ -35,7 +36,8 @@
     build() {
       this.inputs = {};
       const changed = (key, value) => this.change({ [key]: value, draws: this.kind.draws });
-      const panel = make("div", { class: "wd-controls" }), head = make("div", { class: "wd-first" });
+      const panel = make("div", { class: "wd-controls" });
+      const head = make("div", { class: "wd-first" });
       for (const control of this.kind.controls) {
         this.inputs[control.key] = minidrop.control(control, changed);
         (control.first ? head : panel).append(this.inputs[control.key].element);

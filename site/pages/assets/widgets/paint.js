@@ -1,12 +1,10 @@
 /* Pictures: cells on a canvas, one pixel each and enlarged by the style sheet, and charts as SVG.
 
-   Colours are the style sheet's: a canvas is painted anew when they change, and light on paper. */
+   Colours are the style sheet's: a canvas is painted anew when they change, and light for paper. */
 (function () {
   "use strict";
   const { make } = minidrop;
-  const NAMES = ["paper", "ink", "drop", "keep", "line"];
-  const PRINTED = { paper: "#ffffff", ink: "#12283d", drop: "#d1495b", keep: "#2e6f9e", line: "#999999" };
-  let printing = false;
+  const NAMES = ["paper", "ink", "drop", "keep"];
 
   const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 
@@ -14,7 +12,7 @@
   function palette(element) {
     const style = getComputedStyle(element);
     return Object.fromEntries(NAMES.map((name) => [name,
-      rgb(printing ? PRINTED[name] : style.getPropertyValue(`--wd-${name}`).trim())]));
+      rgb(style.getPropertyValue(`--wd-${name}`).trim())]));
   }
 
   /** The colour at `share` of the way from a to b. */
@@ -61,7 +59,8 @@
 
   const f = (x) => Number(x.toFixed(2));
   const rect = (x, y, w, h, kind) =>
-    `<rect x="${f(x)}" y="${f(y)}" width="${f(Math.max(w, 0))}" height="${f(Math.max(h, 0))}" class="${kind}"/>`;
+    `<rect x="${f(x)}" y="${f(y)}" width="${f(Math.max(w, 0))}" `
+    + `height="${f(Math.max(h, 0))}" class="${kind}"/>`;
   const line = (x1, y1, x2, y2, kind) =>
     `<line x1="${f(x1)}" y1="${f(y1)}" x2="${f(x2)}" y2="${f(y2)}" class="${kind}"/>`;
   const path = (points, kind) =>
@@ -74,7 +73,10 @@
   function whenColoursChange(again) {
     new MutationObserver(again).observe(document.body,
       { attributes: true, attributeFilter: ["data-md-color-scheme"] });
-    const print = (now) => () => { printing = now; again(); };
+    const print = (now) => () => {
+      document.querySelectorAll(".wd").forEach((root) => root.classList.toggle("wd-printed", now));
+      again();
+    };
     window.addEventListener("beforeprint", print(true));
     window.addEventListener("afterprint", print(false));
   }

@@ -83,7 +83,8 @@
     bits(n) {
       const plane = Math.ceil(n / HALVES), start = this.reserve(2 * plane);
       const halves = new Uint16Array(this.made(start, 2 * plane).buffer);
-      return Uint32Array.from({ length: n }, (_, i) => halves[i] * 65536 + halves[HALVES * plane + i]);
+      return Uint32Array.from({ length: n },
+        (_, i) => halves[i] * 65536 + halves[HALVES * plane + i]);
     }
 
     /** bits(n) < bound for a bound in 0..2^32, at 16 bits each: the low plane only for ties. */
@@ -121,7 +122,8 @@
   const bernoulli = (rng, q, n) => as_stream(rng).below(Math.ceil(q * TWO32), n);
 
   /** Numbers in [0, 1): the top 24 of 32 bits, times 2^-24. */
-  const uniform = (rng, n) => Float64Array.from(as_stream(rng).bits(n), (b) => (b >>> 8) * 2 ** -24);
+  const uniform = (rng, n) =>
+    Float64Array.from(as_stream(rng).bits(n), (b) => (b >>> 8) * 2 ** -24);
 
   /** Whole numbers in 0..high-1, for high up to 2^32: floor(bits high / 2^32). */
   const integers = (rng, high, n) => Array.from(as_stream(rng).bits(n),

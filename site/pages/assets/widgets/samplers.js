@@ -87,14 +87,14 @@
 
   function survival(block, blocks, q_last, rule = "paper") {
     const p = 1 - q_last;
-    if (rule === "paper") return 1 - block / blocks * p;                         // stochastic_depth.1
+    if (rule === "paper") return 1 - block / blocks * p;           // stochastic_depth.1
     if (rule === "linspace") return 1 - (block - 1) / Math.max(1, blocks - 1) * p;
-    if (rule === "efficientnet") return 1 - (block - 1) / blocks * p;            // stochastic_depth.3
+    if (rule === "efficientnet") return 1 - (block - 1) / blocks * p;  // stochastic_depth.3
     throw new Error(`rule must be paper, linspace or efficientnet, got ${rule}`);
   }
 
   /** One gate for the batch, or one for each example, as an array: 1 lives. */
-  const path_gate = (rng, batch, p, mode) =>                                     // stochastic_depth.4
+  const path_gate = (rng, batch, p, mode) =>                       // stochastic_depth.4
     bernoulli(rng, 1 - p, mode === "batch" ? 1 : batch);
 
   // --- Snapshots ---------------------------------------------------------------------------------
@@ -114,7 +114,7 @@
 
   // --- Targeted dropout --------------------------------------------------------------------------
 
-  /** Of one row of weights the floor(gamma n + 1e-9) smallest, of equal ones the first: 1 is one. */
+  /** Of one row of weights the floor(gamma n + 1e-9) smallest, of equal ones the first. */
   function targeted_candidates(w, gamma) {                                       // targeted.3
     const k = Math.floor(gamma * w.length + 1e-9), found = new Uint8Array(w.length);
     const order = Array.from(w, (_, i) => i).sort((i, j) => Math.abs(w[i]) - Math.abs(w[j]));

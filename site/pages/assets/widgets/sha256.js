@@ -21,7 +21,8 @@
   }
 
   function schedule(chunk, at) {
-    const w = Uint32Array.from({ length: 64 }, (_, i) => (i < 16 ? chunk.getUint32(at + 4 * i) : 0));
+    const w = new Uint32Array(64);
+    for (let i = 0; i < 16; i++) w[i] = chunk.getUint32(at + 4 * i);
     for (let i = 16; i < 64; i++) {
       const x = w[i - 15], y = w[i - 2];
       w[i] = w[i - 16] + (turn(x, 7) ^ turn(x, 18) ^ (x >>> 3)) + w[i - 7]

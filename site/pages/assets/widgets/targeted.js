@@ -16,7 +16,8 @@
   /** Weights near a bell: each the sum of four uniform numbers, less 2. */
   function row(rng, n) {
     const u = minidrop.uniform(rng, 4 * n);
-    return Float64Array.from({ length: n }, (_, i) => u[i] + u[n + i] + u[2 * n + i] + u[3 * n + i] - 2);
+    return Float64Array.from({ length: n },
+      (_, i) => u[i] + u[n + i] + u[2 * n + i] + u[3 * n + i] - 2);
   }
 
   class Tally {
@@ -47,11 +48,13 @@
     if (s.sorted) order.sort((i, j) => Math.abs(w[i]) - Math.abs(w[j]));
     const step = (width - LEFT - 8) / s.n, y = (x) => middle - (middle - 10) * x / top;
     const limit = Math.max(0, ...w.filter((_, i) => candidates[i]).map(Math.abs));
-    const band = limit ? svg.rect(LEFT, y(limit), width - LEFT - 8, y(-limit) - y(limit), "wd-band") : "";
+    const band = !limit ? ""
+      : svg.rect(LEFT, y(limit), width - LEFT - 8, y(-limit) - y(limit), "wd-band");
     return band + order.map((i, place) => svg.rect(LEFT + place * step + step * 0.1,
       Math.min(y(w[i]), middle), step * 0.8, Math.max(Math.abs(y(w[i]) - middle), 1),
       KINDS[kind(tally, i)])).join("") + svg.line(LEFT, middle, width - 8, middle, "wd-axis")
-      + svg.label(LEFT - 5, 14, number(top, 1), "wd-end") + svg.label(LEFT - 5, middle + 4, "0", "wd-end")
+      + svg.label(LEFT - 5, 14, number(top, 1), "wd-end")
+      + svg.label(LEFT - 5, middle + 4, "0", "wd-end")
       + svg.label(LEFT - 5, height - 4, number(-top, 1), "wd-end");
   }
 
@@ -111,12 +114,13 @@
       python: ["import minidrop as md", "", `rng = md.Stream(${s.seed})`,
         `w = md.uniform(rng, (4, 1, ${s.n})).astype("float64").sum(0) - 2`,
         `candidates = md.targeted_candidates(w, ${s.gamma}, unit=False)`,
-        `masks = [md.targeted_mask(rng, candidates, ${s.alpha}, unit=False) for _ in range(${s.draws})]`,
-        "mask = masks[-1]", "drawn = mask.mean()", `mean = sum(m.mean() for m in masks) / ${s.draws}`,
+        `masks = [md.targeted_mask(rng, candidates, ${s.alpha}, unit=False)`,
+        `         for _ in range(${s.draws})]`, "mask = masks[-1]", "drawn = mask.mean()",
+        `mean = sum(m.mean() for m in masks) / ${s.draws}`,
         `expected = 1 - candidates.mean() * ${s.alpha}`,
         `pruned = md.magnitude_mask(w, ${s.gamma}, unit=False).mean()`].join("\n"),
-      said: `${k} of ${s.n} weights are candidates, ${s.n - left} are dropped, ${percent(drawn)} are `
-        + `kept where ${percent(expected)} are expected; pruning leaves ${percent(pruned)}.`,
+      said: `${k} of ${s.n} weights are candidates, ${s.n - left} are dropped, ${percent(drawn)} `
+        + `are kept where ${percent(expected)} are expected; pruning leaves ${percent(pruned)}.`,
     };
   }
 

@@ -73,8 +73,8 @@
   const spread = (p, n) => ["Standard deviation of a draw", Math.sqrt(p * (1 - p) / n)];
 
   /** Lines of Python for so many draws of `call`, of which `mask` makes the masks. */
-  const lines = (s, [name, call, mask], ...more) => ["import numpy as np", "import minidrop as md", "",
-    `rng = md.Stream(${s.seed})`, `${name} = [${call}`,
+  const lines = (s, [name, call, mask], ...more) => [
+    "import numpy as np", "import minidrop as md", "", `rng = md.Stream(${s.seed})`, `${name} = [${call}`,
     `${" ".repeat(name.length + 4)}for _ in range(${s.draws})]`,
     ...(mask ? [`masks = [${mask} for x in ${name}]`] : []),
     "drawn = (~masks[-1]).mean()", "mean = (~np.array(masks)).mean()", ...more].join("\n");
