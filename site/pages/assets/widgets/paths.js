@@ -54,7 +54,8 @@
     const rows = tally.depth.length, tall = s.mode === "batch" ? 40 : 16;
     const step = (width - LEFT - RIGHT) / s.blocks, gap = Math.min(GAP, step / 4);
     let inside = svg.label(LEFT - 5, 14, "1", "wd-end")
-      + svg.label(LEFT - 5, BARS + 4, "0", "wd-end") + svg.label(2, 46, "q") + svg.line(LEFT, BARS, width - RIGHT, BARS, "wd-axis")
+      + svg.label(LEFT - 5, BARS + 4, "0", "wd-end") + svg.label(2, 46, "q")
+      + svg.line(LEFT, BARS, width - RIGHT, BARS, "wd-axis")
       + svg.label(width - RIGHT + 6, BARS + 16, "open");
     for (let n = 0; n < rows; n++) {
       const middle = BARS + 24 + (n + 0.5) * (tall + GAP);

@@ -74,7 +74,8 @@
 
   /** Lines of Python for so many draws of `call`, of which `mask` makes the masks. */
   const lines = (s, [name, call, mask], ...more) => [
-    "import numpy as np", "import minidrop as md", "", `rng = md.Stream(${s.seed})`, `${name} = [${call}`,
+    "import numpy as np", "import minidrop as md", "", `rng = md.Stream(${s.seed})`,
+    `${name} = [${call}`,
     `${" ".repeat(name.length + 4)}for _ in range(${s.draws})]`,
     ...(mask ? [`masks = [${mask} for x in ${name}]`] : []),
     "drawn = (~masks[-1]).mean()", "mean = (~np.array(masks)).mean()", ...more].join("\n");
