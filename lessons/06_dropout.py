@@ -144,7 +144,7 @@ path = save_figure(figure, "dropout")
 #
 # - Hinton, Srivastava, Krizhevsky, Sutskever, Salakhutdinov (2012), Improving neural networks by
 #   preventing co-adaptation of feature detectors, arXiv:1207.0580.
-# - The same (2014), Dropout: a simple way to prevent neural networks from overfitting, JMLR 15,
-#   1929-1958: sections 7.1 (features), 7.2 (sparsity).
+# - Srivastava and others (2014), Dropout: a simple way to prevent neural networks from overfitting,
+#   JMLR 15, 1929-1958: sections 7.1 (features), 7.2 (sparsity).
 #
 # `minidrop show dropout` prints every equation beside the line that computes it.

@@ -38,6 +38,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_bench_sizes.py": "times NumPy beside PyTorch",
     "test_bench_techniques.py": "times NumPy beside PyTorch",
     "test_catalog.py": "reads source text",
+    "test_citations.py": "reads source text",
+    "test_tables.py": "reads the pages that the site is made of",
     "test_claim_snapshots.py": "experiments on the host, and their files",
     "test_claims.py": "experiments on the host, and their files",
     "test_cli.py": "the command line prints text",

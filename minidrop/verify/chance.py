@@ -4,7 +4,7 @@ A check that counts may fail what is right, by bad luck.  Each comparison here h
 at most ALARM, for any number of draws: no normal approximation, and nothing is assumed of whoever
 draws but the law that is asked about.  `spent` is their sum, a bound for all of them together.
 
-Chernoff, Hoeffding 1963: K successes of n draws of probability p
+Chernoff 1952, Hoeffding 1963: K successes of n draws of probability p
     P(K / n on one side beyond k / n) <= exp(-n KL(k / n, p)),
     KL(a, p) = a ln(a / p) + (1 - a) ln((1 - a) / (1 - p))
 Hoeffding 1963: a mean of n draws within [low, high]

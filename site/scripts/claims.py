@@ -1,0 +1,144 @@
+"""The ledger of claims: each sentence of a paper, how it was tried, by which rule, and the verdict.
+
+Everything comes from `minidrop.claims` and from the runs that are published with it.
+"""
+
+import io
+from collections import Counter
+
+from scripts import bibliography, citations, links
+
+from minidrop.claims import CLAIMS, ledger
+
+PAGE = "tables/claims.md"
+
+
+def pages():
+    """{"tables/claims.md": Markdown} and a figure for every published set of runs."""
+    made = {PAGE: "\n".join(page(CLAIMS))}
+    for claim in CLAIMS.values():
+        for scale, record in records(claim):
+            results = ledger.results(claim, record)
+            made[f"tables/{figure_name(claim, scale)}"] = svg(
+                claim.draw(results, claim.scales[scale]), f"{claim.name} {scale}")
+    return made
+
+
+def records(claim):
+    """(scale, record) of the runs that were published; ValueError where they do not fit."""
+    for scale, settings in reversed(claim.scales.items()):
+        path = ledger.path_of(claim, scale, ledger.PUBLISHED)
+        if path.is_file():
+            yield scale, ledger.checked(claim, settings, ledger.read(path), path)
+
+
+def page(claims):
+    """The lines of the page; ValueError for a file of results that no claim has."""
+    known = {ledger.path_of(claim, scale, ledger.PUBLISHED) for claim in claims.values()
+             for scale in claim.scales}
+    if odd := sorted({*ledger.PUBLISHED.glob("*.json")} - known):
+        raise ValueError(f"minidrop/claims/results has {odd[0].name}, which is of no claim")
+    yield "# Claims, tried\n"
+    yield ("What papers claim, each with an experiment small enough for a laptop, and a rule for "
+           "the verdict that was fixed before the run. A claim that was not seen here may hold at "
+           "the scale of its paper. `minidrop claims list` prints them, `minidrop claims run NAME` "
+           "tries one anew.\n")
+    yield "| claim | verdict | seeds |\n|---|---|---|"
+    for claim in claims.values():
+        for scale, verdict, seeds in verdicts(claim) or [("-", None, 0)]:
+            word = verdict.word if verdict else "not run yet"
+            yield f"| [{claim.name}](#{claim.name}), {scale} | **{word}** | {seeds or '-'} |"
+    yield ""
+    for claim in claims.values():
+        yield from entry(claim)
+
+
+def verdicts(claim):
+    """[(scale, Verdict, seeds)] of the published runs."""
+    found = []
+    for scale, record in records(claim):
+        results = ledger.results(claim, record)
+        found.append((scale, claim.judge(results, claim.scales[scale]),
+                      len(next(iter(results.values())))))
+    return found
+
+
+def entry(claim):
+    """One claim."""
+    yield f"## {claim.name.capitalize()} {{#{claim.name}}}\n"
+    yield f"> {claim.sentence}\n"
+    yield "| what | in words |\n|---|---|"
+    yield f"| source | {cited(claim.source)} |"
+    yield f"| its numbers, and how sure we are | {cited(claim.known)} |"
+    yield f"| protocol | {claim.protocol} |"
+    yield f"| measured | {claim.measure} |"
+    for word, needs in claim.rule.items():
+        yield f"| the rule: *{word}* | {needs} |"
+    for scale, settings in claim.scales.items():
+        runs = len(claim.arms) * settings["seeds"]
+        yield (f"| {scale} | `minidrop claims run {claim.name} --scale {scale}`: {runs} runs, "
+               f"{claim.takes[scale]} |")
+    yield ""
+    for scale, verdict, seeds in verdicts(claim):
+        yield from result(claim, scale, verdict, seeds)
+
+
+def result(claim, scale, verdict, seeds):
+    """What came out at one scale."""
+    record = dict(records(claim))[scale]
+    yield f"### {verdict.word.capitalize()}: {scale}, {seeds} seeds {{#{claim.name}-{scale}}}\n"
+    yield f"**{verdict.headline}.**\n"
+    yield f"![{alt(claim, scale, verdict)}]({figure_name(claim, scale)})\n"
+    numbers = "\n".join(verdict.lines)
+    yield f"```text\n{numbers}\n```\n"
+    path = ledger.path_of(claim, scale, ledger.PUBLISHED)
+    yield (f"{len(record['runs'])} runs, {ledger.minutes(record):.0f} minutes on the machine that "
+           f"ran them; {versions(record)}. Every run is in "
+           f"`{path.relative_to(links.ROOT).as_posix()}`; `minidrop claims show {claim.name}` "
+           "judges them again.\n{.ties}\n")
+
+
+def versions(record):
+    """What the runs were made with, the most frequent first."""
+    counts = Counter(tuple(run["versions"].items()) for run in record["runs"])
+    return "; ".join(", ".join(f"{name} {version}" for name, version in found)
+                     + (f" ({count} runs)" if len(counts) > 1 else "")
+                     for found, count in counts.most_common())
+
+
+def cited(text):
+    """A text whose citation leads to the references."""
+    known = citations.works()
+    there = ", ".join(links.to(f"{bibliography.PAGE}#{key}", known[key].short, PAGE)
+                      for key in citations.cited(text, PAGE))
+    return f"{text} ({there})" if there else text
+
+
+def figure_name(claim, scale):
+    """The file of a figure, beside the page."""
+    return f"claim-{claim.name}-{scale}.svg"
+
+
+def alt(claim, scale, verdict):
+    """What the figure shows, in a sentence."""
+    axes = " against ".join(_axes(claim, scale))
+    return (f"Figure of the claim {claim.name}, {scale}: {axes}, for "
+            f"{', '.join(claim.arms)}. {verdict.word.capitalize()}: {verdict.headline}"
+            ).replace("[", "(").replace("]", ")")
+
+
+def _axes(claim, scale):
+    results = ledger.results(claim, dict(records(claim))[scale])
+    axis = claim.draw(results, claim.scales[scale]).axes[0]
+    title = " ".join(axis.get_title().split()) or axis.get_ylabel()
+    return title, axis.get_xlabel()
+
+
+def svg(figure, salt):
+    """A figure as SVG, the same bytes at every build."""
+    import matplotlib
+
+    target = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": salt}):
+        figure.savefig(target, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    return target.getvalue()

@@ -1,0 +1,93 @@
+"""Links between generated pages, told by what they lead to; a page that no maker gives is none."""
+
+import functools
+import os
+from pathlib import Path
+
+from minidrop import catalog
+
+SCRIPTS = Path(__file__).parent
+ROOT = catalog.PACKAGE.parent
+MAKERS = {"techniques": "techniques", "lessons": "lessons", "source": "source",
+          "exercises": "exercises"}               # folder of pages: the maker that gives them
+
+
+def to(target, text, page):
+    """`text` as a link from `page` to the page `target` (both below site/pages, with an anchor)."""
+    maker = MAKERS.get(target.partition("/")[0])
+    if maker and "\ndef pages(" not in _text(SCRIPTS / f"{maker}.py"):
+        return text
+    return f"[{text}]({os.path.relpath(target, os.path.dirname(page))})"
+
+
+def _text(path):
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def line(path, number, text, page):
+    """`text` as a link to a line of a file of the project, or to the file if `number` is None."""
+    if not (SCRIPTS / "source.py").is_file():
+        return text
+    from scripts import source
+
+    return f"[{text}]({source.link(path, number, page)})"
+
+
+def technique(name, page, text=None, tag=None):
+    """A link to the page of a technique, or to the box of one of its equations."""
+    anchor = f"#{box(tag)}" if tag else ""
+    return to(f"techniques/{name}.md{anchor}", text or title(name), page)
+
+
+def title(name):
+    """What a technique is called in prose: the beginning of its summary."""
+    return _summaries()[name].partition(":")[0]
+
+
+_summaries = functools.cache(catalog.summaries)
+
+
+def box(tag):
+    """The anchor of an equation.
+
+    >>> box("dropout.2")
+    'eq-dropout-2'
+    """
+    return f"eq-{tag.replace('.', '-')}"
+
+
+def place(path, page):
+    """Where a file of the project is read on the site: (kind, link), for lists of places."""
+    name = Path(os.path.abspath(ROOT / path)).relative_to(ROOT).as_posix()
+    stem = Path(name).stem
+    if name.startswith("lessons/exercises/"):
+        return "exercises", to(f"exercises/{stem}.md", stem, page)
+    if name.startswith("lessons/"):
+        number, _, short = stem.partition("_")
+        return "lessons", to(f"lessons/{short}.md", f"{int(number)} {short}", page)
+    if name.startswith("site/pages/"):
+        target = name.removeprefix("site/pages/")
+        return "pages", to(target, heading(ROOT / name), page)
+    if name.startswith("minidrop/claims/"):
+        return "claims", to(f"tables/claims.md#{stem}", stem, page)
+    if stem in techniques() and techniques()[stem] == ROOT / name:
+        return "techniques", technique(stem, page)
+    return "code", line(name, None, f"`{name}`", page)
+
+
+@functools.cache
+def stated():
+    """Everything that states equations, read once."""
+    return catalog.techniques()
+
+
+@functools.cache
+def techniques():
+    """{name: file} of everything that states equations."""
+    return {t.name: t.path for t in stated()}
+
+
+def heading(path):
+    """The first heading of a page."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((line[2:] for line in lines if line.startswith("# ")), path.stem)

@@ -1,0 +1,163 @@
+"""The reference tables of the site: they list what the code has, and tell what is missing."""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import minidrop
+from minidrop import catalog, claims, tape
+from minidrop.claims import ledger
+from minidrop.verify.field import matrix
+
+SITE = Path(__file__).parents[1] / "site"
+sys.path.insert(0, str(SITE))
+from scripts import api, equations, field, links, primitive_source, primitives  # noqa: E402
+from scripts import claims as claims_page  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+
+# --- equations -----------------------------------------------------------------------------------
+
+def test_every_equation_is_listed_once_with_its_formula():
+    text = equations.pages()[equations.PAGE]
+    tags = [e.tag for t in catalog.techniques() for e in t.equations]
+    assert re.findall(r"\\tag\{([^}]+)\}", text.replace(r"\_", "_")) == tags
+    assert re.findall(r'<div class="entry" id="([^"]+)"', text) == [links.box(tag) for tag in tags]
+    for technique in catalog.techniques():
+        for equation in technique.equations:
+            assert equation.latex in text, equation.tag
+
+
+def test_an_equation_leads_to_its_paper_its_lines_and_its_tests():
+    text = equations.pages()[equations.PAGE]
+    entry = text.split('id="eq-dropblock-4"')[1].split("</div>")[0]
+    technique = catalog.technique("dropblock")
+    equation = next(e for e in technique.equations if e.tag == "dropblock.4")
+    assert "[Ghiasi 2018](bibliography.md#ghiasi2018), Algorithm 1" in entry
+    assert entry.count("`test_dropblock_4_") == len(equation.tests) > 0 and "`dropblock`" in entry
+
+
+def test_an_equation_that_nobody_computes_or_shows_is_told():
+    technique = catalog.technique("dropout")
+    bare = technique.equations[0]._replace(lines=(), tests=())
+    with pytest.raises(ValueError, match=r"^equation \(dropout.1\) of dropout.py is computed"):
+        list(equations.entry(technique, bare))
+
+
+# --- primitives ----------------------------------------------------------------------------------
+
+def test_every_primitive_of_the_registry_is_listed_under_its_file():
+    text = primitives.pages()[primitives.PAGE]
+    assert sorted(re.findall(r"^### `(\w+)`", text, re.M)) == sorted(tape.REGISTRY)
+    for path, mine in primitives.registered().items():
+        part = text.split(f"## {path.stem.capitalize()}\n")[1].split("\n## ")[0]
+        assert re.findall(r"^### `(\w+)`", part, re.M) == [one.name for one in mine]
+
+
+@pytest.mark.parametrize("name", sorted(tape.REGISTRY))
+def test_an_adjoint_is_told_by_its_very_code(name):
+    """What is printed for an argument compiles to the code of the function that the tape calls."""
+    one = tape.REGISTRY[name]
+    told = {each.argument: each for each in primitive_source.adjoints(one)}
+    names = primitive_source.arguments(one)
+    there = {names[i]: adjoint for i, adjoint in enumerate(one.adjoints) if adjoint}
+    assert told.keys() == there.keys()
+    for argument, adjoint in there.items():
+        if adjoint.__name__ != "<lambda>":
+            assert told[argument].code == adjoint.__name__
+            continue
+        signature = inspect.signature(adjoint)
+        again = eval(f"lambda {str(signature)[1:-1]}: (\n{told[argument].code})").__code__
+        for part in ("co_code", "co_names", "co_varnames"):
+            assert getattr(again, part) == getattr(adjoint.__code__, part), argument
+        assert [*told[argument].reads] == [
+            each for each in [*signature.parameters][1:]
+            if each[0] != "_" and signature.parameters[each].kind != inspect.Parameter.VAR_KEYWORD]
+
+
+def test_a_primitive_says_whether_it_can_be_differentiated_twice():
+    text = primitives.pages()[primitives.PAGE]
+    for one in tape.REGISTRY.values():
+        part = text.split(f"### `{one.name}` ")[1].split("\n### ")[0]
+        assert ("its adjoints are primitives" in part) == one.twice
+        assert ("through its twin" in part) == bool(one.twin and not one.twice)
+
+
+def test_a_primitive_without_adjoints_or_from_elsewhere_is_told(monkeypatch):
+    def odd(x): return x
+
+    monkeypatch.setattr(tape, "REGISTRY", dict(tape.REGISTRY))
+    one = tape.Primitive.__new__(tape.Primitive)
+    one.name, one.forward = "odd", odd
+    with pytest.raises(ValueError, match="^primitive odd states no adjoints: odd.vjps"):
+        primitive_source.statement(one)
+    tape.REGISTRY["odd"] = one
+    with pytest.raises(ValueError, match="^primitive odd is registered outside"):
+        primitives.registered()
+
+
+def test_the_registry_drives_the_tests_that_are_named_for_all():
+    names = [test.name for test in primitive_source.driven_tests()]
+    assert "the_gradient_is_what_differences_say_and_so_is_its_own_gradient" in names
+    assert "where_takes_any_condition_that_has_a_truth" not in names
+    assert "where_takes_any_condition_that_has_a_truth" in [
+        test.name for test in primitive_source.named_tests(tape.REGISTRY["where"])]
+
+
+# --- claims, the field, names --------------------------------------------------------------------
+
+def test_the_ledger_tells_of_every_claim_all_that_it_states():
+    made = claims_page.pages()
+    text = made[claims_page.PAGE]
+    for claim in claims.CLAIMS.values():
+        for stated in (claim.sentence, claim.source, claim.known, claim.protocol, claim.measure,
+                       *claim.rule.values(), *claim.takes.values()):
+            assert stated in text, claim.name
+        for scale, record in claims_page.records(claim):
+            verdict = claim.judge(ledger.results(claim, record), claim.scales[scale])
+            assert f"**{verdict.headline}.**" in text and "\n".join(verdict.lines) in text
+            name = claims_page.figure_name(claim, scale)
+            assert f"]({name})" in text and made[f"tables/{name}"].startswith("<?xml")
+            assert "http://" not in re.sub(r'(xmlns[:\w]*|rdf:\w+)="[^"]*"|<!DOCTYPE[^>]*>', "",
+                                           made[f"tables/{name}"].split("<defs>")[1])
+
+
+def test_the_figures_of_claims_are_the_same_bytes_each_time():
+    assert claims_page.pages() == claims_page.pages()
+
+
+def test_results_that_no_claim_has_are_told(tmp_path, monkeypatch):
+    (tmp_path / "odd-quick.json").write_text("{}")
+    monkeypatch.setattr(ledger, "PUBLISHED", tmp_path)
+    with pytest.raises(ValueError, match="has odd-quick.json, which is of no claim"):
+        list(claims_page.page(claims.CLAIMS))
+
+
+def test_the_matrix_of_the_field_has_a_word_for_each_cell_and_a_note_for_each_that_differs():
+    whole = matrix.stored()
+    text = field.text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    told = sum(int(count or 1) for row in rows
+               for count in re.findall(r"[✓≈✗?] \w+(?: \[\d+\]\(#\d+\))?(?: \((\d+)\))?", row))
+    assert told == len(whole["cells"])
+    odd = [cell for cell in whole["cells"] if cell["word"] != "holds"]
+    assert re.findall(r'class="entry" id="(\d+)"', text) == [str(i + 1) for i in range(len(odd))]
+
+
+def test_every_public_name_has_a_line():
+    text = api.pages()[api.PAGE]
+    listed = re.findall(r"^\| \[?`([\w.]+)", text, re.M)
+    assert len(listed) == len({*listed})
+    assert {*listed} >= {name for name in minidrop.__all__ if name != "__version__"}
+    assert {"nn.Linear", "optim.Adam", "models.vit", "data.digits"} <= {*listed}
+    assert re.search(r"`dropout\(x, mask, p\)`\]?[^|]*\| [^|]*\. \|", text)
+
+
+def test_a_public_name_without_a_docstring_is_told(monkeypatch):
+    monkeypatch.setattr(minidrop.dropout, "__doc__", None)
+    with pytest.raises(ValueError, match="^minidrop.dropout has no docstring$"):
+        api.pages()
