@@ -135,7 +135,7 @@ path = save_figure(figure, "overfitting")
 # So: it can be. These networks know their 300 digits by heart too, and a new digit costs them less
 # than a fifth of what guessing does, $\ln \, 10$ nats. Only digits that took no part can tell.
 #
-# ## Exercises, and tasks: `minidrop grade start l2 max_norm`
+# ## Exercises
 #
 # 1. Train `network(0.5, 0)` on the dealt labels, with a `recorder` like `look` that asks for the
 #    training accuracy. How much longer does it take to learn the 300 by heart, if it does?

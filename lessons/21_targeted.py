@@ -138,7 +138,7 @@ assert smoke() or min(np.diff(curves[name][:, [0, 7]]).mean() for name in list(g
 # shrinks those that seldom learn: a unit's 4th is then 1.84 times its 5th, otherwise 1.15; the
 # decay was chosen to show it.
 #
-# ## Exercises, and tasks: `minidrop grade start targeted l1 pruning`
+# ## Exercises, and tasks: `minidrop grade start targeted pruning`
 #
 # 1. Train with `gamma=at, alpha=1.0`: candidates never learn. Who chooses them then? Is it worse?
 # 2. Prune units: `partial(targeted, gamma=3 / 4, alpha=3 / 4, unit=True)` and `unit=True` in

@@ -11,7 +11,7 @@ from minidrop import lesson
 
 WRITTEN = lesson.written()
 FIRST = ("tape", "adjoints", "checks", "mlp", "overfitting", "dropout", "scaling", "ensembles",
-         "convolution")
+         "convolution", "penalties")
 
 
 def source(name):

@@ -5,7 +5,7 @@ import numpy as np
 import minidrop as md
 from minidrop.grade import Exercise
 
-exercise = Exercise("l1", lesson="targeted")
+exercise = Exercise("l1", lesson="penalties")
 
 
 def networks(rng):

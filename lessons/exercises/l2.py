@@ -5,7 +5,7 @@ import numpy as np
 import minidrop as md
 from minidrop.grade import Exercise
 
-exercise = Exercise("l2", lesson="overfitting")
+exercise = Exercise("l2", lesson="penalties")
 
 
 def networks(rng):

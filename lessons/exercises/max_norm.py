@@ -5,7 +5,7 @@ import numpy as np
 import minidrop as md
 from minidrop.grade import Exercise
 
-exercise = Exercise("max_norm", lesson="overfitting")
+exercise = Exercise("max_norm", lesson="penalties")
 
 
 def weights(rng):
