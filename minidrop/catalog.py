@@ -84,15 +84,12 @@ def techniques(package=PACKAGE, tests=None):
     return sorted(found, key=lambda t: (place_of(t.path, package), t.name))
 
 
-def table(package=PACKAGE, root=""):
-    """The techniques as a Markdown table: name, where, what it does, its functions.
-
-    `root` leads from the page that shows it to the top of the project.
-    """
+def table(package=PACKAGE):
+    """The techniques as a Markdown table: name, where, what it does, its functions."""
     rows = ["| technique | acts on | what it does | functions |", "|---|---|---|---|"]
     for t in _placed(package):
         name, _, what = t.summary.rstrip(".").partition(": ")
-        rows.append(f"| [{name}]({root}{_link(t, package)}) | {t.path.parent.name} | {what} | "
+        rows.append(f"| [{name}]({_link(t, package)}) | {t.path.parent.name} | {what} | "
                     f"{', '.join(f'`{function}`' for function in functions(t))} |")
     return "\n".join(rows)
 

@@ -64,19 +64,11 @@ def test_the_three_commands_are_there_in_full():
         f'{start}".[site]" && .venv/bin/python site/build.py']
 
 
-def test_the_tables_of_techniques_are_the_catalogs():
-    """If not: python site/scripts/techniques.py"""
-    script = runpy.run_path(str(ROOT / "site/scripts/techniques.py"), run_name="techniques")
-    for path, table in script["TABLES"].items():
-        text = path.read_text(encoding="utf-8")
-        assert script["START"] in text and script["with_table"](text, table()) == text
+def test_the_table_of_techniques_is_the_catalogs():
+    """If not: python site/scripts/overview.py"""
+    script = runpy.run_path(str(ROOT / "site/scripts/overview.py"), run_name="overview")
+    assert script["START"] in README and script["with_table"](README) == README
     assert "minidrop/units/dropout.py" in catalog.overview()
-
-
-def test_every_link_of_the_page_of_techniques_exists():
-    page = ROOT / "site/pages/techniques.md"
-    links = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
-    assert len(links) > 10 and all((page.parent / link).exists() for link in links)
 
 
 def test_every_link_into_the_project_exists():

@@ -1,27 +1,212 @@
-"""Write the tables of techniques, which the docstrings hold, into the README and their page.
+"""One page for each technique, made of its docstring, its code and what is tied to both."""
 
-    python site/scripts/techniques.py
-"""
-
+import ast
 import functools
-from pathlib import Path
+import itertools
+import re
 
-from minidrop import catalog
+from minidrop import catalog, lesson
+from minidrop.claims import CLAIMS
+from minidrop.grade import exercise_named, exercise_names
+from minidrop.verify.field import matrix, matrix_text
+from minidrop.verify.field.libraries import LIBRARIES
 
-ROOT = Path(__file__).parents[2]
-START, END = "<!-- techniques: written by site/scripts/techniques.py -->\n", "\n<!-- end -->"
-TABLES = {
-    ROOT / "README.md": catalog.overview,
-    ROOT / "site" / "pages" / "techniques.md": functools.partial(catalog.table, root="../../"),
-}
+from scripts import beside, docstrings, made, source
+from scripts.prose import linked, techniques
+
+FACTS = ("Paper", "Papers", "Source", "Where", "Symbols", "Memory")
+NAMED = re.compile(r"\s*\[(test_\w+(?:,\s*test_\w+)*)\]")
+PAPER = re.compile(r'(?<=\d")([^".]*)\.\s+(?=[A-Z])(?!Official)')
+AROUND = "Around them"
+WIDGETS = {"dropout": ("dropout", "spatial", "dropblock", "dropconnect", "cutout"),
+           "stochastic-depth": ("stochastic_depth",), "cycles": ("snapshot",),
+           "targeted": ("targeted",)}
 
 
-def with_table(text, table):
-    """`text` with `table` in the place of the one it holds."""
-    before, _, rest = text.partition(START)
-    return before + START + table + END + rest.partition(END)[2]
+def pages():
+    """{page: Markdown} of all techniques, and of their list."""
+    names = {t.name for t in techniques()}
+    for widget, there in WIDGETS.items():
+        if unknown := {*there} - names:
+            raise ValueError(f"the widget {widget} names {', '.join(unknown)}, no technique")
+    found = {page_of(t): page(t) for t in techniques()}
+    return found | {"techniques/index.md": index()}
 
 
-if __name__ == "__main__":
-    for path, table in TABLES.items():
-        path.write_text(with_table(path.read_text(encoding="utf-8"), table()), encoding="utf-8")
+def page_of(technique):
+    """Where the page of a technique lies, below site/pages."""
+    return f"techniques/{technique.name}.md"
+
+
+def title(technique):
+    """What a technique is called: the beginning of its summary."""
+    return technique.summary.partition(":")[0].rstrip(".")
+
+
+def what(technique):
+    """What it does: the rest of its summary, as a sentence."""
+    rest = technique.summary.partition(": ")[2]
+    return rest[:1].upper() + rest[1:]
+
+
+def placed(technique):
+    """Whether it lies in one of the folders that are places, and so has a lesson and an exercise."""
+    return catalog.place_of(technique.path) < len(catalog.PLACES)
+
+
+def page(t):
+    """The page of a technique."""
+    here = page_of(t)
+    parts = [f"---\ntitle: {title(t)}\nhide: [toc]\ndescription: \"{what(t) or title(t)}\"\n---",
+             f"# {title(t)}", linked(what(t), here), *made.picture(t.name, here),
+             *facts(t, here), *equations(t, here),
+             *(linked(remark, here) for remark in t.remarks)]
+    if "Without noise" in t.sections:
+        parts += ["## Without noise", linked(t.sections["Without noise"], here)]
+    parts += [*differs(t, here), *field(t, here), *course(t, here)]
+    parts.append("## Functions and classes")
+    for node in docstrings.public(t):
+        parts += docstrings.entry(node, t, here, lambda text: linked(text, here))
+    return "\n\n".join(parts) + "\n"
+
+
+def facts(t, here):
+    """Where it acts, its papers and its symbols, as a list of definitions."""
+    for label in FACTS:
+        if body := t.sections.get(label):
+            items = PAPER.sub(r"\1.\n", body).split("\n") if label == "Papers" else [body]
+            told = "\n".join(f":   {linked(item, here)}\n" for item in items)
+            yield f"{label}\n\n{told}"
+
+
+def equations(t, here):
+    """Every equation beside the lines that compute it, or the test that shows it."""
+    if idle := [e.tag for e in t.equations if not (e.lines or e.tests)]:
+        raise ValueError(f"no line computes ({idle[0]}) and no test shows it")
+    tags = beside.marked(t)
+    yield "## Equations and code"
+    yield '<div class="eq-rows" markdown>'
+    for stated, functions in beside.rows(t):
+        boxes = "\n".join(beside.box(t, e, here) for e in stated)
+        panels = [beside.panel(piece, tags[piece.path], here) for piece in functions]
+        if not panels:
+            test = stated[0].tests[0]
+            panels = [beside.panel(beside.piece_around(test.path, test.number), {}, here,
+                                   "shown by ")]
+        yield (f'<div class="eq-row" markdown>\n<div class="eq-left" markdown>\n\n{boxes}\n</div>\n'
+               f'<div class="eq-right" markdown>\n\n{"".join(panels)}\n</div>\n</div>')
+    yield "</div>"
+
+
+def differs(t, here):
+    """Where others do it otherwise, each sentence with the tests that show it."""
+    sentences = t.sections.get("Differs", "")
+    if not sentences:
+        return
+    yield "## Where it differs"
+    places, items = test_places(), []
+    for sentence in sentences.split("\n"):
+        names = [name for group in NAMED.findall(sentence) for name in re.findall(r"\w+", group)]
+        if not names:
+            raise ValueError(f"no test shows what {t.name} says: {sentence}")
+        links = []
+        for name in names:
+            test = places.get(name.removeprefix("test_"))
+            if not test:
+                raise ValueError(f"{t.name} differs by {name}, a test that does not exist")
+            links.append(f"[{beside.plainly(test.name)}]"
+                         f"({source.link(test.path, test.number, here)})")
+        items.append(f"- {linked(NAMED.sub('', sentence)[2:], here)} "
+                     f"<span class=\"shown\">shown by {', '.join(links)}</span>")
+    yield "\n".join(items)
+
+
+@functools.cache
+def test_places():
+    """{name: Test} of all tests."""
+    return catalog.test_places(source.ROOT / "tests")
+
+
+def field(t, here):
+    """What other libraries compute, from the matrix of the field."""
+    whole = matrix.stored()
+    numbers = {id(cell): number for number, cell in matrix_text.noted(whole)}
+    cells = [cell for cell in whole["cells"]
+             if cell["technique"] == t.name and cell["library"] != "minidrop"]
+    if not cells:
+        return
+    yield "## In other libraries"
+    rows = ["| library | called | verdict |", "|---|---|---|"]
+    for cell in cells:
+        library, number = cell["library"], numbers.get(id(cell))
+        note = f" ([note {number}](../field.md#{number}))" if number else ""
+        rows.append(f"| {LIBRARIES[library][0]} {whole['libraries'][library] or ''} "
+                    f"| `{cell['implementation']}` | {matrix_text.SHORT[cell['word']]}{note} |")
+    yield "\n".join(rows)
+
+
+@functools.cache
+def exercise(name):
+    """The exercise of a technique, None where it has none."""
+    return exercise_named(name) if name in exercise_names() else None
+
+
+def lessons(t):
+    """The names of the lessons that state its equations, and of the one its exercise belongs to."""
+    prefix = t.equations[0].tag.rpartition(".")[0]
+    found = [name for name in lesson.written()
+             if rf"\tag{{{prefix}." in lesson.path_of(name).read_text(encoding="utf-8")]
+    if exercise(t.name):
+        found.append(exercise(t.name).lesson)
+    return [name for name in lesson.written() if name in found]
+
+
+def course(t, here):
+    """Where the course has it: lessons, exercise, widget, claims."""
+    taught, tasks = lessons(t), exercise(t.name)
+    if placed(t) and not taught:
+        raise ValueError(f"no lesson is about {t.name}: none has its equations or its exercise")
+    if placed(t) and not tasks:
+        raise ValueError(f"{t.name} has no exercise, lessons/exercises/{t.name}.py")
+    items = [made.to(f"lessons/{name}.md", f"Lesson {lesson.ORDER.index(name) + 1}: "
+                     f"{lesson.title(name)}", here) for name in taught]
+    if tasks:
+        items.append(made.to(f"exercises/{t.name}.md", f"Exercise: {tasks.title}",
+                             here))
+    items += [made.to(f"widgets.md#{widget}", "Try it by hand", here)
+              for widget, names in WIDGETS.items() if t.name in names]
+    items += [made.to(f"tables/claims.md#{claim.name}", f"Claim: {claim.sentence}", here)
+              for claim in claims(t)]
+    if items:
+        yield "## In the course"
+        yield "\n".join(f"- {item}" for item in items)
+
+
+def claims(t):
+    """The claims whose file calls the technique."""
+    module = source.name_of(t.path).removeprefix("minidrop/").removesuffix(".py").replace("/", ".")
+    for claim in CLAIMS.values():
+        tree = ast.parse((catalog.PACKAGE / "claims" / f"{claim.name}.py").read_text("utf-8"))
+        if any(isinstance(node, ast.ImportFrom) and node.level == 2 and node.module == module
+               for node in tree.body):
+            yield claim
+
+
+def index():
+    """All techniques, by the place where they act."""
+    yield_ = ["# Techniques", "One file each, with its equations, their lines and their tests."]
+    for place, there in itertools.groupby(techniques(), lambda t: t.path.parent if placed(t) else 0):
+        told = catalog.docstring(place / "__init__.py").partition("\n")[0] if place else ""
+        yield_.append(f"## {place.name.capitalize() if place else AROUND}")
+        if told:
+            yield_.append(told.partition(":")[0] + ".")
+        cards = "\n".join(card(t) for t in there)
+        yield_.append(f'<div class="cards" markdown>\n{cards}\n</div>')
+    return "\n\n".join(yield_) + "\n"
+
+
+def card(t):
+    """A technique in the list: its picture, its name and what it does."""
+    picture = "".join(f"{one}\n\n" for one in made.picture(t.name, "techniques/index.md"))
+    return (f'<div class="card" markdown>\n\n{picture}**[{title(t)}]({t.name}.md)**\n\n'
+            f"{linked(what(t), 'techniques/index.md')}\n\n</div>\n")

@@ -1,0 +1,66 @@
+"""The prose of docstrings with its links: tags of equations, functions, identifiers of papers."""
+
+import functools
+import os
+import re
+
+from minidrop import catalog
+
+_PARTS = re.compile(r"(?P<kept>```.*?```|\$[^$]+\$)"
+                    r"|`(?P<called>[A-Za-z_]\w*)(?P<rest>(?:\([^`]*\))?)`"
+                    r"|(?P<code>`[^`]+`)"
+                    r"|\((?P<tag>[a-z]\w*\.\d+)\)"
+                    r"|arXiv:(?P<arxiv>\d{4}\.\d{4,5})", re.S)
+
+
+def anchor(tag):
+    """The id of an equation's box.
+
+    >>> anchor("stochastic_depth.2")
+    'eq-stochastic_depth-2'
+    """
+    return f"eq-{tag.replace('.', '-')}"
+
+
+@functools.cache
+def techniques():
+    """Everything that states equations, read once."""
+    return catalog.techniques()
+
+
+@functools.cache
+def tags():
+    """{tag: technique} of all equations."""
+    return {equation.tag: t.name for t in techniques() for equation in t.equations}
+
+
+@functools.cache
+def functions():
+    """{function or class: technique} of all files that state equations."""
+    return {name: t.name for t in techniques() for name in catalog.functions(t)}
+
+
+def linked(text, page):
+    """`text` with links, as it stands on `page`; ValueError for a tag that no equation has."""
+    def link(match):
+        if name := match["called"]:
+            if name not in functions():
+                return match[0]
+            return f"[`{name}{match['rest']}`]({_of(functions()[name], page)}#{name})"
+        if tag := match["tag"]:
+            if tag in tags():
+                return f"([{tag}]({_of(tags()[tag], page)}#{anchor(tag)}))"
+            if tag.rpartition(".")[0] in {known.rpartition(".")[0] for known in tags()}:
+                raise ValueError(f"{page} names ({tag}), an equation that nobody states")
+            return match[0]
+        if number := match["arxiv"]:
+            return f"[arXiv:{number}](https://arxiv.org/abs/{number})"
+        return match[0]
+
+    return _PARTS.sub(link, text)
+
+
+def _of(name, page):
+    """The address of a technique's page, seen from `page`; nothing for the page itself."""
+    there = f"techniques/{name}.md"
+    return "" if there == page else os.path.relpath(there, os.path.dirname(page))
