@@ -72,6 +72,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_samples.py": "a fast path of the host",
     "test_samplers.py": "tests the checks of samplers themselves",
     "test_strict.py": "tests the stand-in itself",
+    "test_technique_pages.py": "reads source text",
     "test_ties.py": "reads source text",
     "test_vectors.py": "files, read back with NumPy",
     "test_winograd.py": "the fast path of the host",

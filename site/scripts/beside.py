@@ -2,7 +2,6 @@
 
 import ast
 import functools
-import html
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,8 @@ from scripts import highlight, source
 from scripts.prose import anchor, linked
 
 _CITED = re.compile(r"\s*<span class=\"c\"># Eq\. (\([\w.]+\)(?:, \([\w.]+\))*)(.*?)</span>$")
+
+SHOWN = 3                                         # lines named under an equation; the rest unfolds
 
 
 class Piece(NamedTuple):
@@ -27,6 +28,12 @@ class Piece(NamedTuple):
 def tree_of(path):
     """The syntax tree of a file."""
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def coloured_lines(path):
+    """The lines of a file as HTML."""
+    return highlight.lines(path.read_text(encoding="utf-8"))
 
 
 @functools.cache
@@ -50,17 +57,24 @@ def _begin(node):
 @functools.cache
 def statement_around(path, number):
     """The lines of the simple statement that a line belongs to: an equation may take several."""
-    found = [n for n in ast.walk(tree_of(path)) if isinstance(n, ast.stmt)
-             and n.lineno <= number <= n.end_lineno and not hasattr(n, "body")]
+    found = [n for n in _statements(path) if n.lineno <= number <= n.end_lineno]
     return range(found[0].lineno, found[0].end_lineno + 1) if found else range(number, number + 1)
+
+
+@functools.cache
+def _statements(path):
+    return [node for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.stmt) and not hasattr(node, "body")]
 
 
 def pieces(technique, equation):
     """The functions that compute an equation: those of the technique's own file, if there are any,
-    otherwise the first one elsewhere; `fast/` holds quicker twins of what is plain elsewhere."""
+    otherwise the shortest one elsewhere; `fast/` holds quicker twins of what is plain elsewhere."""
     own = [line for line in equation.lines if line.path == technique.path]
-    plain = sorted(equation.lines, key=lambda line: line.path.parent.name == "fast")
-    return list(dict.fromkeys(piece_around(line.path, line.number) for line in own or plain[:1]))
+    found = [piece_around(line.path, line.number) for line in own or equation.lines]
+    plain = sorted(found, key=lambda piece: (piece.path.parent.name == "fast",
+                                             piece.last - piece.first - len(piece.doc)))
+    return list(dict.fromkeys(found if own else plain[:1]))
 
 
 def rows(technique):
@@ -78,12 +92,9 @@ def rows(technique):
 
 def code(piece, tags):
     """The lines of a function as HTML; `tags` gives {line: tags} for the ones to mark."""
-    text = piece.path.read_text(encoding="utf-8")
-    coloured, shown = highlight.lines(text), []
-    inside = range(piece.first, piece.last + 1)
-    dent = min((len(line) - len(line.lstrip()) for line in text.splitlines()[inside[0] - 1:inside[-1]]
-                if line.strip()), default=0)
-    for number in inside:
+    coloured, shown = coloured_lines(piece.path), []
+    dent = len(coloured[piece.first - 1]) - len(coloured[piece.first - 1].lstrip())
+    for number in range(piece.first, piece.last + 1):
         if number in piece.doc:
             continue
         line, chips = coloured[number - 1][dent:], ""
@@ -127,31 +138,61 @@ def panel(piece, tags, page, word=""):
 
 def box(technique, equation, page):
     """An equation in its box: what it is, the formula, its place, its lines, its tests."""
-    where = [f"[{label}]({source.link(path, number, page)})"
+    title = equation.title[0].upper() + equation.title[1:]
+    parts = [f"**{linked(title, page)}** [{equation.tag}](#{anchor(equation.tag)}){{.eq-chip}}",
+             f"$$\n{in_lines(equation.latex)} \\tag{{{equation.tag}}}\n$$",
+             linked(equation.place, page)]
+    lines = [f"[{label}]({source.link(path, number, page)})"
              for label, path, number in _lines(technique, equation)]
-    parts = [f"**{linked(equation.title[0].upper() + equation.title[1:], page)}**",
-             f"$$\n{equation.latex} \\tag{{{equation.tag}}}\n$$", linked(equation.place, page)]
-    if where:
-        parts.append(f"computed in {', '.join(where)}")
-    if equation.tests:
-        count = f"{len(equation.tests)} test{'s' * (len(equation.tests) > 1)}"
-        tests = "\n".join(f"- [{plainly(test.name)}]({source.link(test.path, test.number, page)})"
-                          for test in equation.tests)
-        parts.append(f'<details markdown>\n<summary>shown by {count}</summary>\n\n{tests}\n\n'
-                     "</details>")
+    if lines:
+        parts.append(", ".join(lines[:SHOWN]))
+    parts += folded(lines[SHOWN:], "and {} more")
+    parts += folded([f"[{plainly(test.name)}]({source.link(test.path, test.number, page)})"
+                     for test in equation.tests], "shown by {} tests")
     inside = "\n\n".join(parts)
     return (f'<div class="eq-box" id="{anchor(equation.tag)}" data-eq="{equation.tag}" '
             f'tabindex="0" role="group" aria-label="Equation {equation.tag}" markdown>\n\n'
             f"{inside}\n\n</div>\n")
 
 
+def folded(links, words):
+    """A list that is folded away under `words`, which count it."""
+    if links:
+        head = words.format(len(links)).replace(" 1 tests", " 1 test")
+        items = "\n".join(f"- {link}" for link in links)
+        yield f"<details markdown>\n<summary>{head}</summary>\n\n{items}\n\n</details>"
+
+
+def in_lines(latex):
+    r"""A long formula of several, each on a line of its own.
+
+    >>> in_lines(r"a, \qquad f(b)"), len(in_lines(r"a = " + "b" * 60 + r", \qquad f(b)"))
+    ('a, \\qquad f(b)', 111)
+    """
+    if len(latex) < 60 or r"\begin" in latex or r"\left" in latex:
+        return latex
+    found, depth, begin = [], 0, 0
+    for match in re.finditer(r"[{}]|,\s*\\qquad\b", latex):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if match[0][0] == "," and not depth:
+            found.append(latex[begin:match.start() + 1])
+            begin = match.end()
+    if not found:
+        return latex
+    whole = " \\\\ ".join([*found, latex[begin:].strip()])
+    return rf"\begin{{gathered}} {whole} \end{{gathered}}"
+
+
 def _lines(technique, equation):
-    """(label, path, number) of the lines that compute an equation, one for each function."""
+    """(label, path, number) of the lines that compute an equation, the first of each function."""
     seen = {}
-    for line in equation.lines:
-        where = "" if line.path == technique.path else f"{line.path.parent.name}/{line.path.stem}: "
-        seen.setdefault(f"{where}{line.function or line.path.name}", (line.path, line.number))
-    return [(label, *where) for label, where in seen.items()]
+    near = lambda line: (line.path != technique.path, line.path.parent.name == "fast")
+    for line in sorted(equation.lines, key=near):
+        where = line.function or line.path.name
+        if line.path != technique.path:
+            where = f"{where} of {line.path.parent.name}/{line.path.name}"
+        seen.setdefault(where, (f"line {line.number} of {where}", line.path, line.number))
+    return seen.values()
 
 
 def plainly(name):

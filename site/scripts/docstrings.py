@@ -6,9 +6,9 @@ import importlib
 import inspect
 import re
 
-from minidrop import catalog
-
 from scripts import source
+
+from minidrop import catalog
 
 _EXAMPLE = re.compile(r"^( *)>>> .*(?:\n(?! *$).*)*", re.M)
 

@@ -10,7 +10,7 @@ _TOKEN = re.compile(
     r"(?P<c>\#[^\n]*)"
     rf"|(?P<s>(?<!\w)[rRbBfFuU]{{0,2}}(?:{_STRING}))"
     r"|(?<=def\ )(?P<nf>\w+)|(?<=class\ )(?P<nc>\w+)"
-    r"|(?P<nd>(?<=\n)[ ]*@[\w.]+)"
+    r"|(?P<nd>@[A-Za-z_][\w.]*)"
     rf"|(?P<k>\b(?:{'|'.join(keyword.kwlist)})\b)"
     r"|(?P<m>(?<!\w)\d[\w.]*)", re.S)
 

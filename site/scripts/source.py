@@ -7,10 +7,10 @@ import functools
 import os
 from pathlib import Path
 
-from minidrop import catalog
-
 from scripts import highlight
 from scripts.prose import techniques
+
+from minidrop import catalog
 
 ROOT = catalog.PACKAGE.parent
 FOLDERS = ("minidrop", "tests")
@@ -19,7 +19,7 @@ FOLDERS = ("minidrop", "tests")
 def link(path, line, page):
     """The address of a line of a file (of the file, where `line` is None) for the page `page`.
 
-    `path` is a file below the top of the project.  ValueError for a file or a line that is not there.
+    ValueError for a file that has no page, and for a line that the file has not.
     """
     name = name_of(path)
     if name not in names():
@@ -59,7 +59,7 @@ def text_of(name):
 @functools.cache
 def length(name):
     """How many lines a file has."""
-    return len(text_of(name).splitlines())
+    return text_of(name).count("\n") + 1
 
 
 def pages():

@@ -2,17 +2,19 @@
 
 import ast
 import functools
+import inspect
 import itertools
 import re
 
+from scripts import beside, docstrings, made, source
+from scripts.prose import linked, techniques
+
+import minidrop as md
 from minidrop import catalog, lesson
 from minidrop.claims import CLAIMS
 from minidrop.grade import exercise_named, exercise_names
 from minidrop.verify.field import matrix, matrix_text
 from minidrop.verify.field.libraries import LIBRARIES
-
-from scripts import beside, docstrings, made, source
-from scripts.prose import linked, techniques
 
 FACTS = ("Paper", "Papers", "Source", "Where", "Symbols", "Memory")
 NAMED = re.compile(r"\s*\[(test_\w+(?:,\s*test_\w+)*)\]")
@@ -50,13 +52,15 @@ def what(technique):
 
 
 def placed(technique):
-    """Whether it lies in one of the folders that are places, and so has a lesson and an exercise."""
+    """Whether it lies in one of the folders that are places: a lesson and an exercise are due."""
     return catalog.place_of(technique.path) < len(catalog.PLACES)
 
 
 def page(t):
     """The page of a technique."""
     here = page_of(t)
+    if hidden := [name for name in catalog.functions(t) if placed(t) and not hasattr(md, name)]:
+        raise ValueError(f"minidrop does not offer {hidden[0]} of {source.name_of(t.path)}")
     parts = [f"---\ntitle: {title(t)}\nhide: [toc]\ndescription: \"{what(t) or title(t)}\"\n---",
              f"# {title(t)}", linked(what(t), here), *made.picture(t.name, here),
              *facts(t, here), *equations(t, here),
@@ -72,11 +76,13 @@ def page(t):
 
 def facts(t, here):
     """Where it acts, its papers and its symbols, as a list of definitions."""
+    yield '<div class="facts" markdown>'
     for label in FACTS:
         if body := t.sections.get(label):
             items = PAPER.sub(r"\1.\n", body).split("\n") if label == "Papers" else [body]
             told = "\n".join(f":   {linked(item, here)}\n" for item in items)
             yield f"{label}\n\n{told}"
+    yield "</div>"
 
 
 def equations(t, here):
@@ -183,26 +189,29 @@ def course(t, here):
 
 
 def claims(t):
-    """The claims whose file calls the technique."""
+    """The claims whose file imports the technique."""
     module = source.name_of(t.path).removeprefix("minidrop/").removesuffix(".py").replace("/", ".")
-    for claim in CLAIMS.values():
-        tree = ast.parse((catalog.PACKAGE / "claims" / f"{claim.name}.py").read_text("utf-8"))
-        if any(isinstance(node, ast.ImportFrom) and node.level == 2 and node.module == module
-               for node in tree.body):
-            yield claim
+    return [claim for claim in CLAIMS.values() if module in imported(claim.name)]
+
+
+@functools.cache
+def imported(name):
+    """The modules of the package that the file of a claim imports, such as `units.dropout`."""
+    tree = ast.parse(inspect.getsource(inspect.getmodule(CLAIMS[name].run)))
+    return {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
 
 
 def index():
     """All techniques, by the place where they act."""
-    yield_ = ["# Techniques", "One file each, with its equations, their lines and their tests."]
-    for place, there in itertools.groupby(techniques(), lambda t: t.path.parent if placed(t) else 0):
-        told = catalog.docstring(place / "__init__.py").partition("\n")[0] if place else ""
-        yield_.append(f"## {place.name.capitalize() if place else AROUND}")
-        if told:
-            yield_.append(told.partition(":")[0] + ".")
-        cards = "\n".join(card(t) for t in there)
-        yield_.append(f'<div class="cards" markdown>\n{cards}\n</div>')
-    return "\n\n".join(yield_) + "\n"
+    parts = ["# Techniques", "One file each, with its equations, their lines and their tests."]
+    for place, there in itertools.groupby(techniques(), lambda t: placed(t) and t.path.parent):
+        parts.append(f"## {place.name.capitalize() if place else AROUND}")
+        if place:
+            told = catalog.docstring(place / "__init__.py").partition("\n")[0]
+            parts.append(told.partition(":")[0] + ".")
+        cards = "\n".join(map(card, there))
+        parts.append(f'<div class="cards" markdown>\n{cards}\n</div>')
+    return "\n\n".join(parts) + "\n"
 
 
 def card(t):
