@@ -1,4 +1,4 @@
-r"""Convolutions by filters of 3x3 or 5x5 with stride 1, with few of the multiplications.
+r"""Winograd: convolutions by filters of 3x3 or 5x5 with stride 1, with few multiplications.
 
 Paper    Lavin, Gray, "Fast algorithms for convolutional neural networks", arXiv:1509.09308 (2015),
          after Winograd's minimal filtering.

@@ -1,4 +1,4 @@
-r"""Attention, and the patches of an image as tokens.
+r"""Attention: tokens look at each other; and the patches of an image as tokens.
 
 Symbols  $Q$ queries, $K$ keys, $V$ values, one row for each token, $d$ the length of a query,
          $X$ tokens (T, width), $W^Q_i, W^K_i, W^V_i$ the maps of head $i$, $W^O$ that of all heads,

@@ -1,4 +1,4 @@
-r"""Activations that are more than one call of the array module, in cache-sized passes.
+r"""Activations: those that are more than one call of the array module, in cache-sized passes.
 
 Symbols  $x$ input, $\Phi$ the distribution function of the standard normal, $\alpha$ and $\lambda$
          the constants of SELU, $z$ a standard normal number.

@@ -1,4 +1,4 @@
-r"""Stochastic gradient descent with momentum.
+r"""SGD: stochastic gradient descent with momentum.
 
 Symbols  $w$ a parameter, $g$ its gradient, $v$ its velocity (zero at the start), $\eta$ the
          learning rate, $\mu$ the momentum, $\lambda$ the weight decay.
