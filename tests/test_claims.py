@@ -17,9 +17,13 @@ from numpy.testing import assert_array_equal
 from minidrop import data, files
 from minidrop.claims import CLAIMS, Claim, Verdict, commands, ledger, targeted
 from minidrop.claims.claim import WORDS
+from minidrop.claims.work import time_left
 from minidrop.cli import main
 from minidrop.damage import pruning_curve
 from minidrop.plots import subplots
+from minidrop.units.dropout import Dropout
+from minidrop.weights.pruning import prune
+from minidrop.weights.targeted import TargetedDropout
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,8 +42,9 @@ def toy(calls, **changes):
         "name": "toy", "sentence": "b beats a", "source": "nowhere", "known": "nothing",
         "protocol": "counting", "measure": "the score", "arms": ("a", "b"), "run": run,
         "rule": dict.fromkeys(WORDS, "nothing") | {"held": "a gain above 0"}, "judge": judge,
-        "takes": {"quick": "a moment", "standard": "two moments"},
-        "scales": {"quick": {"gain": 1, "seeds": 2}, "standard": {"gain": 0, "seeds": 1}},
+        "takes": {"quick": "a moment", "standard": "two moments", "paper": "a lifetime"},
+        "scales": {"quick": {"gain": 1, "seeds": 2}, "standard": {"gain": 0, "seeds": 1},
+                   "paper": {"gain": 1, "seeds": 1}},
         "draw": lambda results, settings: subplots(size=(2, 2))[0]}
     return Claim(**given | changes)
 
@@ -107,7 +112,7 @@ def test_a_file_of_other_settings_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="holds runs of toy under other settings: another claim"):
         ledger.checked(toy([], name="other"), toy([]).scales["quick"],
                        ledger.read(tmp_path / "toy-quick.json"), "toy-quick.json")
-    with pytest.raises(ValueError, match="scale must be one of quick, standard, got str 'huge'"):
+    with pytest.raises(ValueError, match="scale must be one of quick, standard, paper, got str"):
         ledger.run(toy([]), "huge", folder=tmp_path)
     with pytest.raises(ValueError, match="seeds must be a whole number of at least 1, got 0"):
         ledger.run(toy([]), "quick", seeds=0, folder=tmp_path)
@@ -194,7 +199,7 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     monkeypatch.setitem(CLAIMS, "toy", toy([]))
     code, text = command("list")
     assert code == 0 and re.search("^toy +b beats a$", text, re.M)
-    assert "quick: 4 runs, a moment; standard: 2 runs, two moments" in text
+    assert "quick: 4 runs, a moment; standard: 2 runs, two moments; paper: 2 runs" in text
     code, text = command("show", "toy")
     assert code == 0 and "rule      held: a gain above 0" in text
     for word in WORDS[1:]:
@@ -219,8 +224,8 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
 def test_runs_of_other_settings_are_not_shown_as_if_they_were_of_these(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ledger.run(toy([]), "quick", progress=False)
-    monkeypatch.setitem(CLAIMS, "toy", toy([], scales={"quick": {"gain": 2, "seeds": 2},
-                                                       "standard": {"gain": 0, "seeds": 1}}))
+    monkeypatch.setitem(CLAIMS, "toy", toy([], scales=toy([]).scales | {
+        "quick": {"gain": 2, "seeds": 2}}))
     code, text = command("show", "toy")
     assert code == 1 and "holds runs of toy under other settings: gain; move it away" in text
 
@@ -245,6 +250,35 @@ def test_wrong_names_and_interruptions_are_answered_in_a_sentence(tmp_path, monk
     assert "there is no claim 'toi'; did you mean 'toy'?" in command("run", "toi")[1]
     code, text = command("run", "toy")
     assert code == 1 and "interrupted; no run was finished, and the same command goes on" in text
+
+
+def test_the_scale_of_the_paper_asks_for_a_gpu_or_a_yes(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(CLAIMS, "toy", toy(calls))
+    code, text = command("run", "toy", "--scale", "paper")
+    assert code == 1 and not calls and text == (
+        "Error: toy at the scale of the paper is a lifetime; add --backend cupy where there is a "
+        "GPU, or --yes to start it without one\n")
+    assert command("run", "toy", "--scale", "paper", "--backend", "numpy")[0] == 1
+    assert command("run", "toy", "--scale", "paper", "--yes")[0] == 0 and len(calls) == 2
+
+
+def test_time_left_goes_by_what_an_arm_took():
+    records = [{"arm": "a", "seconds": 1}, {"arm": "a", "seconds": 3}, {"arm": "b", "seconds": 80}]
+    assert time_left(records, [("a", 2), ("b", 1)], 1) == 82
+    assert time_left(records, [("a", 2), ("b", 1)], 4) == 20.5
+    assert time_left(records, [("c", 0)], 1) == 28             # the mean of all, 84 / 3
+    assert time_left(records, [], 2) == 0 and time_left([], [("a", 0)], 2) is None
+
+
+def test_the_bar_tells_the_time_that_is_left(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("minidrop.claims.ledger.time_left", lambda runs, missing, at_once: (
+        None if not runs else 60.0 * len(missing)))
+    ledger.run(toy([]), "quick", folder=tmp_path)
+    shown = re.findall("toy: (\\d) of 4 runs .*?, ([^\r\n]+)", capsys.readouterr().err)
+    assert shown[0] == ("0", "time left: known after a run")
+    assert ("4", "about 0 s left") in [(n, text.strip()) for n, text in shown]
 
 
 # --- the claims ----------------------------------------------------------------------------------
@@ -276,6 +310,36 @@ def test_the_quick_scale_of_targeted_runs_and_is_judged():
             f"{arm} {100 * run['accuracy'][0]:.1f}" for arm, (run,) in one.items())))
     claim.draw(one, settings)
     claim.draw(results, settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["targeted", "snapshots"])
+def test_the_networks_of_the_papers_train(name, monkeypatch):
+    """On a few images, with fewer layers: what the settings of the scale ask for is there."""
+    claim = CLAIMS[name]
+    rng = np.random.default_rng(0)
+    pair = rng.normal(size=(40, 3, 32, 32)).astype("float32"), np.arange(40) % 10
+    monkeypatch.setattr(data, "cifar10", lambda: data.Splits(pair, pair, pair))
+    few = claim.scales["paper"] | {"epochs": 5, "batch_size": 20}
+    few |= {"depth": 8} if "depth" in few else {"net": "resnet8"}
+    results = {arm: [claim.run(arm, seed, few, False) for seed in (0, 1)] for arm in claim.arms}
+    assert len({str(runs) for runs in results.values()}) == len(claim.arms)
+    assert claim.judge(results, few).word in WORDS
+
+
+def test_targeted_of_the_paper_wraps_and_prunes_the_stages_alone():
+    settings = CLAIMS["targeted"].scales["paper"]
+    net, pattern = targeted.network("targeted", np.zeros((1, 3, 32, 32)), settings)
+    wrapped = [path for path, one in net.named_modules() if isinstance(one, TargetedDropout)]
+    assert len(wrapped) == 30 and all(path.startswith("stage") for path in wrapped)
+    assert {path.split(".")[0] for path in prune(net.init(0), 0.5, False, pattern=pattern)} == {
+        "stage1", "stage2", "stage3"}
+    net, _ = targeted.network("dropout", np.zeros((1, 3, 32, 32)), settings)
+    drops = [one.p for _, one in net.named_modules() if isinstance(one, Dropout)]
+    assert drops == [0.25] * 15
+    steps = settings["epochs"] * math.ceil(40_000 / settings["batch_size"])
+    falls = [round(at * steps) for at in settings["falls"]]
+    assert np.allclose(falls, [40_000, 60_000, 80_000], atol=100)
 
 
 def test_targeted_trains_on_train_ramps_as_told_and_is_judged_on_test(monkeypatch):

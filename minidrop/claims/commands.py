@@ -6,9 +6,10 @@ import click
 
 from ..options import on_backend
 from ..suggest import Suggesting, unknown
+from ..xp import asked
 from . import CLAIMS, ledger
 
-SCALES = ("quick", "standard")
+SCALES = ("quick", "standard", "paper")
 
 
 @click.group(cls=Suggesting)
@@ -31,19 +32,29 @@ def names():
 @claims.command()
 @click.argument("name")
 @click.option("--scale", type=click.Choice(SCALES), default="quick", show_default=True,
-              help="quick: a minute, on digits that come along; standard: real data.")
+              help="quick: a minute, on digits that come along; standard: real data, for a laptop; "
+                   "paper: the paper's sizes as far as they are known, for a GPU.")
 @click.option("--seeds", type=click.IntRange(min=1), help="How many, by default the claim's own.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+              help="Runs at once on this machine, which share its cores.")
+@click.option("--dask", metavar="ADDRESS", help="The scheduler of a Dask cluster that does them.")
+@click.option("--yes", is_flag=True, help="Start the paper's scale without a GPU too.")
 @on_backend
-def run(name, scale, seeds):
+def run(name, scale, seeds, jobs, dask, yes):
     """Run the experiment of the claim NAME and judge it.
 
     Each finished run is kept in ./minidrop-claims; the same command goes on where it was
-    interrupted.  With more seeds those that are there count.
+    interrupted.  With more seeds those that are there count.  Several jobs, or a cluster, give the
+    same results.
     """
     claim = _claim(name)
     path = ledger.path_of(claim, scale)
+    if scale == "paper" and asked() != "cupy" and not yes:
+        raise click.ClickException(
+            f"{name} at the scale of the paper is {claim.takes[scale]}; add --backend cupy where "
+            "there is a GPU, or --yes to start it without one")
     try:
-        results = ledger.run(claim, scale, seeds)
+        results = ledger.run(claim, scale, seeds, jobs=jobs, dask=dask)
     except KeyboardInterrupt:
         kept = "finished runs are kept" if path.is_file() else "no run was finished"
         raise click.ClickException(f"interrupted; {kept}, and the same command goes on") from None

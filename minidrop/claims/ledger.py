@@ -1,17 +1,18 @@
 """Runs of a claim, kept in a JSON file as each is finished: a broken run goes on."""
 
+import contextlib
 import json
 import os
-import platform
 import time
 from pathlib import Path
 
-from .. import __version__, xp
 from ..arguments import count, describe
 from ..files import alone
+from .work import each, time_left
 
 FOLDER = Path("minidrop-claims")
 PUBLISHED = Path(__file__).parent / "results"
+BAR = "{desc}: {n_fmt} of {total_fmt} runs |{bar}| {elapsed}{postfix}"
 
 
 def path_of(claim, scale, folder=FOLDER):
@@ -19,43 +20,62 @@ def path_of(claim, scale, folder=FOLDER):
     return Path(folder, f"{claim.name}-{scale}.json")
 
 
-def run(claim, scale, seeds=None, folder=FOLDER, progress=True):
+def run(claim, scale, seeds=None, folder=FOLDER, progress=True, jobs=1, dask=None):
     """Do the runs that are still missing, seed by seed; {arm: [result of each seed]}.
 
-    The file in `folder` is written after each of them; meanwhile it is ours alone.  ValueError for
-    a scale that the claim has not, and for a file with runs under other settings or of a process
-    that is at it now.
+    `jobs` and `dask` say who does them (`work.each`); the results are the same.  The file in
+    `folder` is written here after each of them; meanwhile it is ours alone.  ValueError for a scale
+    that the claim has not, and for a file with runs under other settings or of a process that is at
+    it now.
     """
     settings, path = _settings(claim, scale), path_of(claim, scale, folder)
-    seeds = settings["seeds"] if seeds is None else count(seeds, "seeds")
+    seeds, jobs = count(settings["seeds"] if seeds is None else seeds, "seeds"), count(jobs, "jobs")
     try:
         with alone(path):
             record = _begin(claim, scale, settings, path)
-            _go_on(claim, record, seeds, path, progress)
+            wanted = [(arm, seed) for seed in range(seeds) for arm in claim.arms]
+            _go_on(claim, record, wanted, path, progress, jobs, dask)
     except BlockingIOError:
         raise ValueError(f"{claim.name} is being run at this scale, into {path}; wait for that run "
                          "to end, or run in another folder") from None
     return results(claim, record, seeds)
 
 
-def _go_on(claim, record, seeds, path, progress):
+def _go_on(claim, record, wanted, path, progress, jobs, dask):
     from tqdm import tqdm  # here, so that importing minidrop stays cheap
 
     done = {(r["arm"], r["seed"]) for r in record["runs"]}
-    wanted = [(arm, seed) for seed in range(seeds) for arm in claim.arms]
-    with tqdm(wanted, claim.name, unit="run", disable=not progress, dynamic_ncols=True,
-              initial=len(done & {*wanted})) as bar:
-        for arm, seed in wanted:
-            if (arm, seed) in done:
-                continue
-            start = time.perf_counter()
-            label = f"{arm}, seed {seed}" if progress else False
-            result = claim.run(arm, seed, claim.scales[record["scale"]], label)
-            record["runs"].append({"arm": arm, "seed": seed, "result": result,
-                                   "seconds": round(time.perf_counter() - start, 1),
-                                   "versions": versions()})
+    missing, place = [pair for pair in wanted if pair not in done], _places(claim)
+    if not missing:
+        return
+    each_of = each(claim, claim.scales[record["scale"]], [*missing], jobs, dask, progress)
+    with (tqdm(total=len(wanted), desc=claim.name, disable=not progress, dynamic_ncols=True,
+               initial=len(wanted) - len(missing), bar_format=BAR) as bar,
+          contextlib.closing(each_of) as finished):
+        start, work = time.perf_counter(), 0.0
+        bar.set_postfix_str(_left(record, missing, jobs))
+        for one in finished:
+            record["runs"] = sorted([*record["runs"], one], key=place)
             write(path, record)
+            missing.remove((one["arm"], one["seed"]))
+            work += one["seconds"]                # a cluster does as many at once as it likes
+            at_once = max(jobs, work / (time.perf_counter() - start))
+            bar.set_postfix_str(_left(record, missing, at_once), refresh=False)
             bar.update()
+
+
+def _places(claim):
+    """The order of the runs in a file, whoever was finished first: by seed, then by arm."""
+    arms = {arm: i for i, arm in enumerate(claim.arms)}
+    return lambda one: (one["seed"], arms.get(one["arm"], len(arms)))
+
+
+def _left(record, missing, jobs):
+    """What the bar says of the runs that remain."""
+    seconds = time_left(record["runs"], missing, jobs)
+    if seconds is None:
+        return "time left: known after a run"
+    return f"about {seconds / 60:.0f} min left" if seconds > 90 else f"about {seconds:.0f} s left"
 
 
 def results(claim, record, seeds=None):
@@ -92,19 +112,6 @@ def write(path, record):
     os.replace(part, path)
 
 
-def versions():
-    """What results may depend on besides the settings; BLAS rounds as its kernel does."""
-    from threadpoolctl import threadpool_info
-
-    backend = {} if (there := xp.asked()) in (None, "numpy") else {
-        "backend": f"{there} {xp.backend_module(there).__version__}"}
-    kernels = {pool.get("architecture", "unknown") for pool in threadpool_info()
-               if pool["user_api"] == "blas"}
-    return {"minidrop": __version__, "python": platform.python_version(),
-            "numpy": xp.array_module().__version__, "machine": platform.machine(),
-            "blas": " and ".join(sorted(kernels))} | backend
-
-
 def _settings(claim, scale):
     if scale not in claim.scales:
         raise ValueError(f"scale must be one of {', '.join(claim.scales)}, got {describe(scale)}")
@@ -113,7 +120,8 @@ def _settings(claim, scale):
 
 def _begin(claim, scale, settings, path):
     if not path.is_file():
-        return {"claim": claim.name, "scale": scale, "settings": settings, "runs": []}
+        return {"claim": claim.name, "scale": scale, "settings": settings, "runs": [],
+                "command": f"minidrop claims run {claim.name} --scale {scale}"}
     return checked(claim, settings, read(path), path)
 
 

@@ -5,7 +5,7 @@ from ..averages.snapshot import average_probabilities, cyclic_cosine, majority_v
 from ..diversity import ambiguity, correlation, error_overlap
 from ..functional import softmax
 from ..intervals import Interval, mean_interval
-from ..models import lenet, mlp, place
+from ..models import lenet, mlp, place, resnet
 from ..nn import evaluation
 from ..optim import SGD, step_decay
 from ..placement import home
@@ -62,10 +62,14 @@ def run(arm, seed, settings, progress):
 
 def network(arm, x, settings):
     """The network of an arm, not yet drawn."""
-    net = lenet() if settings["net"] == "lenet" else mlp(x[0].size, *settings["hidden"], 10)
-    if arm == "dropout":
-        place(net, "hidden*.drop", Dropout(settings["p"]))
-    return net
+    name, places = settings["net"], "hidden*.drop"
+    if name == "mlp":
+        net = mlp(x[0].size, *settings["hidden"], 10)
+    elif name == "lenet":
+        net = lenet()
+    else:
+        net, places = resnet(int(name.removeprefix("resnet")), channels=x.shape[1]), "stage*.drop"
+    return place(net, places, Dropout(settings["p"])) if arm == "dropout" else net
 
 
 def cosine_cycles(total, cycles, lr):
@@ -211,7 +215,9 @@ CLAIM = Claim(
              "cosine in 5, 2 and 10 cycles; nocycle: networks of the same steps of a run whose "
              "rate falls tenfold after 50 % and 75 %, the last of which is the single network; "
              "dropout: that one with dropout; singlecycle: a network drawn anew for each cycle; "
-             "independent: five networks, each of as many epochs as the others all together.",
+             "independent: five networks, each of as many epochs as the others all together. "
+             "Paper: ResNet-110 on CIFAR-10 without the images for validation, in 200 epochs, as "
+             "we recall its setting; images are neither flipped nor shifted.",
     measure="test accuracy of the averaged probabilities of the last m networks, mean and 95 % "
             "interval over the seeds; differences are of paired seeds. Beside it, and not part of "
             "the rule: their loss, votes, correlation of their outputs, and the share of two "
@@ -229,6 +235,10 @@ CLAIM = Claim(
                   "cycles": 5, "seeds": 8},
         "standard": {"data": "mnist", "images": 5000, "net": "lenet", "epochs": 20,
                      "batch_size": 64, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "p": 0.5,
-                     "cycles": 5, "seeds": 3}},
-    takes={"quick": "half a minute of one core", "standard": "45 minutes of one core"},
+                     "cycles": 5, "seeds": 3},
+        "paper": {"data": "cifar10", "images": 40000, "net": "resnet110", "epochs": 200,
+                  "batch_size": 64, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "p": 0.2,
+                  "cycles": 5, "seeds": 3}},
+    takes={"quick": "half a minute of one core", "standard": "45 minutes of one core",
+           "paper": "33 runs of 200 epochs of a ResNet-110, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)
