@@ -30,6 +30,8 @@ def line(path, number, text, page):
         return text
     from scripts import source
 
+    if source.name_of(path) not in source.names():
+        return text                               # what is no Python has no page
     return f"[{text}]({source.link(path, number, page)})"
 
 
