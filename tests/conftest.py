@@ -55,6 +55,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_kernel_layers.py": "runs on the stand-in alone, and not on NumPy",
     "test_kernel_twins.py": "runs on the stand-in alone, and not on NumPy",
     "test_intervals.py": "a handful of results, on the host",
+    "test_family.py": "makes a page",
     "test_glossary.py": "makes a page",
     "test_graph.py": "draws what a forward pass on the host did",
     "test_history.py": "reads a page and draws its figure",

@@ -32,7 +32,7 @@ deviations sum to zero) $\partial s / \partial x_j = \hat x_j / m$.  Hence
 $\partial \hat x_i / \partial x_j = ([i = j] - 1 / m - \hat x_i \hat x_j / m) / s$.  The sum over
 $i$ against $\gamma g_i$ is (batch_norm.6), and the two sums in it are those of (batch_norm.5).
 
-Without noise  (batch_norm.4): nothing depends on the rest of the batch.
+Without noise  (batch_norm.4), in evaluation: nothing depends on the rest of the batch.
 
 Differs
 - From Algorithm 2, which averages the statistics of many batches when training is over: here they

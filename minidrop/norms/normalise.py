@@ -24,7 +24,7 @@ For the slope of $s$: $2 s \, \partial s / \partial x_j = 2 (x_j - \mu) / m$.  N
 $\mu$, because the deviations sum to zero.  The gradient sums to zero too, and (but for $\epsilon$)
 so does its product with $\hat x$: what a norm takes out of $x$ cannot matter.
 
-Without noise  The same.
+Without noise  The same, in training and in evaluation.
 
 Differs
 - From the mean of the squares less the square of the mean, where a mean is large beside the spread:
