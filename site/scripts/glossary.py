@@ -8,9 +8,13 @@ import re
 import tomllib
 from pathlib import Path
 
+from scripts import links
+
 from minidrop import catalog, lesson
 
+PAGE = "tables/glossary.md"
 DATA = Path(__file__).parents[1] / "data" / "glossary.toml"
+CELLS = ("paper", "theirs", "meaning", "ours")
 WRITES = re.compile(r"[A-Z][\w&. ]* \d{4} writes [^()]*? for our \$[^$]*\$")
 
 HEAD = """\
@@ -40,7 +44,7 @@ INDEX = """\
 
 def pages():
     """{path: Markdown} of the glossary."""
-    return {"tables/glossary.md": page(read(), catalog.techniques())}
+    return {PAGE: page(read(), catalog.techniques())}
 
 
 def read():
@@ -54,7 +58,7 @@ def page(data, techniques):
     groups = (f"## {group['name']}\n\n<div class=\"terms\" markdown>\n\n"
               f"{''.join(entry(term, known) for term in group['term'])}</div>\n\n"
               for group in data["group"])
-    rows = "".join(letter(row, known) for row in checked(data["letter"], known))
+    rows = "".join(letter(row) for row in checked(data["letter"], known))
     index = "".join(f"| [{term['name']}](#{anchor(term['name'])}) | {chinese(term)} |\n"
                     for term in sorted(terms, key=lambda term: term["name"].lower()))
     return f"{HEAD}{''.join(groups)}{LETTERS}{rows}\n{INDEX}{index}"
@@ -81,21 +85,22 @@ def chinese(term):
 
 def entry(term, known):
     """One term of the definition list."""
-    links = " · ".join(link for link in (linked(see, term, known) for see in term["see"]) if link)
+    places = " · ".join(link for link in (linked(see, term, known) for see in term["see"]) if link)
     return (f"{term['name']} {chinese(term)} {{: #{anchor(term['name'])} }}\n"
-            f":   {term['text']} {links}\n\n")
+            f":   {term['text']} {places}\n\n")
 
 
 def linked(see, term, known):
     """A link to "technique NAME", "lesson NAME" (nothing until it is written) or a page."""
     kind, _, name = see.partition(" ")
     if kind == "technique" and name in known:
-        return f"[{known[name].summary.partition(':')[0]}](../techniques/{name}.md)"
+        return links.technique(name, PAGE)
     if kind == "lesson" and name in lesson.ORDER:
         number = lesson.ORDER.index(name) + 1
-        return f"[lesson {number}](../lessons/{name}.md)" if name in lesson.written() else ""
+        written = name in lesson.written()
+        return links.to(f"lessons/{name}.md", f"lesson {number}", PAGE) if written else ""
     if see.endswith(".md"):
-        return f"[{see.rpartition('/')[2].removesuffix('.md')}](../{see})"
+        return links.to(see, see.rpartition("/")[2].removesuffix(".md"), PAGE)
     raise ValueError(f"the glossary links {term['name']!r} to {see!r}, which is neither a "
                      "technique, nor a lesson, nor a page")
 
@@ -123,8 +128,7 @@ def text_of(technique):
     return " ".join(catalog.docstring(technique.path).split())
 
 
-def letter(row, known):
+def letter(row):
     """One row of the table of letters."""
-    name = known[row["technique"]].summary.partition(":")[0]
-    return (f"| [{name}](../techniques/{row['technique']}.md) | {row['paper']} | {row['theirs']} | "
-            f"{row['meaning']} | {row['ours']} |\n")
+    cells = links.technique(row["technique"], PAGE), *(row[key] for key in CELLS)
+    return f"| {' | '.join(cells)} |\n"

@@ -13,10 +13,12 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+from scripts import links
 
 import minidrop as md
 from minidrop import catalog, lesson
 
+PAGE = "tables/museum.md"
 DATA = Path(__file__).parents[1] / "data" / "museum.toml"
 FIELD = catalog.PACKAGE / "verify" / "field.json"
 
@@ -37,7 +39,7 @@ versions and threads named. They are shown for what they teach: {count} ways of 
 
 def pages():
     """{path: Markdown} of the museum."""
-    return {"tables/museum.md": page(read(), catalog.techniques())}
+    return {PAGE: page(read(), catalog.techniques())}
 
 
 def read():
@@ -62,7 +64,8 @@ def page(rooms, techniques):
     parts = [HEAD.format(count=len(exhibits(rooms)))]
     if "museum" in lesson.written():
         number = lesson.ORDER.index("museum") + 1
-        parts.append(f"[Lesson {number}](../lessons/museum.md) runs some of them side by side.\n\n")
+        there = links.to("lessons/museum.md", f"Lesson {number}", PAGE)
+        parts.append(f"{there} asks six of them nine questions.\n\n")
     for room in rooms:
         parts.append(f"## {room['name']}\n\n")
         parts += [shown(exhibit, tags, tests, cells) for exhibit in room["exhibit"]]
@@ -72,13 +75,13 @@ def page(rooms, techniques):
 def shown(exhibit, tags, tests, cells):
     """One exhibit as Markdown."""
     number = exhibit["number"]
-    links = ", ".join(equation(tag, tags, number) for tag in exhibit["breaks"])
+    broken = ", ".join(equation(tag, tags, number) for tag in exhibit["breaks"])
     return (f"### {number}. {exhibit['name']} {{ #exhibit-{number} }}\n\n"
             f"**{exhibit['where']}** ([read there]({exhibit['link']})). {exhibit['story']}\n\n"
             f"```python\n{exhibit['code'].strip()}\n```\n\n"
             f"```text\n{output(exhibit)}```\n\n"
             f"**It looked right:** {exhibit['seems']}"
-            f"{'  **It breaks:** ' + links + '.' if links else ''}\n\n"
+            f"{'  **It breaks:** ' + broken + '.' if broken else ''}\n\n"
             f"**It is noticed** {noticed(exhibit, tests, cells)} "
             f"**It is prevented:** {exhibit['rule']}\n\n")
 
@@ -87,7 +90,7 @@ def equation(tag, tags, number):
     """A link to an equation; ValueError where there is none."""
     if tag not in tags:
         raise ValueError(f"exhibit {number} breaks ({tag}), which nobody states")
-    return f"[({tag})](../techniques/{tags[tag]}.md#eq-{tag.replace('.', '-')})"
+    return links.technique(tags[tag], PAGE, f"({tag})", tag)
 
 
 def noticed(exhibit, tests, cells):
@@ -101,8 +104,9 @@ def noticed(exhibit, tests, cells):
     for name in exhibit["tests"]:
         if name.removeprefix("test_") not in tests:
             raise ValueError(f"exhibit {exhibit['number']} names the test {name}, which is nowhere")
-    names = " and ".join(f"`{name}`" for name in exhibit["tests"])
-    ways.append(f"by {names}")
+    named = [tests[name.removeprefix("test_")] for name in exhibit["tests"]]
+    ways.append("by " + " and ".join(links.line(test.path, test.number, f"`test_{test.name}`", PAGE)
+                                     for test in named))
     return ", ".join(ways[:-1]) + (" and " if ways[1:] else "") + ways[-1] + "."
 
 
