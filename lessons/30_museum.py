@@ -139,7 +139,7 @@ path = save_figure(figure, "museum")
 # bit, since behind a ReLU the gradient ends there anyway; it waits for another network. What finds
 # all six is to ask for each sentence by itself, and at its limits.
 #
-# ## Exercises, and tasks: `minidrop grade start dropout`
+# ## Exercises
 #
 # 1. `Quotient` needs values that are 0 and a gradient that goes on. Build a network that has both.
 # 2. Write a seventh layer that passes all nine questions and is wrong. Which is the tenth?
