@@ -68,6 +68,15 @@ def test_what_an_address_may_not_ask_for_is_left_alone(widgets):
     assert widgets.evaluate("document.querySelector('.wd').widget.state.block") == 8
 
 
+def test_a_link_within_the_page_leaves_what_was_set(widgets):
+    address = widgets.url.partition("#")[0]
+    shown(widgets, f"{address}#dropout&p=0.5")
+    for target, p in (("cycles", 0.5), ("dropout", 0.5), ("dropout&p=0.7", 0.7)):
+        widgets.evaluate("(target) => { location.hash = target; }", target)
+        widgets.wait_for_timeout(50)
+        assert widgets.evaluate("document.querySelector('.wd').widget.state.p") == p
+
+
 def test_draws_made_one_by_one_are_those_made_at_once(widgets):
     address = widgets.url.partition("#")[0]
     found = []

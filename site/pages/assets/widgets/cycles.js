@@ -56,6 +56,7 @@
       const t = Math.min(Math.max(Math.ceil(share * last.total), 1), last.total);
       stage.closest("[data-widget]").widget.change({ t });
     };
+    rates.box.classList.add("wd-pressed");
     rates.box.addEventListener("pointerdown", look);
     rates.box.addEventListener("pointermove", (event) => { if (event.buttons) look(event); });
     return (s) => {

@@ -21,7 +21,7 @@
       this.state = this.initial();
       this.build();
       this.root.widget = this;
-      this.read();
+      if (!this.read()) this.update();
     }
 
     /** The values the controls begin with: those of the attributes data-KEY, or their own. */
@@ -132,19 +132,19 @@
       history.replaceState(history.state, "", `#${this.name}${parts.join("")}`);
     }
 
-    /** The state from the address, if it is this widget's. */
+    /** The state from the address, if it has one for this widget; whether it has. */
     read() {
       const [name, ...parts] = decodeURIComponent(location.hash.slice(1)).split("&");
+      if (name !== this.name || !parts.length) return false;
+      const given = Object.fromEntries(parts.map((part) => part.split("=")));
       this.state = this.initial();
-      if (name === this.name) {
-        const given = Object.fromEntries(parts.map((part) => part.split("=")));
-        for (const control of this.all) {
-          const value = minidrop.parsed(control, given[control.key] ?? "none");
-          if (control.key in given && value !== undefined) this.state[control.key] = value;
-        }
+      for (const control of this.all.filter(({ key }) => key in given)) {
+        const value = minidrop.parsed(control, given[control.key] || "");
+        if (value !== undefined) this.state[control.key] = value;
       }
       this.update();
-      if (name === this.name && parts.length) this.root.scrollIntoView();
+      this.root.scrollIntoView();
+      return true;
     }
   }
 

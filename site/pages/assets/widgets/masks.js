@@ -54,7 +54,7 @@
       if (at < 0) return null;
       const out = tally.last[start + at];
       if (s.alone) return out ? colours.drop : colours.keep;
-      return out ? mixed(colours.drop, colours.ink, 0.3 * ink[i])
+      return out ? mixed(colours.drop, colours.ink, 0.2 * ink[i])
         : mixed(colours.paper, colours.ink, ink[i]);
     });
     const gone = tally.last.subarray(start, start + places).reduce((a, b) => a + b, 0);
@@ -86,15 +86,17 @@
     });
     const ticks = [expected + reach, expected, expected - reach].map((share) =>
       svg.label(left - 5, y(share) + 4, percent(share), "wd-end")).join("");
+    const ends = svg.label(left, height - 5, "draw 1")
+      + svg.label(right, height - 5, `draw ${n}`, "wd-end");
     return svg.line(left, y(expected), right, y(expected), "wd-expected") + marks
       + svg.path(points, "wd-mean") + svg.dot(...points.at(-1), 3.5, "wd-now") + ticks
-      + svg.label(left, height - 5, "draw 1") + svg.label(right, height - 5, `draw ${n}`, "wd-end");
+      + (n > 1 ? ends : svg.label(x(0), height - 5, "draw 1", "wd-mid"));
   }
 
   function start(stage) {
     const views = Array.from({ length: EXAMPLES }, (_, n) => panel(`Example ${n + 1}`));
     const seen = panel("Drawn"), exact = panel("Exactly");
-    const line = chart(130, "Each draw, and their mean so far");
+    const line = chart(130);
     stage.append(make("div", { class: "wd-examples" }, ...views.map((view) => view.figure)),
       make("div", { class: "wd-maps" }, seen.figure, exact.figure, line.figure));
     const tally = new Tally(), pictures = {};
@@ -111,6 +113,8 @@
       heat(seen, grid, shares, top, colours, "Drawn");
       heat(exact, grid, map, top, colours, "Exactly");
       const view = told(technique, s, tally);
+      line.say(s.draws > 1 ? "Each draw, and their mean so far"
+        : "Draw again, and see where the mean goes");
       line.draw((width, height) => trace(tally.shares, view.values.expected, width, height),
         `${view.said} The mean goes to ${percent(view.values.expected)}.`);
       return view;

@@ -62,17 +62,19 @@
       inside += svg.line(LEFT - 6, middle, width - RIGHT + 3, middle, "wd-skip")
         + svg.label(width - RIGHT + 8, middle + 4, tally.depth[n]);
     }
+    const open = [], closed = [], bars = [];
     chances.forEach((q, l) => {
       const x = LEFT + l * step + gap / 2, wide = step - gap;
-      inside += svg.rect(x, BARS - q * (BARS - 10), wide, q * (BARS - 10), "wd-bar");
+      bars.push([x, BARS - q * (BARS - 10), wide, q * (BARS - 10)]);
       for (let n = 0; n < rows; n++) {
         const y = BARS + 24 + n * (tall + GAP) + GAP / 2;
-        if (tally.gates[l][n]) inside += svg.rect(x, y, wide, tall, "wd-open");
-        else inside += svg.rect(x, y + tall * 0.36, wide, tall * 0.28, "wd-closed");
+        if (tally.gates[l][n]) open.push([x, y, wide, tall]);
+        else closed.push([x, y + tall * 0.36, wide, tall * 0.28]);
       }
     });
     const bottom = height(s) - 4;
-    return inside + svg.label(LEFT, bottom, "block 1")
+    return inside + svg.rects(bars, "wd-bar") + svg.rects(open, "wd-open")
+      + svg.rects(closed, "wd-closed") + svg.label(LEFT, bottom, "block 1")
       + svg.label(width - RIGHT, bottom, `block ${s.blocks}`, "wd-end");
   }
 
@@ -91,13 +93,13 @@
     const every = Math.ceil(26 / step);
     for (let d = first; d <= shown.at(-1); d++) {
       inside += svg.rect(x(d) + 1, y(tally.seen[d] / total), step - 2,
-        bottom - y(tally.seen[d] / total), "wd-open");
+        bottom - y(tally.seen[d] / total), "wd-bar");
       if ((d - first) % every === 0) inside += svg.label(x(d) + step / 2, height - 8, d, "wd-mid");
     }
     const at = x(expected) + step / 2;
     return inside + svg.line(at, 8, at, bottom, "wd-expected")
       + exact.map((p, d) => (d >= first && d <= shown.at(-1)
-        ? svg.dot(x(d) + step / 2, y(p), 3, "wd-now") : "")).join("");
+        ? svg.dot(x(d) + step / 2, y(p), 3.5, "wd-look") : "")).join("");
   }
 
   function start(stage) {

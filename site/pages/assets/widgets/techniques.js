@@ -29,11 +29,11 @@
     });
   }
 
-  /** The edges of a digit that look one of eight ways: a map from 0 to 1. */
-  function edges(digit, way) {
+  /** A digit under light from one of eight sides, as a convolution of 3 x 3 and a ReLU see it. */
+  function lit(digit, way) {
     const at = (i, j) => (i >= 0 && j >= 0 && i < SIDE && j < SIDE ? digit[i * SIDE + j] / 16 : 0);
     const map = Float64Array.from({ length: SIDE * SIDE }, (_, k) => {
-      let sum = 0;
+      let sum = 1.5 * digit[k] / 16;
       for (let turn = 0; turn < 8; turn++) {
         const a = turn * Math.PI / 4, i = Math.floor(k / SIDE) + Math.round(Math.sin(a));
         sum += Math.cos(a - way * Math.PI / 4) * at(i, k % SIDE + Math.round(Math.cos(a)));
@@ -52,7 +52,7 @@
     const rows = 2 * SIDE + 1, columns = 4 * SIDE + 3;
     const ink = new Float64Array(rows * columns), place = new Int32Array(rows * columns).fill(-1);
     for (let c = 0; c < CHANNELS; c++) {
-      edges(minidrop.data.digits[n], c).forEach((value, k) => {
+      lit(minidrop.data.digits[n], c).forEach((value, k) => {
         const i = Math.floor(c / 4) * (SIDE + 1) + Math.floor(k / SIDE);
         const at = i * columns + (c % 4) * (SIDE + 1) + k % SIDE;
         ink[at] = value;
