@@ -13,8 +13,6 @@ SITE = Path(__file__).parents[1] / "site"
 sys.path.insert(0, str(SITE))
 from scripts import widgets  # noqa: E402
 
-sys.path.remove(str(SITE))
-
 
 def data():
     text = widgets.pages()["tables/widgets.js"]
@@ -45,3 +43,15 @@ def test_an_equation_that_nobody_states_ends_the_build(monkeypatch):
 def test_the_loader_names_every_script():
     loader = (SITE / "pages" / "assets" / "widgets.js").read_text("utf-8")
     assert all(f'"widgets/{path.name}"' in loader for path in widgets.ASSETS.glob("*.js"))
+
+
+def test_a_technique_brings_its_widget():
+    assert widgets.embed("dropblock").startswith(
+        '<div data-widget="masks" data-technique="dropblock" data-p="0.1" data-block="5">')
+    assert widgets.embed("mixup") == ""
+
+
+def test_a_widget_of_no_technique_ends_the_build(monkeypatch):
+    monkeypatch.setitem(widgets.SHOWN, "dropin", {"widget": "masks"})
+    with pytest.raises(ValueError, match="^a widget is for dropin, which is no technique$"):
+        widgets.embed("dropout")

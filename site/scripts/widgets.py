@@ -1,14 +1,37 @@
-"""What the widgets take from minidrop: four digits, and the equations they put numbers into."""
+"""What the widgets take from minidrop, four digits and equations, and where techniques have one."""
 
 import json
 import re
 from pathlib import Path
+
+from scripts import links
 
 from minidrop import catalog, data
 
 DIGITS = 2, 3, 5, 8
 ASSETS = Path(__file__).parents[1] / "pages" / "assets" / "widgets"
 _TAG = re.compile(r'"([a-z]\w*\.\d+)"')
+
+SHOWN = {                   # technique: the attributes of its widget
+    "dropout": {"widget": "masks", "technique": "dropout", "p": 0.5},
+    "spatial": {"widget": "masks", "technique": "spatial", "p": 0.3},
+    "dropblock": {"widget": "masks", "technique": "dropblock", "p": 0.1, "block": 5},
+    "dropconnect": {"widget": "masks", "technique": "dropconnect", "p": 0.5},
+    "cutout": {"widget": "masks", "technique": "cutout", "length": 8},
+    "stochastic_depth": {"widget": "paths"},
+    "snapshot": {"widget": "cycles"},
+    "targeted": {"widget": "targeted"},
+}
+
+
+def embed(name):
+    """The widget of a technique, as lines of a page; "" for a technique that has none."""
+    if unknown := SHOWN.keys() - {technique.name for technique in catalog.techniques()}:
+        raise ValueError(f"a widget is for {', '.join(sorted(unknown))}, which is no technique")
+    if name not in SHOWN:
+        return ""
+    attributes = " ".join(f'data-{key}="{value}"' for key, value in SHOWN[name].items())
+    return f"<div {attributes}><noscript>This picture needs JavaScript.</noscript></div>"
 
 
 def pages():
@@ -32,7 +55,7 @@ def equations():
         raise ValueError(f"the widgets name {', '.join(sorted(missing))}, which no docstring "
                          "states")
     return {tag: {"tex": " ".join(stated[tag][1].latex.split()),
-                  "page": f"techniques/{stated[tag][0]}.html#eq-{tag.replace('.', '-')}"}
+                  "page": f"techniques/{stated[tag][0]}.html#{links.box(tag)}"}
             for tag in sorted(tags())}
 
 

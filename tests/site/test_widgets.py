@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.site.widget_pages import page_of, shown
+from tests.site.widget_pages import maker, page_of, shown
 
 pytestmark = pytest.mark.site
 SETTINGS = [
@@ -107,6 +107,26 @@ def test_every_picture_says_what_is_seen_and_every_control_has_a_name(widgets):
     unnamed = widgets.evaluate("""[...document.querySelectorAll('.wd input')].filter(
         (e) => !e.labels.length && !e.getAttribute('aria-label')).length""")
     assert unnamed == 0
+
+
+def test_equations_lead_to_their_place_on_the_site(built, address, tab):
+    shown(tab, f"{address}/widgets.html")
+    places = set()
+    for technique in ("dropout", "spatial", "dropblock", "dropconnect", "cutout"):
+        shown(tab, f"{address}/widgets.html#dropout&technique={technique}")
+        places |= set(tab.eval_on_selector_all(".wd-equations a", "all => all.map((a) => a.href)"))
+    assert len(places) >= 14 and not tab.troubles
+    for place in places:
+        path, _, anchor = place.removeprefix(f"{address}/").partition("#")
+        assert f'id="{anchor}"' in (built / path).read_text("utf-8"), place
+
+
+def test_every_technique_with_a_widget_has_it_on_its_page(address, tab):
+    for name, attributes in maker.SHOWN.items():
+        shown(tab, f"{address}/techniques/{name}.html")
+        state = tab.evaluate("document.querySelector('.wd').widget.state")
+        assert all(str(state[key]) == str(value) for key, value in attributes.items()
+                   if key != "widget") and not tab.troubles
 
 
 @pytest.mark.parametrize("width", [360, 1200])
