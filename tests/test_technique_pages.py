@@ -157,8 +157,8 @@ def test_a_function_that_the_package_does_not_offer_stops_the_build(monkeypatch)
 
 
 def test_a_widget_of_an_unknown_technique_stops_the_build(monkeypatch):
-    monkeypatch.setitem(techniques.WIDGETS, "dropout", ("dropuot",))
-    with pytest.raises(ValueError, match="the widget dropout names dropuot, no technique"):
+    monkeypatch.setitem(techniques.widgets.SHOWN, "dropuot", {"widget": "masks"})
+    with pytest.raises(ValueError, match="a widget is for dropuot, which is no technique"):
         techniques.pages()
 
 

@@ -6,7 +6,7 @@ import inspect
 import itertools
 import re
 
-from scripts import beside, docstrings, made, source
+from scripts import beside, docstrings, made, source, widgets
 from scripts.prose import linked, techniques
 
 import minidrop as md
@@ -20,17 +20,10 @@ FACTS = ("Paper", "Papers", "Source", "Where", "Symbols", "Memory")
 NAMED = re.compile(r"\s*\[(test_\w+(?:,\s*test_\w+)*)\]")
 PAPER = re.compile(r'(?<=\d")([^".]*)\.\s+(?=[A-Z])(?!Official)')
 AROUND = "Around them"
-WIDGETS = {"dropout": ("dropout", "spatial", "dropblock", "dropconnect", "cutout"),
-           "stochastic-depth": ("stochastic_depth",), "cycles": ("snapshot",),
-           "targeted": ("targeted",)}
 
 
 def pages():
     """{page: Markdown} of all techniques, and of their list."""
-    names = {t.name for t in techniques()}
-    for widget, there in WIDGETS.items():
-        if unknown := {*there} - names:
-            raise ValueError(f"the widget {widget} names {', '.join(unknown)}, no technique")
     found = {page_of(t): page(t) for t in techniques()}
     return found | {"techniques/index.md": index()}
 
@@ -67,7 +60,7 @@ def page(t):
              *(linked(remark, here) for remark in t.remarks)]
     if "Without noise" in t.sections:
         parts += ["## Without noise", linked(t.sections["Without noise"], here)]
-    parts += [*differs(t, here), *field(t, here), *course(t, here)]
+    parts += [*tried(t, here), *differs(t, here), *field(t, here), *course(t, here)]
     parts.append("## Functions and classes")
     for node in docstrings.public(t):
         parts += docstrings.entry(node, t, here, lambda text: linked(text, here))
@@ -167,8 +160,16 @@ def lessons(t):
     return [name for name in lesson.written() if name in found]
 
 
+def tried(t, here):
+    """Its widget, for those that have one."""
+    if widget := widgets.embed(t.name):
+        yield "## Try it"
+        yield widget
+        yield made.to(widgets.place(t.name), "All widgets, with questions to try", here)
+
+
 def course(t, here):
-    """Where the course has it: lessons, exercise, widget, claims."""
+    """Where the course has it: lessons, exercise, claims."""
     taught, tasks = lessons(t), exercise(t.name)
     if placed(t) and not taught:
         raise ValueError(f"no lesson is about {t.name}: none has its equations or its exercise")
@@ -179,8 +180,6 @@ def course(t, here):
     if tasks:
         items.append(made.to(f"exercises/{t.name}.md", f"Exercise: {tasks.title}",
                              here))
-    items += [made.to(f"widgets.md#{widget}", "Try it by hand", here)
-              for widget, names in WIDGETS.items() if t.name in names]
     items += [made.to(f"tables/claims.md#{claim.name}", f"Claim: {claim.sentence}", here)
               for claim in claims(t)]
     if items:

@@ -24,6 +24,15 @@ SHOWN = {                   # technique: the attributes of its widget
 }
 
 
+PLACES = {"masks": "dropout", "paths": "stochastic-depth", "cycles": "cycles",
+          "targeted": "targeted"}   # where the page of the widgets has each
+
+
+def place(name):
+    """Where the page of the widgets has that of a technique."""
+    return f"widgets.md#{PLACES[SHOWN[name]['widget']]}"
+
+
 def embed(name):
     """The widget of a technique, as lines of a page; "" for a technique that has none."""
     if unknown := SHOWN.keys() - {technique.name for technique in catalog.techniques()}:
