@@ -127,7 +127,7 @@ for axis, nats, title in zip(axes, every[1:], ("entropy", "mutual information"),
     for label, marker, colour in ((0, "o", DARK), (1, "x", MIDDLE)):
         some = points.train[0][points.train[1] == label]
         axis.scatter(*some.T, s=8, c=colour, marker=marker, linewidths=0.7)
-    axis.set_title(f"{title} (nats)")
+    axis.set(title=f"{title} (nats)", xlabel="first coordinate", ylabel="second coordinate")
 figure.colorbar(shades, ax=axes[1])
 path = save_figure(figure, "ensembles")
 

@@ -128,7 +128,7 @@ left.set_title("one digit, p = 0.5 (map 4 is silent)")
 left.spines[:].set_visible(False)
 for name, share in shares.items():
     right.plot(rates, share.mean(0), CASES[name][3], color=CASES[name][2], label=name)
-right.set(xlabel="p", ylabel="variance explained", ylim=(-0.05, 1), title="dropped pixels")
+right.set(xlabel="rate p", ylabel="variance explained", ylim=(-0.05, 1), title="dropped pixels")
 right.legend(fontsize=8, loc=(0.02, 0.12))
 path = save_figure(figure, "spatial")
 

@@ -133,7 +133,7 @@ for axis, b in zip(axes, (1, 4), strict=False):
     axis.set(title=f"b = {b}; hatched: dropped", xticks=[], yticks=[], frame_on=False)
 axes[2].plot(blocks, known, color=LIGHT, linewidth=0.8)
 axes[2].errorbar(blocks, known.mean(1), half, color=DARK, capsize=3)
-axes[2].set(title="what neighbours explain (%)", xlabel="b", xticks=blocks, ylim=(0, None))
+axes[2].set(title="explained by neighbours (%)", xlabel="b (pixels)", xticks=blocks, ylim=(0, None))
 path = save_figure(figure, "dropblock")
 
 # %% [markdown]

@@ -124,7 +124,7 @@ for axis, unit, each in ((axes[0], "iterations", 1 + 0 * step), (axes[1], "secon
         axis.plot((width + np.arange(smooth.shape[1])) * each[i], smooth[i], color=colour,
                   linestyle="--" if i in (2, 4) else "-",
                   label=f"m = {COUNTS[i]}" if i > 1 else ("no dropout", "dropout")[i])
-    axis.set(xlabel=unit, ylim=(0, None), title="training loss")
+    axis.set(xlabel=unit, ylim=(0, None), title="training loss (nats)")
 axes[0].legend(fontsize=8)
 path = save_figure(figure, "multi_sample")
 

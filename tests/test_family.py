@@ -73,6 +73,12 @@ def test_the_page_links_to_every_technique_and_holds_no_empty_line_in_its_drawin
     assert not re.search(r"\*\*|\.:", page.partition("## Around them")[2])
 
 
+def test_the_page_shows_the_pictures_that_are_made():
+    shown = re.findall(r"!\[[^]]+\]\(\.\./(pictures/[^)]+)\)", family.text())
+    made = {**family.pages(), **dict.fromkeys(family.pictures.pages())}
+    assert len(shown) == 3 and {*shown} <= made.keys()
+
+
 def test_a_longer_name_is_not_taken_for_a_shorter_one():
     def named(text):
         return family.named_in(text, [*PLACED.values()])

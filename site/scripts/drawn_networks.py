@@ -195,5 +195,4 @@ def vgg(sheet):
 
 NETWORKS = {"multi_sample": (plain_or_multi, 720, 358), "stochastic_depth": (residual, 720, 256),
             "lenet": (lenet, 720, 274), "vgg": (vgg, 720, 348)}
-MORE = {"multi_sample": ["multi_sample"], "stochastic_depth": ["stochastic_depth"],
-        "dropout": ["lenet"], "dropblock": ["vgg"]}
+MORE = {"multi_sample": ["multi_sample"], "stochastic_depth": ["stochastic_depth"]}

@@ -7,7 +7,7 @@ itself, and from the docstrings of the schedules, which name what they are for.
 import functools
 import re
 
-from scripts import axes
+from scripts import axes, pictures
 from scripts.drawn import GREY, Sheet
 from scripts.drawn_norms import tensor
 
@@ -168,6 +168,12 @@ def together():
         f"with one framed entry: entries by drop and norm are {', '.join(told)}.")
 
 
+def networks(*names):
+    """Network drawings as Markdown images."""
+    return "\n\n".join(f"![{pictures.network(name)[1]}](../pictures/networks/{name}.svg)"
+                       for name in names)
+
+
 def text():
     """The page."""
     svg = drawn().svg("the family map", "group").replace("\n", "")
@@ -194,6 +200,13 @@ A drop makes one decision for a set of entries; a norm gives one mean and one de
 Which sets these are tells the members of the family apart. [More of this](../axes.md).
 
 ![{together()[1]}](../{TOGETHER})
+
+## Where they go in a network
+
+Networks of the package have places that wait for a technique: `md.models.place(net, "*.drop",
+md.Dropout(0.5))` fills them, `md.models.places(net)` lists them. LeNet, and a small VGG:
+
+{networks("lenet", "vgg")}
 
 ## Around them
 

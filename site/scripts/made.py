@@ -22,3 +22,10 @@ def picture(name, page):
         alt = importlib.import_module("scripts.pictures").alt(name)
         there = os.path.relpath(f"pictures/{name}.svg", os.path.dirname(page))
         yield f"![{alt}]({there})"
+
+
+def drawings(name, page):
+    """The network drawings of a technique under a heading, if it has any."""
+    for k, (path, alt) in enumerate(importlib.import_module("scripts.pictures").more(name)):
+        yield from [] if k else ["## As a network"]
+        yield f"![{alt}]({os.path.relpath(path, os.path.dirname(page))})"

@@ -57,7 +57,7 @@ def page(t):
     parts = [f"---\ntitle: {title(t)}\nhide: [toc]\ndescription: \"{what(t) or title(t)}\"\n---",
              f"# {title(t)}", linked(what(t), here), *made.picture(t.name, here),
              *facts(t, here), *equations(t, here),
-             *(linked(remark, here) for remark in t.remarks)]
+             *(linked(remark, here) for remark in t.remarks), *made.drawings(t.name, here)]
     if "Without noise" in t.sections:
         parts += ["## Without noise", linked(t.sections["Without noise"], here)]
     parts += [*tried(t, here), *differs(t, here), *field(t, here), *course(t, here)]
