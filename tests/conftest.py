@@ -39,6 +39,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_bench_techniques.py": "times NumPy beside PyTorch",
     "test_catalog.py": "reads source text",
     "test_citations.py": "reads source text",
+    "parity/test_names.py": "looks names up in other libraries",
     "test_tables.py": "reads the pages that the site is made of",
     "test_claim_snapshots.py": "experiments on the host, and their files",
     "test_claim_jobs.py": "processes on the host, and their files",

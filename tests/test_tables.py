@@ -11,10 +11,20 @@ import minidrop
 from minidrop import catalog, claims, tape
 from minidrop.claims import ledger
 from minidrop.verify.field import matrix
+from minidrop.verify.field.table import TABLE
 
 SITE = Path(__file__).parents[1] / "site"
 sys.path.insert(0, str(SITE))
-from scripts import api, equations, field, links, primitive_source, primitives  # noqa: E402
+from scripts import (  # noqa: E402
+    api,
+    equations,
+    field,
+    links,
+    names,
+    primitive_source,
+    primitives,
+    settings,
+)
 from scripts import claims as claims_page  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -161,3 +171,72 @@ def test_a_public_name_without_a_docstring_is_told(monkeypatch):
     monkeypatch.setattr(minidrop.dropout, "__doc__", None)
     with pytest.raises(ValueError, match="^minidrop.dropout has no docstring$"):
         api.pages()
+
+
+def test_every_name_that_the_field_verifies_is_told_and_no_other_technique():
+    text = names.pages()[names.PAGE]
+    for technique, libraries in TABLE.items():
+        part = text.split(f"{{#{technique}}}\n")[1].split("\n## ")[0] if f"{{#{technique}}}" in \
+            text else ""
+        for library, entries in libraries.items():
+            for entry in entries if library != "minidrop" else ():
+                assert f"| `{names.base(entry.title)}` |" in part, entry.title
+    assert {row.technique for row in names.names()} <= {t.name for t in catalog.techniques()}
+
+
+def test_a_verdict_beside_a_name_is_that_of_the_matrix():
+    rows = {(row.technique, row.name): names.verdicts(row) for row in names.names()}
+    assert rows["dropout", "torch.nn.Dropout"] == "✓ holds"
+    assert rows["alpha", "keras.layers.AlphaDropout"].startswith("✗ fails [")
+    assert rows["dropblock", "timm.layers.DropBlock2d"].count("≈ variant") == 2
+    assert rows["pruning", "torch.nn.utils.prune.l1_unstructured"] == ""
+
+
+@pytest.mark.parametrize("text, told", [
+    ('[dropuot]\n"torch.nn.Dropout" = ["p", "drops"]', "technique dropuot, which is not in the"),
+    ('[dropout]\n"pandas.Dropout" = ["p", "drops"]', "pandas.Dropout, of a library that the field"),
+    ('[dropout]\n"torch.nn.Dropout" = ["p", "drops"]', "not tell the argument of keras.layer")])
+def test_a_name_that_is_missing_or_unknown_is_told(tmp_path, text, told):
+    path = tmp_path / "names.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=told):
+        names.names(path)
+
+
+def test_every_published_setting_is_shown_with_its_source_and_how_sure_it_is():
+    made = settings.pages()
+    found = settings.settings()
+    rows = re.findall(r"^\| \[?[^|]+ \| \d{4} \| .* \|$", made[settings.PAGE], re.M)
+    assert len(rows) == len(found) > 30
+    for one in found:
+        assert any(one.where in row and f"| {one.value} |" in row and settings.SURE[one.sure] in row
+                   for row in rows), one
+    assert made == settings.pages()
+
+
+def test_the_figure_shows_every_rate_that_is_to_be_drawn_at_its_year():
+    found = settings.settings()
+    axis = settings.draw(found).axes[0]
+    shown = sorted((int(x), round(y, 6)) for line in axis.lines if line.get_marker() == "o"
+                   for x, y in zip(*line.get_data(), strict=True))
+    assert shown == sorted((one.year, rate) for one in found for rate in one.drawn)
+    assert {text.get_text() for text in axis.texts} == {one.label for one in found if one.drawn}
+    assert "Hinton 2012 0.5" in settings.alt(found) and "Swin 2021 0.2" in settings.alt(found)
+
+
+SETTING = ('[[setting]]\ntechnique = "dropout"\nyear = 2012\nwhere = "here"\nvalue = "0.5"\n'
+           'source = "Hinton 2012"\nsure = "paper"\n')
+
+
+@pytest.mark.parametrize("text, told", [
+    (SETTING.replace('sure = "paper"\n', ""), "dropout 2012 has no sure"),
+    (SETTING.replace('"paper"', '"hearsay"'), "sure must be one of code, readme, paper, got hears"),
+    (SETTING.replace("dropout", "dropuot"), "dropuot 2012 is of no technique in the catalog"),
+    (SETTING + "drawn = [0.2]\n", "dropout 2012 draws 0.2, which its value 0.5 does not say")])
+def test_a_setting_that_is_not_whole_is_told(tmp_path, text, told):
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=told):
+        settings.settings(path)
+    path.write_text(SETTING)
+    assert len(settings.settings(path)) == 1

@@ -3,10 +3,10 @@
 Everything comes from `minidrop.claims` and from the runs that are published with it.
 """
 
-import io
+import functools
 from collections import Counter
 
-from scripts import bibliography, citations, links
+from scripts import bibliography, citations, figures, links
 
 from minidrop.claims import CLAIMS, ledger
 
@@ -17,10 +17,10 @@ def pages():
     """{"tables/claims.md": Markdown} and a figure for every published set of runs."""
     made = {PAGE: "\n".join(page(CLAIMS))}
     for claim in CLAIMS.values():
-        for scale, record in records(claim):
-            results = ledger.results(claim, record)
-            made[f"tables/{figure_name(claim, scale)}"] = svg(
-                claim.draw(results, claim.scales[scale]), f"{claim.name} {scale}")
+        for scale, _ in records(claim):
+            made[f"tables/{figure_name(claim, scale)}"] = figures.svg(
+                drawn(claim.name, scale), f"{claim.name} {scale}")
+    drawn.cache_clear()
     return made
 
 
@@ -88,7 +88,8 @@ def result(claim, scale, verdict, seeds):
     record = dict(records(claim))[scale]
     yield f"### {verdict.word.capitalize()}: {scale}, {seeds} seeds {{#{claim.name}-{scale}}}\n"
     yield f"**{verdict.headline}.**\n"
-    yield f"![{alt(claim, scale, verdict)}]({figure_name(claim, scale)})\n"
+    figure = f"![{alt(claim, scale, verdict)}]({figure_name(claim, scale)})"
+    yield f'<div class="wide" markdown>\n\n{figure}\n\n</div>\n'
     numbers = "\n".join(verdict.lines)
     yield f"```text\n{numbers}\n```\n"
     path = ledger.path_of(claim, scale, ledger.PUBLISHED)
@@ -128,17 +129,14 @@ def alt(claim, scale, verdict):
 
 
 def _axes(claim, scale):
-    results = ledger.results(claim, dict(records(claim))[scale])
-    axis = claim.draw(results, claim.scales[scale]).axes[0]
+    axis = drawn(claim.name, scale).axes[0]
     title = " ".join(axis.get_title().split()) or axis.get_ylabel()
     return title, axis.get_xlabel()
 
 
-def svg(figure, salt):
-    """A figure as SVG, the same bytes at every build."""
-    import matplotlib
-
-    target = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": salt}):
-        figure.savefig(target, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    return target.getvalue()
+@functools.cache
+def drawn(name, scale):
+    """The claim's own figure of the published runs."""
+    claim = CLAIMS[name]
+    results = ledger.results(claim, dict(records(claim))[scale])
+    return claim.draw(results, claim.scales[scale])

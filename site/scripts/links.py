@@ -17,7 +17,12 @@ def to(target, text, page):
     maker = MAKERS.get(target.partition("/")[0])
     if maker and "\ndef pages(" not in _text(SCRIPTS / f"{maker}.py"):
         return text
-    return f"[{text}]({os.path.relpath(target, os.path.dirname(page))})"
+    return f"[{text}]({address(target, page)})"
+
+
+def address(target, page):
+    """The way from `page` to `target`, both below site/pages."""
+    return os.path.relpath(target, os.path.dirname(page))
 
 
 def _text(path):
