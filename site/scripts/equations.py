@@ -49,8 +49,7 @@ def entry(technique, equation):
                          "line and shown by no test")
     yield f'<div class="entry" id="{links.box(equation.tag)}" markdown>\n'
     yield f"**{capital(equation.title)}** {sources(equation.place)}\n"
-    tag = equation.tag.replace("_", r"\_")        # else a subscript
-    yield f"$$ {equation.latex} \\tag{{{tag}}} $$\n"
+    yield f"$$ {equation.latex} \\tag{{{equation.tag}}} $$\n"
     said = [f"computed in {lines(equation)}"] if equation.lines else []
     said += [f"shown by {tests(equation)}"] if equation.tests else []
     said.append(links.technique(technique.name, PAGE, "beside its code", equation.tag))

@@ -1,10 +1,12 @@
 // Typeset what arithmatex has marked: \( .. \) within a line, \[ .. \] on lines of its own.
 document.addEventListener("DOMContentLoaded", () => {
   for (const element of document.querySelectorAll(".arithmatex")) {
-    const text = element.textContent.trim().replace(/\\tag\{[^}]*\}/, (tag) => tag.replaceAll("_", "\\_"));
-    katex.render(text.slice(2, -2), element, {
-      displayMode: text.startsWith("\\["),
-      throwOnError: true,                          // a formula that fails is an error on the console
-    });
+    const text = element.textContent.trim()        // in a tag an underscore is a letter
+      .replace(/\\tag\{[^}]*\}/, (tag) => tag.replace(/\\?_/g, "\\_"));
+    try {
+      katex.render(text.slice(2, -2), element, {displayMode: text.startsWith("\\[")});
+    } catch (error) {
+      console.error(`${text}: ${error.message}`);  // the others are typeset all the same
+    }
   }
 });
