@@ -60,7 +60,7 @@ def test_draws_one_after_the_other(js, seed):
 def test_where_the_high_half_ties_the_low_one_decides(js):
     bits = md.Stream(3).bits(64)
     for value in bits[:20].tolist():
-        for q in (value / 2**32, (value + 1) / 2**32):
+        for q in (value / 2**32, (value + 0.5) / 2**32, (value + 1) / 2**32):
             found = js("(q) => Array.from(minidrop.bernoulli(3, q, 64))", q)
             assert found == md.bernoulli(3, q, 64).astype(int).tolist()
 

@@ -129,6 +129,35 @@ def test_every_technique_with_a_widget_has_it_on_its_page(address, tab):
                    if key != "widget") and not tab.troubles
 
 
+def test_the_curve_is_looked_at_by_mouse_and_by_touch(browser, folder):
+    context = browser.new_context(has_touch=True)
+    tab = context.new_page()
+    shown(tab, page_of(folder, '<div data-widget="cycles" data-total="100"></div>'))
+    box = tab.locator(".wd-chart").bounding_box()
+    seen = "document.querySelector('.wd').widget.state.t"
+    left, step = box["x"] + 46, (box["width"] - 58) / 100        # 46 and 12 are the margins
+    tab.mouse.click(left + 9.5 * step, box["y"] + 100)
+    assert tab.evaluate(seen) == 10
+    tab.touchscreen.tap(left + 70.5 * step, box["y"] + 100)
+    assert tab.evaluate(seen) == 71
+    tab.mouse.click(box["x"] + 1, box["y"] + 100)
+    assert tab.evaluate(seen) == 1
+    context.close()
+
+
+def test_canvases_are_painted_anew_in_the_dark_and_light_for_paper(widgets):
+    shown(widgets, widgets.url.partition("#")[0])
+    seen = "document.querySelector('canvas').toDataURL()"
+    light = widgets.evaluate(seen)
+    widgets.evaluate("document.body.setAttribute('data-md-color-scheme', 'slate')")
+    widgets.wait_for_timeout(50)
+    dark = widgets.evaluate(seen)
+    widgets.evaluate("dispatchEvent(new Event('beforeprint'))")
+    printed = widgets.evaluate(seen)
+    widgets.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert dark != light == printed and widgets.evaluate(seen) == dark
+
+
 @pytest.mark.parametrize("width", [360, 1200])
 def test_nothing_is_wider_than_the_page(widgets, width):
     widgets.set_viewport_size({"width": width, "height": 800})

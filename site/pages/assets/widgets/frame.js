@@ -8,7 +8,7 @@
   "use strict";
   const { make, number, typeset, highlighted, copied } = minidrop;
   const kinds = {}, widgets = [];
-  const DRAWS = { key: "draws", kind: "range", min: 1, max: 5000, step: 1 };
+  const DRAWS = { key: "draws", kind: "range", min: 1, max: 2000, step: 1 };
 
   class Widget {
     constructor(root) {
