@@ -2,7 +2,7 @@
 # # A tape: how can a program that only computes values know their slopes as well?
 #
 # Every program computes its result in small steps, and the slope of a small step is school
-# calculus. So let each step write down what it did, then read the notes backwards and multiply the
+# calculus. So let each step write down what it did. Then read the notes backwards, and multiply the
 # slopes. Here is $y = \tanh(x w) + x$, first forwards, then backwards:
 
 # %%
@@ -23,11 +23,12 @@ print(f"   backwards    dy/db = 1.000      dy/da = {slope:.3f}         dy/dx = {
 # %% [markdown]
 # ## The equations
 #
-# Write $\bar{v}$ for the gradient of the result in $v$. Every use $u$ of $v$ adds one part to it:
+# Write $\bar{v}$ for the gradient of the result in $v$: by how much the result grows if $v$ does.
+# Every use $u$ of $v$ adds one part to it:
 #
 # $$ \bar{v} = \sum_u (\partial u / \partial v)^T \, \bar{u} \tag{tape.1} $$
 #
-# Two cases that arrays need: a product of matrices, and a row $b$ that NumPy repeats, to add it to
+# Arrays need two cases. One is a product of matrices. The other is a row $b$ that NumPy adds to
 # each row of $X$, so that it is used once for each:
 #
 # $$ Y = A B, \qquad \bar{A} = \bar{Y} B^T, \qquad \bar{B} = A^T \bar{Y} \tag{tape.2} $$
@@ -36,8 +37,8 @@ print(f"   backwards    dy/db = 1.000      dy/da = {slope:.3f}         dy/dx = {
 #
 # ## In array code
 #
-# `made` hangs a closure on each new value: how its gradient goes on, by one rule for each argument.
-# The deepest value sends first, so that all uses of a value have sent before the value does.
+# `made` hangs a function on each new value, which sends its gradient on by one rule for each
+# argument. The deepest value sends first: all uses of a value have sent before the value does.
 
 # %%
 class Value:
@@ -64,12 +65,10 @@ class Value:
             found |= set(value.parents)
         for value in sorted(todo, key=lambda v: -v.depth): value.send()
 
-
 def made(data, *uses):
     y = Value(data, [value for value, rule in uses])
     y.send = lambda: [value.add_grad(rule(y.grad)) for value, rule in uses]
     return y
-
 
 def tanh(a):
     y = np.tanh(a.data)
@@ -95,7 +94,6 @@ def slopes(tape, weights):
     loss.backward()
     return float(loss.data), [leaf.grad for leaf in leaves]
 
-
 up, down = (slopes("ours", [weights[0] + h, *weights[1:]])[0] for h in (1e-5, -1e-5))
 first, g = slopes("ours", weights)
 print(f"   along w1:   difference {(up - down) / 2e-5:.5f}   tape {g[0].sum():.5f}")
@@ -110,16 +108,15 @@ assert loss < 0.01 * first
 # %% [markdown]
 # ## The price
 #
-# The closure `y.send` refers to `y` and hangs on `y`: a circle. Python frees what nobody refers to,
-# but within a circle somebody always does. Only the collector finds it, and it waits for a number
-# of new objects, whatever their size. What is held after each round of 21 operations on 64 kB?
+# `y.send` hangs on `y` and refers to `y`: a circle. Python frees what nobody refers to, but within
+# a circle somebody always does. Only the garbage collector finds it. And that waits for a number of
+# new objects, whatever their size. What is held after each round of 21 operations on 64 kB?
 
 # %%
 def one_round(kind, tanh):
     h, w = (kind(np.ones((128, 128), "float32")) for _ in range(2))
     for _ in range(10): h = tanh(h * w)
     h.sum().backward()
-
 
 figure, axes = subplots(size=(7.0, 3.2))
 rounds, ends = range(1, quick(30, 5) + 1), []
@@ -138,6 +135,9 @@ axes.legend()
 path = save_figure(figure, "tape")
 
 # %% [markdown]
+# So: it notes what it did, and reads the notes backwards. Each step knows its own slope alone, and
+# the notes cost memory until somebody lets go of them.
+#
 # ## Exercises, and tasks: `minidrop grade start tape`
 #
 # 1. Let `send` take its gradient as an argument, so that it need not know `y`. Measure again. (The

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Adjoint pairs: how little must a machine know to differentiate anything?
 #
-# Picking entries, `x[[0, 2, 2]]`, is a matrix of zeros and ones: one row for each entry picked. Its
-# transpose takes three numbers and adds each to the place it came from. Fed with unit vectors, the
-# library's `getitem` and `scatter` show their columns:
+# To pick entries, `x[[0, 2, 2]]`, is to multiply by a matrix of zeros and ones, with one row for
+# each entry. Its transpose takes three numbers and adds each to the place it came from. The library
+# calls them `getitem` and `scatter`. Fed with unit vectors, they show their columns:
 
 # %%
 import inspect
@@ -33,9 +33,9 @@ assert np.array_equal(put, pick.T)
 #
 # $$ \bar{x} = J^T g \tag{adjoints.2} $$
 #
-# So all that must be known of an operation is its formula and one rule for each argument, from
-# `(g, y, *args)` to a gradient. For $y = \tanh(x)$ it is $g (1 - y^2)$, a formula that has a
-# derivative too. From this rule alone the machine shall find
+# So all that must be known of an operation is its formula, and one rule for each argument, from
+# `(g, y, *args)` to a gradient. For $y = \tanh(x)$ it is $g (1 - y^2)$. That is a formula again, so
+# it has a derivative too. From this rule alone the machine shall find
 #
 # $$ dy/dx = 1 / \cosh(x)^2, \qquad d^2 y/dx^2 = -2 \sinh(x) / \cosh(x)^3 \tag{adjoints.3} $$
 #
@@ -60,11 +60,9 @@ class Node:
     def __add__(self, other): return call("add", self, other)
     def __mul__(self, other): return call("mul", self, other)
 
-
 def call(name, *args):
     args = [arg if isinstance(arg, Node) else Node(arg) for arg in args]  # numbers too
     return Node(RULES[name][0](*(arg.data for arg in args)), name, args)
-
 
 def gradient(y, x):
     waiting = {y: Node(np.ones_like(y.data))}
@@ -74,7 +72,6 @@ def gradient(y, x):
         for rule, arg in zip(RULES[node.name][1:] if node.name else (), node.args, strict=True):
             part = rule(g, node, *node.args)
             waiting[arg] = waiting[arg] + part if arg in waiting else part
-
 
 # %% [markdown]
 # The gradient is a node as well, so a gradient of a gradient is the second derivative: no line was
@@ -114,8 +111,8 @@ for A, params, transposed, back in (
 # %% [markdown]
 # ## The whole registry
 #
-# All the calculus the library knows. "Twice" means that the rules can be differentiated again.
-# Differences confirm it for the smooth operations of a single argument:
+# This is all the calculus that the library knows. "Twice" means that the rules can be
+# differentiated again. Differences confirm it for the smooth operations of one argument:
 
 # %%
 print(f"   {'name':22s}{'arguments':34s}{'rules for':12s}twice")
@@ -138,6 +135,8 @@ print(f"   largest difference from (adjoints.3): {np.abs(errors).max():.1e}")
 assert np.abs(errors).max() < 1e-14
 
 # %% [markdown]
+# So: a formula for each operation, and one rule for each of its arguments. The rest is a walk.
+#
 # ## Exercises, and tasks: `minidrop grade start adjoints`
 #
 # 1. Add `sin` and `cos` to `RULES`. What is the tenth derivative of $\sin(x^2)$ at 0? How does the

@@ -23,12 +23,13 @@ for h in (1e-1, 1e-3, 1e-5, 1e-8, 1e-11, 1e-14):
 # %% [markdown]
 # ## The equations
 #
-# Shorter steps are better, then worse. In Taylor's series for both sides the even terms cancel:
+# Shorter steps are better at first, then worse. In Taylor's series for both sides the even terms
+# cancel:
 #
 # $$ (f(x + h) - f(x - h)) / (2 h) = f'(x) + f_3(x) \, h^2 / 6 + ... \tag{checks.1} $$
 #
 # with the third derivative $f_3$. And each value of $f$ carries a rounding error of about
-# $\epsilon f$, to be divided by $h$. For the exponential, where $f_3 = f' = f$, that is relatively
+# $\epsilon f$, which is divided by $h$. For $e^x$, where $f_3 = f' = f$, both are relatively
 #
 # $$ h^2 / 6 + \epsilon / h, \quad \mathrm{least\ at} \quad h = (3 \epsilon)^{1/3} \tag{checks.2} $$
 #
@@ -56,8 +57,6 @@ def check(f, x, h=1e-5):
 
 calls = []
 def f(x): return calls.append(x.size) or md.softmax(md.tanh(x))
-
-
 for rows in (1, 10_000):
     x = rng.normal(size=(rows, 10))
     ours, theirs = check(f, x), md.gradcheck(f, x)
@@ -74,8 +73,6 @@ for rows in (1, 10_000):
 def relu(x): return np.maximum(x, 0)
 def of_x(g, y, x, s): return g * s * (x > 0)
 def of_s(g, y, x, s): return (g * relu(x)).sum(0)
-
-
 x, s = rng.normal(size=(50, 8)), rng.normal(size=8)
 cases = {"none": (of_x, of_s), "mask forgotten": (lambda g, y, x, s: g * s, of_s),
          "0.1 % too large": (lambda *a: 1.001 * of_x(*a), of_s),
@@ -139,6 +136,9 @@ axes.legend()
 path = save_figure(figure, "checks")
 
 # %% [markdown]
+# So: hold it against differences, along random directions, with the noise standing still, and at a
+# step that is neither too long nor too short. It finds faults, and proves nothing.
+#
 # ## Exercises, and tasks: `minidrop grade start checks`
 #
 # 1. One of 10,000 slopes is wrong by 1 %. For how many of the seeds 0 to 99 is it seen?

@@ -25,7 +25,8 @@ print("  ", "     ".join(f"{'label ' + str(label):16s}" for label in y[:3]))
 #
 # $$ h = \max(0, x W_1^T + b_1), \qquad z = h W_2^T + b_2 \tag{mlp.1} $$
 #
-# Softmax makes ten probabilities of ten numbers $z$. The loss is the surprise at the right one:
+# Softmax makes ten probabilities of the ten numbers $z$, the *logits*. The loss is the surprise at
+# the right one, the cross-entropy, in nats (units of the natural logarithm):
 #
 # $$ s_{ik} = e^{z_{ik}} / \sum_j e^{z_{ij}}, \qquad L = - \sum_i \ln(s_{i, y_i}) / N \tag{mlp.2} $$
 #
@@ -130,6 +131,8 @@ axes.legend()
 path = save_figure(figure, "mlp")
 
 # %% [markdown]
+# So: enough to read more than nine in ten new digits. What it does not know is how sure it may be.
+#
 # ## Exercises, and tasks: `minidrop grade start mlp activations adam`
 #
 # 1. Whose loss rises after the turn, that of the digits the network gets right or of the others?

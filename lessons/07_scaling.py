@@ -134,13 +134,13 @@ path = save_figure(figure, "scaling")
 # %% [markdown]
 # So: to let the next layer hear in evaluation what it learned from. A network that forgets it reads
 # fewer digits, and is surer of all it says; one that scales twice doubts everything. The mean is
-# right for sums alone, not behind a ReLU. And the variance is another matter: see exercise 1 for
-# batch norm, and lesson `gaussian` for alpha dropout.
+# right for sums alone, not behind a ReLU. And the variance is another matter: batch norm stores one
+# that evaluation does not have (lesson `norms`), alpha dropout keeps it (lesson `gaussian`).
 #
 # ## Exercises
 #
-# 1. Put batch norm behind dropout. Which variance does it see in training, by (dropout.3), and
-#    which in evaluation?
+# 1. Train without biases, `md.nn.Linear(*n, bias=False)`. What becomes of the logits if nobody
+#    scales, exactly, and so of the digits that are read right?
 # 2. Take steps of SGD with both scalings, on the same masks. Show that the weights stay $w$ and
 #    $w / q$ if the original scaling has the learning rate divided by $q^2$.
 #

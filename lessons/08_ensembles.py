@@ -25,13 +25,13 @@ for rows in (range(8), range(8, 16)):
 # ## The equations
 #
 # Monte-Carlo dropout leaves the noise on and draws $T$ of the networks. Network $t$ gives the
-# probabilities $p_t$ (the drop rate is $p$ without index); we take their mean, and over the classes
-# $k$ its entropy $H[\bar p] = - \sum_k \bar p_k \ln \, \bar p_k$.
+# probabilities $p_t$. (The drop rate is $p$, without an index.) We take their mean. Its entropy,
+# over the classes $k$, $H[\bar p] = - \sum_k \bar p_k \ln \, \bar p_k$, says how unsure it is:
 #
 # $$ \bar p = \frac{1}{T} \sum_t p_t \tag{mc.2} $$
 #
-# It can be unsure in two ways: each network is unsure itself, or each is sure and they disagree.
-# What the second adds is the mutual information between the class and the mask:
+# The mean can be unsure in two ways: each network is unsure itself, or each is sure and they
+# disagree. What the second adds is the mutual information between the class and the mask:
 #
 # $$ I = H[\bar p] - \frac{1}{T} \sum_t H[p_t] \tag{mc.4} $$
 #
@@ -56,7 +56,7 @@ assert np.allclose(found.mutual_information, entropy(mean) - entropy(each).mean(
 
 # %% [markdown]
 # The network in evaluation is a mean of the 16, too, but a geometric one: multiply, take the 16th
-# root, scale to a sum of 1 (Hinton 2012, see `dropout`). For more layers it is an approximation.
+# root, scale to a sum of 1 (Hinton 2012). For more layers it is an approximation (lesson 7).
 
 # %%
 geometric = np.exp(np.log(each).mean(0))

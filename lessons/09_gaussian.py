@@ -19,11 +19,13 @@ print("   Gaussian", "".join(f"{factor:7.2f}" for factor in noise))
 assert (noise != 0).all() and (noise < 0).any()
 
 # %% [markdown]
-# ## The equations, and the array code
+# ## The equations
 #
 # $$ \varepsilon_i \sim \mathcal{N}(1, \sigma^2), \quad \sigma^2 = p / q \tag{gaussian.1} $$
 #
 # $$ y_i = \varepsilon_i \, x_i \tag{gaussian.2} $$
+#
+# ## In array code
 
 # %%
 x, noise = np.array([2.0, 4.0]), np.array([1.5, 0.5])
@@ -64,8 +66,8 @@ assert np.isclose(kurtosis, 3 - 2 / 12)
 #
 # SELU, $1.051 \, x$ for $x > 0$ and $1.758 \, (e^x - 1)$ below, keeps activations at mean 0 and
 # variance 1, with weights of variance $1 / n$. Either noise multiplies their mean square by
-# $1 + p / q$; the next SELU layer takes part of it back. Alpha dropout silences to SELU's lowest
-# value, $\alpha' = -1.758$, instead of 0, then stretches and shifts so that 0 and 1 are kept, with
+# $1 + p / q$. The next SELU layer takes part of it back. Alpha dropout silences to SELU's lowest
+# value, $\alpha' = -1.758$, instead of 0. Then it stretches and shifts so that 0 and 1 are kept, by
 # $a = 1 / \sqrt{q \, (p \, \alpha'^2 + 1)}$ and $b = - a \, p \, \alpha'$ from (alpha.4):
 #
 # $$ y_i = a \, (m_i \, x_i + \alpha' (1 - m_i)) + b \tag{alpha.2} $$
@@ -96,8 +98,6 @@ def variances(noise, seed):
         h = noise().init(seed=1000 * seed + k)(md.selu(h @ w.T))
         found.append(h.var())
     return found
-
-
 runs = {}
 for rate in (0.1, 0.5):
     for name, noise in KINDS.items():
@@ -132,9 +132,9 @@ right.legend()
 path = save_figure(figure, "gaussian")
 
 # %% [markdown]
-# So: not to have this effect. Gaussian dropout silences nothing and drifts as dropout does; both
-# level off at $p = 0.1$, the most that is recommended for SELU, and keep growing at $p = 0.5$. Not
-# the zeros count here, but how much the factor varies. And for learning? That is exercise 2.
+# So: no, not for this effect. Gaussian dropout silences nothing, and its variances are nearly those
+# of dropout. Both level off at $p = 0.1$, the most that is recommended for SELU, and grow on at
+# $p = 0.5$. What counts is how much the factor varies, not its zeros. For learning, see exercise 2.
 #
 # ## Exercises, and tasks: `minidrop grade start gaussian alpha`
 #

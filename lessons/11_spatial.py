@@ -20,13 +20,15 @@ for mask in (md.dropout_mask(0, shape, p), md.spatial_dropout_mask(5, shape, p))
     print()
 
 # %% [markdown]
-# ## The equations, and the array code
+# ## The equations
 #
 # One draw for each map $c$ of each example $n$, used at every place $s$ of it:
 #
 # $$ m_{nc} \sim \mathrm{Bernoulli}(q) \tag{spatial.1} $$
 #
 # $$ y_{ncs} = m_{nc} \, x_{ncs} / q \tag{spatial.2} $$
+#
+# ## In array code
 
 # %%
 x = np.arange(1.0, 13.0).reshape(1, 3, 2, 2)
@@ -79,12 +81,10 @@ def rows(seen):
     """(n, maps, 3, 3) as n rows of numbers with a 1 at the end."""
     return np.pad(seen.reshape(len(seen), -1), [(0, 0), (0, 1)], constant_values=1)
 
-
 def noisy(x, draw, seed, p):
     """What is dropped (N, C, H, W), and what is left around every place (N, H, W, C, 3, 3)."""
     mask = np.broadcast_to(draw(seed, x.shape, p), x.shape)
     return ~mask, md.unfold(md.dropout(x, mask, p), 3, padding=1).transpose(0, 2, 3, 1, 4, 5)
-
 
 def told(maps, draw, p, alone):
     """The share of the variance, and the test maps with the guesses filled in."""

@@ -24,7 +24,7 @@ for rows in np.where(starts, "o", np.where(masks, "#", "."))[0].transpose(1, 0, 
 # ## The equations
 #
 # A map has $H \times W$ pixels, a block $b \times b$. If the share $p$ of the pixels should go, one
-# pixel in $b^2 / p$ may be a seed, and a little more, since blocks fit in fewer places:
+# pixel in $b^2 / p$ may be a seed, and a few more, since blocks fit in fewer places:
 #
 # $$ \gamma = \frac{p}{b^2} \cdot \frac{H W}{(H - b + 1)(W - b + 1)} \tag{dropblock.1} $$
 # $$ s_{ij} \sim \mathrm{Bernoulli}(\gamma) \tag{dropblock.2} $$
@@ -109,8 +109,6 @@ for b, mean, wide in zip(blocks, known.mean(1), half, strict=True):
 assert smoke() or (known[0] > 20).all() and (known[4] < 10).all()
 
 # %% [markdown]
-# So: because neighbours tell a third of what single pixels lose, of a square of 5 x 5 hardly any.
-#
 # ## Another rule
 #
 # timm (image models for PyTorch) draws seeds on the whole map, at the rate (dropblock.1), which is
@@ -137,6 +135,8 @@ axes[2].set(title="explained by neighbours (%)", xlabel="b (pixels)", xticks=blo
 path = save_figure(figure, "dropblock")
 
 # %% [markdown]
+# So: because the neighbours tell a third of what single pixels lose, and hardly any of 5 x 5.
+#
 # ## Exercises, and tasks: `minidrop grade start dropblock`
 #
 # 1. Take the 32 x 32 pictures of `md.data.shapes(500)` as `digits`, larger $b$ too, and remove the

@@ -119,10 +119,6 @@ spread = np.sqrt((rates * (1 - rates)).sum() / len(ladders)) / L
 assert abs(ladders.mean() - rates.mean()) < 6 * spread            # fails once in 10^8 honest runs
 assert smoke() or abs(gains.mean()) < half
 
-# %% [markdown]
-# So: in training, no. A quarter of the blocks rested, and six seeds of this network show neither a
-# gain nor a loss by that. The test digits are read by all twelve.
-
 # %%
 figure, (left, right) = subplots(1, 2, width_ratios=(2.2, 1))
 left.pcolormesh(ladders[:60].T, vmin=-0.1, vmax=1.3, edgecolors="white", linewidth=0.8)
@@ -136,6 +132,9 @@ right.legend()
 path = save_figure(figure, "paths")
 
 # %% [markdown]
+# So: in training, no. A quarter of the blocks rested, and six seeds of this network show neither a
+# gain nor a loss by that. The test digits are read by all twelve.
+#
 # ## Exercises, and tasks: `minidrop grade start stochastic_depth`
 #
 # 1. Give every block the same $q$: `md.models.place(net, "*.sum", lambda old, k:

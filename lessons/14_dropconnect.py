@@ -118,10 +118,6 @@ for name, row in zip(names[:3], losses, strict=False):
     print(f"   gain of normal over {name:8} {gains.mean():+.4f} +- {half:.4f}")
     assert smoke() or abs(gains.mean()) < half        # none is seen
 
-# %% [markdown]
-# So: every example meets a layer of its own, from many more masks than dropout has. Eight seeds
-# show no difference by it here: not to no noise, not to dropout, nor to the cheaper mean network.
-
 # %%
 figure, (left, right) = subplots(1, 2, width_ratios=(1, 1.3))
 shown = 0.3 + abs(connect.weight.data[:12, :12])      # a small weight is no dropped weight
@@ -138,6 +134,9 @@ right.set(ylabel="test loss (nats)", title=f"{len(seeds)} seeds, and their means
 path = save_figure(figure, "dropconnect")
 
 # %% [markdown]
+# So: then every example meets a layer of its own, from many more masks than dropout has. But eight
+# seeds show no difference here: not to no noise, not to dropout, nor to the cheaper mean network.
+#
 # ## Exercises, and tasks: `minidrop grade start dropconnect`
 #
 # 1. Train with `per="batch"`, one mask for a step. How much faster is it? Does the loss suffer?

@@ -107,11 +107,6 @@ for L, k in ((2, 0), (2, 4), (4, 0), (4, 4)):
           f"{gain.mean():+.1f} +- {half:.1f} points ({verdict[L, k]})")
 assert smoke() or list(verdict.values()) == ["level", "gain", "loss", "gain"]
 
-# %% [markdown]
-# So: from images with a hole a network learns to read a digit by the parts that are left. The price
-# is for the size to set: 4 x 4 is a quarter of the image, here too much, and whole digits are read
-# worse; of 2 x 2 no price is seen.
-
 # %%
 figure, (left, middle, right) = subplots(1, 3, size=(10.0, 3.0), width_ratios=(1, 1, 1.4))
 tiles = np.pad(shown, ((0, 0), (0, 1), (0, 1)), constant_values=np.nan)
@@ -134,6 +129,9 @@ right.legend()
 path = save_figure(figure, "cutout")
 
 # %% [markdown]
+# So: to read a digit by the parts that are left. The size of the hole sets the price. 4 x 4 is a
+# quarter of the image: too much here, and whole digits are read worse. For 2 x 2 no price is seen.
+#
 # ## Exercises, and tasks: `minidrop grade start cutout flip_crop`
 #
 # 1. The fill 0 is the white of the paper here; in normalised images it is the mean of the channel.

@@ -35,13 +35,13 @@ for row in tiles.transpose(1, 0, 2):
 # $$ \tilde x_i = \lambda x_i + (1 - \lambda) x_j \tag{mixup.2} $$
 # $$ \tilde y_i = \lambda y_i + (1 - \lambda) y_j \tag{mixup.3} $$
 #
-# CutMix takes a box $B$ from the partner $x_B$; $M$ is 0 there and 1 elsewhere ($\odot$: pixel by
-# pixel). The box has about $1 - \lambda$ of the image, around a random centre; the border clips it.
-# So the label uses not $\lambda$ but the share $\lambda'$ of the pixels that are left:
+# CutMix takes a box $B$ from the partner; $M$ is 0 there and 1 elsewhere ($\odot$: pixel by pixel).
+# The box has about $1 - \lambda$ of the image, around a random centre, but the border clips it. So
+# the label uses not $\lambda$ but the share $\lambda'$ of the pixels that are left:
 #
-# $$ \tilde x = M \odot x_A + (1 - M) \odot x_B \tag{cutmix.5} $$
+# $$ \tilde x_i = M \odot x_i + (1 - M) \odot x_j \tag{cutmix.5} $$
 # $$ \lambda' = 1 - |B| / (H W) \tag{cutmix.6} $$
-# $$ \tilde y = \lambda' y_A + (1 - \lambda') y_B \tag{cutmix.7} $$
+# $$ \tilde y_i = \lambda' y_i + (1 - \lambda') y_j \tag{cutmix.7} $$
 #
 # ## In array code
 #
@@ -119,10 +119,6 @@ for name in runs:
 plain = curves["plain"].mean(0)
 assert smoke() or plain.max() - plain[-1] > 10
 
-# %% [markdown]
-# So: because they hardly come twice, and wrong labels are not learnt by heart. Plain training first
-# reads well, then believes them. Stopped in time it would lose little; mixing need not be stopped.
-
 # %%
 figure, axes = subplots(1, 5, size=(10.0, 2.6), width_ratios=(1, 1, 1, 1, 2.6))
 titles = "a digit", "its partner", "mixup, 0.6", f"CutMix, {share:.3f}"
@@ -138,6 +134,9 @@ axes[-1].legend(loc="lower center")
 path = save_figure(figure, "mixing")
 
 # %% [markdown]
+# So: because they hardly come twice, and wrong labels are not learnt by heart. Plain training first
+# reads well, then believes them. Stopped in time it would lose little; mixing need not be stopped.
+#
 # ## Exercises, and tasks: `minidrop grade start cutmix mixup`
 #
 # 1. Spoil 5 % of the labels, not 40 %, without the last two assertions. Does mixing still help?

@@ -113,10 +113,6 @@ print(f"   n = 2, at random minus attended: {gain.mean():+.3f} +- {half:.3f} nat
 assert smoke() or abs(gain.mean()) < half
 assert all((np.diff(runs.mean(1)) > 0).all() for runs in (with_attended, with_random))
 
-# %% [markdown]
-# So: to this network, the cells with ink: a quarter of the cells brings half of a mixture's ink. At
-# $n = 2$ no gain by choosing them is seen, and more cells mean more loss, chosen or at random.
-
 # %%
 tile = [np.kron(a, np.ones((2, 2))) for a in attention.reshape(-1, 4, 4) / attention.max()]
 rows = [[digits[i, 0], tile[i], B[i, 0], digits[order[i], 0], mixed[i, 0]] for i in (7, 3, 5)]
@@ -137,6 +133,9 @@ for axis in (middle, right):
 path = save_figure(figure, "attention")
 
 # %% [markdown]
+# So: to this network, the cells with ink. A quarter of the cells brings half of a mixture's ink. At
+# $n = 2$ no gain by choosing them is seen, and more cells mean more loss, chosen or at random.
+#
 # ## Exercises, and tasks: `minidrop grade start attentive_cutmix`
 #
 # 1. One implementation takes the last channel alone for the attention: `features[:, -1:]`. How many

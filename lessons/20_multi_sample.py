@@ -32,8 +32,8 @@ for mask in md.multi_sample_masks(md.Stream(0, "picture"), 8, p=0.5, m=4):
 # ## In array code
 #
 # The samples go through the head at once, stacked on the axis of the examples. So it is plain
-# dropout on the batch repeated $m$ times, but that the body runs once. Some public code averages
-# the logits instead: that is another objective, by Jensen's inequality never a larger one.
+# dropout on the batch repeated $m$ times, except that the body runs once. Some public code averages
+# the logits instead. That is another objective, by Jensen's inequality never a larger one.
 
 # %%
 rng, p, m = np.random.default_rng(0), 0.5, 4
@@ -134,10 +134,10 @@ assert smoke() or gain.low > 0 and more.mean < gain.mean / 4 and smooth[0, -1] <
 assert smoke() or step[3] < min(2 * step[1], step[4]) and 2 * arrived[3] < arrived[1] + arrived[4]
 
 # %% [markdown]
-# So: behind this body eight masks cost little more than one and save steps; 32 save few more, and
-# each is longer. Without dropout the loss falls fastest: samples take away the noise of the masks,
-# not the task. Of Inoue's figures the form is redrawn, training loss over iterations and over time.
-# The paper's results on CIFAR-100 and ImageNet are not: they take larger networks, and GPUs.
+# So: a little, and less each time. Behind this body eight masks cost little more than one and save
+# steps. 32 save few more, and each step is longer. Without dropout the loss falls fastest: samples
+# take away the noise of the masks, not the task. Of Inoue's figures the form is redrawn, training
+# loss over steps and over time; those on CIFAR-100 and ImageNet take larger networks, and GPUs.
 #
 # ## Exercises, and tasks: `minidrop grade start multi_sample`
 #

@@ -32,7 +32,7 @@ for row in range(5):
 # $$ M = 1 - C \odot B, \quad B \sim \mathrm{Bernoulli}(\alpha) \tag{targeted.6} $$
 # $$ Y = X \, (M \odot W)^\top \tag{targeted.1} $$
 #
-# Nothing is divided by what was kept: the aim is the network without its candidates. Where
+# Nothing is divided by $1 - \alpha$: the aim is the network without its candidates. Where
 # $\gamma n$ is whole, so many of all weights $\theta$ are kept on average:
 # $$ \mathbb{E}\Big[ \sum M \Big] = (1 - \gamma \alpha) \, \lvert \theta \rvert \tag{targeted.7} $$
 #
@@ -56,12 +56,12 @@ assert np.allclose([mean, variance], [(1 - 3 / 4 * alpha) * 8, 6 * alpha * (1 - 
 # ## Accuracy against the pruned share
 #
 # A hidden layer of 100 units reads digits of 64 pixels, and is pruned without further training. The
-# rivals (the next lesson has their equations): dropout of units; L1, a penalty on each weight; L0,
-# gates that cost; variational dropout, noise that each weight learns; Smallify, a factor for each
-# unit, which ranks no weights within it; *ramping*, targeted dropout whose rates grow from 0 up
-# to half time. L0 and variational dropout rank weights by what they learned of them. With each we
-# tried 3 optimizers and 4 strengths on the validation digits, and took the best at the share 15/16,
-# where a unit keeps 4 of 64 weights. At that share we compare paired seeds, on the test digits.
+# rivals have their equations in the next lesson. Dropout drops units. L1 is a penalty on weights.
+# L0 has gates that cost, variational dropout noise that each weight learns; both rank weights by
+# what they learned of them. Smallify has a factor for each unit, and ranks no weights within it.
+# *Ramping* is targeted dropout with rates that grow from 0 up to half time. With each we tried 3
+# optimizers and 4 strengths on the validation digits, and took the best at the share 15/16, where a
+# unit keeps 4 of 64 weights. At that share we compare paired seeds, on the test digits.
 
 # %%
 digits, epochs, seeds, at = md.data.digits(), quick(20, 1), range(quick(5, 2)), 15 / 16
@@ -131,12 +131,12 @@ assert smoke() or min(np.diff(curves[name][:, [0, 7]]).mean() for name in list(g
 
 # %% [markdown]
 # So: yes. With 4 of 64 weights left to a unit (left), targeted dropout reads 95.7 % of the digits,
-# the plain network 75.5 %. Unpruned it is four points worse, ramping ten: they never learned with
-# all candidates there, and pruning helps both. L0 is behind by ten, L1 a bit; ramping (told 0.95;
-# told more, it goes further: `minidrop claims show targeted`) and variational dropout, told no
-# share, are as good for all that five seeds can tell. Weights split in two (right) where decay
-# shrinks those that seldom learn: a unit's 4th is then 1.84 times its 5th, otherwise 1.15; the
-# decay was chosen to show it.
+# the plain network 75.5 %. Unpruned it is four points worse, and ramping ten: they never learned
+# with all candidates there, and pruning helps both. L0 is behind by ten points, L1 a bit. Ramping
+# (told 0.95; told more, it goes further: `minidrop claims show targeted`) and variational dropout,
+# told no share, are as good for all that five seeds can tell. Weights split in two (right) where
+# decay shrinks those that seldom learn: a unit's 4th is then 1.84 times its 5th, otherwise 1.15.
+# The decay was chosen to show it.
 #
 # ## Exercises, and tasks: `minidrop grade start targeted pruning`
 #

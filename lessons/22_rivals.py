@@ -19,27 +19,31 @@ for a in (-2.0, 0.0, 2.0):
     print(f"   log alpha {a:4}  ", "".join(".#"[int(z)] if z in (0, 1) else "o" for z in gates))
 
 # %% [markdown]
+# ## The equations
+#
 # **L1** pulls each weight to 0 by a force $\lambda$. Where the data want $d$, it rests at the soft
 # threshold $\mathrm{sign}(d) \max(|d| - \lambda, 0)$ (l1.3), and for a small $d$ at exactly 0.
 #
 # **L0** counts what is not 0. A count has no slope. So uniform noise $u$ goes through the logistic
 # function $\sigma$ (with $\beta = 2/3$), is stretched to $\gamma = -0.1$ and $\zeta = 1.1$ and cut.
-# This gate $z$ has a slope where it is not cut; the chance of $z \ne 0$, the price, has one always:
+# This gate $z$ has a slope where it is not cut. Its price, the chance of $z \ne 0$, always has one:
 # $$ s = \sigma\big( (\log u - \log(1 - u) + \log \alpha) / \beta \big) \tag{l0.1} $$
 # $$ z = \min(1, \max(0, \; s \, (\zeta - \gamma) + \gamma)) \tag{l0.2} $$
 # $$ P(z \ne 0) = \sigma\big( \log \alpha - \beta \log(-\gamma / \zeta) \big) \tag{l0.4} $$
 #
 # **Sparse variational dropout** learns each weight's mean $\theta$ and variance $\sigma^2$ (here no
-# function). It pays less the larger $\log \sigma^2 - \log \theta^2$ is; above 3 noise is 95 % of
-# the mean square: cut. For inputs $A$ it draws outputs $b$, anew for each example, of the mean and
-# variance that noisy weights would give them ($\varepsilon$ standard normal, squares by entries):
+# function). It pays less, the larger $\log \sigma^2 - \log \theta^2$ is. Above 3, noise is 95 % of
+# the mean square, and the weight goes. For inputs $A$ it draws outputs $b$, anew for each example,
+# with the mean and variance of noisy weights ($\varepsilon$ standard normal, squares by entries):
 # $$ b = A \, \theta + \sqrt{A^2 \, \sigma^2} \; \varepsilon \tag{variational.4} $$
 #
 # **Smallify** multiplies each unit by a switch, and pays for the size of switches and weights. A
 # switch of no use swings about 0. It dies once its sign $s$ (1 or -1) has a moving variance
-# $v > 0.5$ about its moving mean $a$; one that turns for good is far from $a$ and dies even sooner:
+# $v > 0.5$ about its moving mean $a$. One that turns for good is far from $a$ and dies even sooner:
 # $$ v \leftarrow \rho \, v + (1 - \rho) (s - a)^2, \qquad
 #    a \leftarrow \rho \, a + (1 - \rho) \, s \tag{smallify.7} $$
+#
+# ## In array code
 
 # %%
 soft = lambda w, force: np.sign(w) * np.maximum(abs(w) - force, 0)           # (l1.3)
@@ -48,7 +52,6 @@ for _ in range(60):                               # a gradient step; the data's,
     swings = swings - 0.1 * (swings - 0.1 + 0.3 * np.sign(swings))
     rests = soft(rests - 0.1 * (rests - 0.1), 0.1 * 0.3)
 assert rests == 0 < abs(swings) < 0.05
-
 t = md.Tensor(np.linspace(-3, 3, 60), requires_grad=True)        # log alpha
 s = 1 / (1 + np.exp(-(np.log(u / (1 - u)) + t.data) * 3 / 2))
 z, there = md.hard_concrete(u, t), md.hard_concrete_nonzero(t)
@@ -68,13 +71,12 @@ for s, dead in np.array([[[-1.0, -1], [0, 0]], [[1, -1], [0, 1]], [[-1, -1], [1,
     a, v = 0.9 * a + 0.1 * s, 0.9 * v + 0.1 * (s - a) ** 2
     print(f"   variance of a sign that wavers {v[0]:.3f}, of one that turned for good {v[1]:.3f}")
     assert np.allclose(after, (a, v)) and np.array_equal(v > 0.5, dead)
-
 # %% [markdown]
 # ## What is left of 64 hidden units?
 #
 # L0 and Smallify judge units, the others each of 4,096 weights. Each has a mild strength and a hard
-# one, at which up to two and up to three of a hundred validation digits were lost. `md.compress`
-# then builds a smaller network of equal outputs for the test (four seeds, 95 % intervals).
+# one: up to two and up to three of a hundred validation digits were lost there. `md.compress` then
+# builds a smaller network of equal outputs for the test (four seeds, 95 % intervals).
 
 # %%
 digits, epochs, seeds = md.data.digits(), quick(20, 1), range(quick(4, 2))
@@ -101,8 +103,6 @@ def train(rival, c, seed):
     assert np.allclose(less(x).data, net.eval()(x).data, rtol=0, atol=1e-3)
     left, right = (net.hidden.expect(w) if layer else w).data != 0, md.evaluate(less, digits.test)
     return less.out.weight.shape[1], 100 * left.mean(), 100 * right.accuracy, left, net
-
-
 runs = {(rival, c): [train(rival, c, seed) for seed in seeds]
         for rival in RIVALS for c in RIVALS[rival][0]}
 found = np.array([[run[:3] for run in runs[key]] for key in runs])   # units, % weights, % right
@@ -131,8 +131,8 @@ path = save_figure(figure, "rivals")
 
 # %% [markdown]
 # So: by rules of their own, and they find different things. Left is the layer at the mild strength
-# (one seed): L1 and variational dropout take single weights, L0 and Smallify whole units. There all
-# lose one to two points; variational dropout leaves the fewest weights, but in most of the units:
+# (one seed): L1 and variational dropout take single weights, L0 and Smallify whole units. All lose
+# one to two points there. Variational dropout leaves the fewest weights, but in most of the units:
 # the network hardly shrinks. Smallify leaves the fewest units, with all their weights: it shrinks.
 #
 # ## Exercises, and tasks: `minidrop grade start l0 smallify variational`

@@ -18,8 +18,8 @@ for degrees in (0, 60, 90, 120, 180):
 # %% [markdown]
 # ## The equations
 #
-# Take $n$ mini-batches at the *same* weights, each with masks of its own, and their gradients
-# $g_i$, and the gradient $\hat g$ of the whole training set without any mask. Then *gradient
+# Take $n$ mini-batches at the *same* weights, each with masks of its own. They have gradients
+# $g_i$. The whole training set, without any mask, has the gradient $\hat g$. Then *gradient
 # direction variance* is the mean over all pairs, *gradient direction error* that against $\hat g$:
 #
 # $$ \mathrm{GDV} = \frac{2}{n (n - 1)} \sum_{i < j} \tfrac12 (1 - \cos(g_i, g_j))
@@ -48,12 +48,12 @@ assert np.isclose(md.gradient_direction_error(iter(g), whole), error)     # one 
 # ## What dropout changes
 #
 # Two more numbers: how long the gradients are, and how far the weights are from where they began.
-# Liu et al. report shorter gradients with dropout, and yet a larger distance; and a direction
-# variance and error that are *smaller* with dropout early in training. We look for that in a small
-# network on 1,197 digits (of nine settings that we tried; without layer norm the gradients were
-# *longer* with dropout nearly throughout), trained five times with dropout and five without, in
-# pairs: the same first weights, the same examples in the same order. A recorder looks at eight
-# mini-batches now and then, with dropout twice: masks on, and off, to see what the masks do.
+# Liu et al. report shorter gradients with dropout, and yet a larger distance. And they report a
+# direction variance and error that are *smaller* with dropout early in training. We look for that
+# in a small network on 1,197 digits, one of nine settings that we tried. (Without layer norm the
+# gradients were *longer* with dropout nearly throughout.) It is trained in five pairs, with dropout
+# and without: the same first weights, the same examples in the same order. A recorder looks at
+# eight mini-batches now and then, with dropout twice: masks on, and off.
 
 # %%
 digits, seeds, p = md.data.digits(), range(quick(5, 2)), 0.2
@@ -129,11 +129,11 @@ by_masks, by_place = (change[masks, "early"].mean[DIRECTIONS] for masks in ("on"
 assert smoke() or (abs(by_place) < by_masks / 3).all()
 
 # %% [markdown]
-# With dropout the gradients were shorter early, though longer in the end, when the weights were
-# further away. But the mini-batches agreed *less*, from the first look on: masks are noise on top
-# of the choice of the examples, and here about as much again. With them off little changed early.
+# So: no. Here they agreed *less*, from the first look on. Masks are noise on top of the choice of
+# the examples, and here about as much again. With the masks off little changed early. Gradients
+# were shorter early with dropout, and longer in the end, when the weights were further away.
 #
-# Redrawn are the four curves, for this one network, and not the paper's figures: those show a
+# Redrawn are the four curves, for this one network, and not the paper's figures. Those show a
 # vision transformer on ImageNet, weeks for one CPU, and no code of the authors computes them.
 # Where examples differ more, the masks may matter less than where they lead.
 #

@@ -3,8 +3,8 @@
 #
 # Dropout is noise, usually all the way to the end. But a network may need it only for a part of the
 # way: early, while it looks for the direction, or late, when it begins to learn its examples by
-# heart. So the rate becomes a schedule, one number for each iteration. Here is one unit in 60
-# iterations with a rate of 0.3 (`#` is kept, `.` is dropped); the random bits are always the same:
+# heart. So the rate becomes a schedule, one number for each iteration (step of training). Here is
+# one unit in 60 iterations at a rate of 0.3 (`#` is kept). The random bits are always the same:
 
 # %%
 import numpy as np
@@ -135,8 +135,8 @@ assert smoke() or wide["late - none"].low > 0 > wide["early - standard"].high
 assert smoke() or abs(narrow["early - none"].mean) < 3 and abs(wide["late - standard"].mean) < 2
 
 # %% [markdown]
-# So: here there is no need to time it. For the narrow network dropout late does harm and early it
-# costs little; for the wide one late is better than none, and early worse than standard. But six
+# So: here there is no need to time it. For the narrow network dropout late does harm, and early it
+# costs little. For the wide one late is better than none, and early is worse than standard. But six
 # seeds do not show that early beats none, or late standard dropout. The paper's results on ImageNet
 # are not redrawn: a run took 300 epochs of 1.28 million photographs, in batches of 4,096.
 #

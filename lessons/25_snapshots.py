@@ -2,8 +2,8 @@
 # # Snapshots: can one run give five networks?
 #
 # Five networks that predict together are better than one, but cost five trainings. Huang et al. let
-# the rate of one run fall until the network settles, keep a copy, and start again from the top,
-# which drives the network on. The rate in five cycles of 12 steps, and the snapshots (`^`):
+# the learning rate of one run fall until the network settles, and keep a copy. Then the rate starts
+# again from the top. Here are five cycles of 12 steps, and the snapshots (`^`):
 
 # %%
 import tempfile
@@ -22,9 +22,9 @@ print("        ", "".join("^" if t in ends else "." for t in range(1, 61)))
 # %% [markdown]
 # ## The equations
 #
-# The rate of step $t = 1, \dots, T$ follows its place in the cycle, one of $M$, by any falling $f$
+# The rate of step $t = 1, \dots, T$ follows its place in one of $M$ cycles, by any falling $f$
 # (snapshot.1). The paper takes half a cosine wave (snapshot.2). After each cycle a snapshot is
-# kept; $h_i$ is its softmax output, and the last $m$ of them predict together:
+# kept. Snapshot $i$ has the softmax output $h_i$, and the last $m$ of them predict together:
 #
 # $$ \alpha(t) = f(\mathrm{mod}(t - 1, c)), \qquad c = \lceil T / M \rceil \tag{snapshot.1} $$
 # $$ \alpha(t) = \tfrac12 \alpha_0 (\cos(\pi \, \mathrm{mod}(t - 1, c) / c) + 1) \tag{snapshot.2} $$
@@ -41,13 +41,12 @@ h = np.exp(z) / np.exp(z).sum(-1, keepdims=True)
 print("   mean logits", z.mean(0)[0].round(2), " mean probabilities", h.mean(0)[0].round(3))
 assert np.allclose(h.mean(0), md.average_probabilities(h), rtol=0, atol=1e-15)
 assert z.mean(0).argmax() == 0 and h.mean(0).argmax() == md.majority_vote(h)[0] == 1
-
 # %% [markdown]
 # ## Five networks in 500 steps
 #
 # A network of 2 x 32 units learns 300 digits; 60 of them have shuffled labels. *Snapshots* end
 # five cycles of 100 steps. With *no cycles* the rate falls tenfold after half of the 500 steps, and
-# after three quarters; networks are kept after the same steps, and the last is the usual one.
+# after three quarters. Networks are kept after the same steps, and the last is the usual one.
 # *Independent* are five networks of 100 steps each. Settings were chosen on validation digits.
 
 # %%
@@ -93,9 +92,10 @@ assert smoke() or md.mean_interval(last[1] - five[1]).low > 0     # five of no c
 # %% [markdown]
 # ## What makes a snapshot useful?
 #
-# It adds most if it is good and differs. Of neighbours, $i$ and $i + 1$: correlation of outputs,
-# disagreement, the share of test digits classed differently, and barrier, how far the training loss
-# rises on a straight line. The figure's plane holds 1, 3, 5, and shadows of the path and others.
+# It adds most if it is good and differs. Three numbers say how far neighbours, $i$ and $i + 1$,
+# differ: the correlation of their outputs; their disagreement, the share of test digits that they
+# class differently; and the barrier, by which the training loss rises on a straight line between
+# them. The plane of the figure holds snapshots 1, 3 and 5, and shadows of the others and the path.
 
 # %%
 def neighbours(five):
@@ -134,11 +134,11 @@ path = save_figure(figure, "snapshots")
 
 # %% [markdown]
 # So: yes. Together they are better than the last of them, by 3 points, and training costs no more.
-# A restart throws the network back; what settles is about as good again, and the last two snapshots
-# disagree on one digit in twelve. They need no barrier for it: only the first have one. Without
-# cycles, once the rate has fallen, networks are nearly the same; those before are bad, but all five
-# are better than the last. Whether cycles are the best use of 500 steps is not seen in six seeds:
-# the gain over one network without them, over its five or over five short trainings may be 0.
+# A restart throws the network back. What settles is about as good again, and the last two disagree
+# on one digit in twelve. They need no barrier for it: only the first have one. Without cycles the
+# networks are nearly the same once the rate has fallen. Those before are bad, but all five together
+# are better than the last. Six seeds do not show that cycles are the best use of 500 steps. Their
+# gain over one network without them, over five of those, or over five short trainings may be 0.
 #
 # ## Exercises, and tasks: `minidrop grade start ema fge snapshot swa`
 #

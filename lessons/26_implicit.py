@@ -2,8 +2,8 @@
 # # Implicit ensembles: can one network with dropout replace five networks?
 #
 # With $n$ units that may be silent a network is $2^n$ networks in one, which share their weights
-# (Srivastava 2014). A weight between two hidden layers is in use where both its ends are kept. Two
-# layers of six units make 4,096 networks; the weights between them in four (`#` is in use):
+# (Srivastava 2014). Two layers of six units make 4,096 networks. A weight between them is in use
+# where both its ends are kept. Here are these weights in four of the networks (`#` is in use):
 
 # %%
 import numpy as np
@@ -26,9 +26,9 @@ for unit in range(6):
 # $$ \bar p = \sum_m P(m) \, p_m \tag{mc.2} $$
 # $$ \tilde p = \frac{1}{Z} \prod_m p_m^{P(m)} = \mathrm{softmax} \Big( \sum_m P(m) \, z_m \Big) $$
 #
-# Evaluation runs none, but gives each layer its mean input (dropout.3). Logits are linear in the
-# last mask, so with one layer of dropout that is $\tilde p$. An earlier one passes a ReLU:
-# $\mathbb{E} \max(0, a) \ge \max(0, \mathbb{E} \, a)$. What is gained in cross-entropy $L$ is $D$:
+# Evaluation runs none of them, but gives each layer its mean input (dropout.3). Logits are linear
+# in the last mask, so with one layer of dropout that is $\tilde p$. An earlier one passes a ReLU:
+# $\mathbb{E} \max(0, a) \ge \max(0, \mathbb{E} \, a)$. The ensemble gains $D$ in cross-entropy $L$:
 #
 # $$ L(\bar p) = \sum_m P(m) \, L(p_m) - D, \qquad D \ge 0 \tag{diversity.5} $$
 #
@@ -129,8 +129,8 @@ axes[1].legend()
 path = save_figure(figure, "implicit")
 
 # %% [markdown]
-# So: here the wide network with dropout has in one run the loss of five without, to within 0.02. It
-# can spare a fifth of its units: each of its networks is nearly as good as one trained by itself
+# So: the wide network can, here: with dropout one run has the loss of five without, to within 0.02.
+# It can spare a fifth of its units. Each of its networks is nearly as good as one trained by itself
 # and, though they share weights, they are less alike. The narrow one cannot, and no mean mends
 # that. Its evaluation is close to the geometric mean, whose loss is less than the arithmetic one's.
 # The wide one's gain depends on the setting: with all 1,197 digits, 128 + 128 units and a rate of

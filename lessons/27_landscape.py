@@ -3,7 +3,7 @@
 #
 # A minimum is flat if the loss hardly rises when the weights move a little, and sharp if it rises
 # steeply. Here is a landscape with both: one ReLU and two weights, $w_2 \max(0, w_1 x)$, that shall
-# give 1 for $x = 1$. `#` is a loss $(w_1 w_2 - 1)^2 < 0.05$; $w_1$ goes right, $w_2$ up, 0.25 to 4:
+# give 1 for $x = 1$. `#` is a loss $(w_1 w_2 - 1)^2 < 0.05$. $w_1$ goes right, $w_2$ up, 0.25 to 4:
 
 # %%
 import copy
@@ -28,8 +28,8 @@ for w2 in np.linspace(4, 0.25, 11):
 # $$ \lambda_{\max} = \max_{\lVert v \rVert = 1} v^\top H v \tag{sharpness.1} $$
 # $$ v \leftarrow (H v + s v) / \lVert H v + s v \rVert \tag{sharpness.2} $$
 #
-# Or it is the mean rise of the loss, both ways along random directions $\delta$. Here the weights
-# $\theta_i$ of every unit move by the same share $r$ of their length, and $g$ is Gaussian:
+# Or sharpness is the mean rise of the loss, both ways along random directions $\delta$. Here the
+# weights $\theta_i$ of every unit move by the same share $r$ of their length, and $g$ is Gaussian:
 #
 # $$ R = \mathrm{E}[J(\theta + \delta) + J(\theta - \delta)] / 2 - J(\theta) \tag{sharpness.4} $$
 # $$ \delta_i = r \, \lVert \theta_i \rVert \, g_i / \lVert g_i \rVert \tag{sharpness.6} $$
@@ -57,9 +57,10 @@ for w1, w2 in ((2, 0.75), (1, 1), (4, 0.25)):     # on the slope; on the floor, 
 # %% [markdown]
 # ## Along the cycle
 #
-# A cyclic rate comes to rest at the end of each cycle, where a snapshot is taken. Is that a flatter
-# place? Five pairs of networks learn digits, in three cycles or in one long one. We look after a
-# quarter of each of the three, and at its end, at all training digits. Factors, 95 % intervals:
+# With a cyclic learning rate a network comes to rest at the end of each cycle, where a snapshot is
+# taken (lesson `snapshots`). Is that a flatter place? Five pairs of networks learn digits, in three
+# cycles or in one long one. We look at all training digits after a quarter of each of the three
+# cycles, and at its end. By which factors do the measures change, with 95 % intervals?
 
 # %%
 data = tuple(part[:quick(1197, 64)] for part in md.data.digits().train)
@@ -72,7 +73,6 @@ def measure(net):
     rise = md.random_sharpness(net, data, 0.2, 5, rng=2, normalise="filter").rise.mean
     sharp = md.largest_curvature(net, data, tolerance=quick(0.05, 0.3), batch_size=1197, rng=1)
     return md.evaluate(net, data).loss, rise, sharp.value
-
 
 def train(n, seed):
     net, seen = md.models.mlp(64, 32, 10).init(seed), []
@@ -97,10 +97,10 @@ assert smoke() or within.high.max() < 0 and abs(end.mean).max() < 0.2 and likene
 # %% [markdown]
 # Both measures fall within a cycle, and the loss falls more. But that needs no cycles: one long one
 # ends about as flat. And in these runs the curvature goes with the loss, as cross-entropy flattens
-# out where a network gets sure. To see that alone (x in the figure), scale one snapshot by hand:
-# by (sharpness.7), where its function stays, or by a factor on its logits, where it names the same
-# classes, more or less surely. At last it descends from there, all digits in a step, rate $\eta$.
-# On $\lambda w^2 / 2$ a step leads to $(1 - \eta \lambda) w$, and upwards if $\eta > 2 / \lambda$:
+# out where a network gets sure. To see that alone (x in the figure), we scale one snapshot by hand.
+# By (sharpness.7) its function stays. By a factor on its logits it names the same classes, more or
+# less surely. At last it descends from there, all digits in a step, at the learning rate $\eta$. On
+# $\lambda w^2 / 2$ a step leads to $(1 - \eta \lambda) w$, and upwards if $\eta > 2 / \lambda$:
 
 # %%
 (net, path, _), table = runs[3][0], []
@@ -134,9 +134,9 @@ axes[2].set(title="curvature (x: logits scaled)", xlabel="training loss", xscale
 path = save_figure(figure, "landscape")
 
 # %% [markdown]
-# So: the number says how large a step of descent may safely be. It says little about which of two
-# networks lies in the better place: scales that change no answer change it, and much of it is the
-# loss once more. That flat minima generalise better is not shown here.
+# So: it says how large a step of descent may safely be. It says little about which of two networks
+# lies in the better place. Scales that change no answer change it, and much of it is the loss once
+# more. That flat minima generalise better is not shown here.
 #
 # ## Exercises
 #

@@ -34,8 +34,8 @@ for xp in there.values():
 # ## What it costs: launches and bytes
 #
 # The host, the machine's own processor, tells the GPU what to compute, one array function after
-# another, and does not wait. Each launch of a kernel, a program for the GPU, has a price $\ell$
-# whatever it works on, and then numbers come from memory and go there, $b$ bytes a second. $k$
+# another, and does not wait. To launch a kernel, a program for the GPU, has a price $\ell$,
+# whatever it works on. Then numbers come from memory and go there, $b$ bytes a second. $k$
 # launches, one after another, that move $B$ bytes take
 #
 # $$ t = k \, \ell + B / b \tag{gpu.1} $$
@@ -66,14 +66,14 @@ print(f"   with 5 us and 2,000 GB/s, (gpu.2): {sheet:,.0f} numbers")
 assert 1.5e6 < sheet < 1.6e6
 
 # %% [markdown]
-# So a small network leaves a fast GPU idle: it waits for launches. So minidrop has one kernel for
-# all of softmax (`minidrop/device`), equal to array code by test. And whoever asks for a value,
-# by `float(loss)` or `if x.max() > 1`, waits for all launches before, so a training step must not.
+# So a small network leaves a fast GPU idle: it waits for launches. That is why minidrop has one
+# kernel for all of softmax (`minidrop/device`), equal to array code by test. And whoever asks for a
+# value, by `float(loss)` or `if x.max() > 1`, waits for all launches before. A step must not do so.
 #
 # ## The same masks
 #
-# A generator with a hidden state would have to be on one of the two. Philox (lesson 6) computes
-# block $i$ of a stream from the key and $i$ alone: any thread makes any block, in any order.
+# A generator with a hidden state would have to be on one of the two. A `Stream` (lesson 6) is made
+# by Philox, which computes block $i$ from a key and $i$ alone: any thread can make any block.
 
 # %%
 words, one = md.Stream(7, "drop").words(40), md.Stream(7, "drop")
@@ -85,10 +85,9 @@ assert all((mask == masks[0]).all() for mask in masks)       # on all backends, 
 # %% [markdown]
 # ## Experiment: from 64 numbers to millions
 #
-# A line through a price and a pace holds for a CPU too. There the price of a launch is Python's and
-# NumPy's, and the pace is arithmetic's more than memory's, as one array is worked on while nothing
-# else is: read $b$ as the bytes that pass in a second, whatever they wait for. Here $\ell$ is read
-# off at the smallest array, and $b$ where a number is cheapest.
+# A CPU has a price and a pace too. There the price of a launch is Python's and NumPy's. The pace is
+# arithmetic's more than memory's: read $b$ as the bytes that pass in a second, whatever they wait
+# for. We read $\ell$ off at the smallest array, and $b$ where a number is cheapest.
 
 # %%
 def seconds(name, n):
@@ -135,6 +134,9 @@ for name in there:
     assert np.allclose(runs[name][:10], runs["numpy"][:10], rtol=1e-3)  # but for rounding
 
 # %% [markdown]
+# So: the array changes, the code does not. A GPU pays where an array has more numbers than
+# $n_{1/2}$, and where nobody asks for a value in between.
+#
 # ## Exercises
 #
 # 1. Count launches and bytes of batch norm, and of a step of SGD with momentum. Which of them could
