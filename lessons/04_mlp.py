@@ -81,9 +81,10 @@ assert sum(w.size for w in weights) == 19_210
 # %% [markdown]
 # ## 100 digits by heart
 #
-# Now `md.fit` repeats the step: batches of 20, a new order in each epoch, five seeds. After each
-# epoch we look at the loss on the 100 digits, and on the 300 validation digits that it never trains
-# on. Learning rate and length were chosen to show the turn there. The test digits are not used.
+# Now `md.fit` repeats the step: batches of 20, five seeds. In each epoch, a pass through the 100
+# digits, their order is new. After it we look at the loss on the 100 digits, and on the 300
+# validation digits that it never trains on. Learning rate and length were chosen to show the turn
+# there. The test digits are not used.
 
 # %%
 few, epochs, seeds = digits._replace(train=(x, y)), quick(150, 3), range(quick(5, 2))

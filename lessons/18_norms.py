@@ -61,8 +61,8 @@ for name, norm in NORMS.items():
 # %% [markdown]
 # ## The gradient
 #
-# Moving $x_j$ moves the mean by $1 / m$ and the root, $s$, by $\hat x_j / m$. For the cotangent $g$
-# of $\hat x$ the chain rule leaves
+# Moving $x_j$ moves the mean by $1 / m$ and the root, $s$, by $\hat x_j / m$. For the gradient $g$
+# of the loss in $\hat x$ the chain rule leaves
 #
 # $$ \frac{\partial L}{\partial x_j} = \frac{1}{s} \left( g_j - \frac{1}{m} \sum_i g_i
 #    - \frac{\hat x_j}{m} \sum_i g_i \hat x_i \right) \tag{normalise.3} $$

@@ -1,9 +1,13 @@
 # %% [markdown]
 # # Speed: where does the time of a convolution go?
 #
-# One layer, written five times: 64 filters of 3 x 3 on 16 images of 32 x 32 pixels, 32 channels
-# (lesson 10). The results are equal up to rounding; the times differ by a factor of over 1,000,
-# with who does the work, and what it waits for. The equation, $x$ with a border of 0, as a program:
+# Here is one layer, written five times: 64 filters of 3 x 3 on 16 images of 32 x 32 pixels with 32
+# channels (lesson 10). The results are equal up to rounding. The times differ by a factor of over
+# 1,000. It depends on who does the work, and on what it waits for.
+#
+# ## The equations
+#
+# With a border of 0 around $x$, the layer is this sum. The first program is the same, in loops:
 #
 # $$ y_{noij} = \sum_{cuv} w_{ocuv} \, x_{n, c, i+u, j+v} \tag{speed.1} $$
 
@@ -32,13 +36,11 @@ def loops(x, w):
         for c, u, v in np.ndindex(C, 3, 3):
             y[n, o, i, j] += w[o, c, u, v] * x[n, c, i + u, j + v]                # (speed.1)
     return y
-
 # %% [markdown]
-# ## Arrays: leave the inner loops to NumPy
+# ## In array code: leave the inner loops to NumPy
 #
 # Python asks every number what it is before it multiplies. So turn the loops inside out: weights of
 # a filter in Python, filters and places in NumPy, which asks once for an array:
-
 # %%
 def slices(x, w):
     (N, C, H, W), x = x.shape, border(x)
@@ -46,7 +48,6 @@ def slices(x, w):
     for c, u, v in np.ndindex(C, 3, 3):
         y += w[:, c, u, v, None, None] * x[:, None, c, u:u + H, v:v + W]
     return y
-
 # %% [markdown]
 # ## One product: use a number often while it is there
 #
@@ -56,7 +57,7 @@ def slices(x, w):
 #
 # For two operations `slices` moves 16 bytes: the product is written and read, $y$ is read and
 # written. The BLAS, a library that does NumPy's `@`, loads a tile of a matrix once and uses each
-# number many times. The layer is one product if windows become rows (im2col), 9 numbers for one.
+# number many times. The layer is one product if windows become rows, 9 numbers for one (im2col).
 
 # %%
 def product(x, w):
@@ -64,7 +65,6 @@ def product(x, w):
     windows = sliding_window_view(border(x), (3, 3), axis=(2, 3))                 # N C H W 3 3
     rows = windows.transpose(0, 2, 3, 1, 4, 5).reshape(N * H * W, C * 9)
     return (rows @ w.reshape(-1, C * 9).T).reshape(N, H, W, -1).transpose(0, 3, 1, 2)
-
 # %% [markdown]
 # ## Runs and blocks: copy straight, and not far
 #
@@ -132,12 +132,12 @@ assert smoke() or times["loops"] > 1000 * times["cores"] and all_ < 2 * one
 assert smoke() or times["loops"] > 5 * times["slices"] > 10 * times["product"]
 
 # %% [markdown]
-# So: arrays took the interpreter out of the loop, the product the memory, runs and blocks the copy.
-# What is left is arithmetic, shared out. Two cores work little more than one, yet gain less than
-# twice: threads start, take turns at Python's lines, share the way to memory, and a core with other
-# programs. A library with wider instructions is below our least. Arithmetic can be less, too, as in
-# minidrop (Winograd): 3 numbers $g$ slide over 4, $d$; both outputs need 4 products, not 6. With
-# $m_1 = (d_0 - d_2) g_0$, $m_4 = (d_1 - d_3) g_2$ they are $m_1 + m_2 + m_3$, $m_2 - m_3 - m_4$.
+# So: with loops it goes to the interpreter, with `slices` to memory, with `product` to the copy.
+# What is left then is arithmetic, shared out. Two cores work little more than one, but gain less
+# than twice: threads start, take turns at Python's lines, share the way to memory, and a core with
+# other programs. A library with wider instructions is below our least. And arithmetic can be less,
+# as in minidrop (Winograd). Where 3 numbers $g$ slide over 4, $d$, 4 products do for 6. With
+# $m_1 = (d_0 - d_2) g_0$, $m_4 = (d_1 - d_3) g_2$ they give $m_1 + m_2 + m_3$, $m_2 - m_3 - m_4$.
 #
 # ## Exercises
 #

@@ -19,19 +19,17 @@ try:
 except ValueError as error:                       # no package, no driver or no GPU
     there, why = {"numpy": np}, f"NumPy alone: {error}"
 print(f"   here: {why}")
-
 def softmax(z):
     xp = array_module(z)                          # NumPy or CuPy: the array decides
     e = xp.exp(z - z.max(1, keepdims=True))
     return e / e.sum(1, keepdims=True)
-
 z = np.random.default_rng(0).normal(size=(256, 64)).astype("float32")
 for xp in there.values():
     y = softmax(xp.asarray(z))
     assert array_module(y) is xp and np.allclose(host(y), md.softmax(z), atol=1e-6)
 
 # %% [markdown]
-# ## What it costs: launches and bytes
+# ## The equations: launches and bytes
 #
 # The host, the machine's own processor, tells the GPU what to compute, one array function after
 # another, and does not wait. To launch a kernel, a program for the GPU, has a price $\ell$,
@@ -44,8 +42,11 @@ for xp in there.values():
 #
 # $$ n_{1/2} = k \, \ell \, b / \beta \tag{gpu.2} $$
 #
-# Below it the launches count, and above it the bytes. How many are they? Arrays that count tell:
-
+# Below it the launches count, and above it the bytes.
+#
+# ## In array code
+#
+# How many launches does softmax take, and how many bytes? Arrays that count tell:
 # %%
 launches = []
 class Counting(np.ndarray):
@@ -54,7 +55,6 @@ class Counting(np.ndarray):
         y = getattr(function, method)(*plain, **named)
         launches.append((function.__name__, sum(a.nbytes for a in plain) + y.nbytes))
         return y.view(Counting)
-
 softmax(z.view(Counting))
 k, beta = len(launches), sum(moved for _, moved in launches) / z.size
 print("   softmax launches", ", ".join(f"{name} ({moved / z.size:.1f} bytes a number)"

@@ -58,7 +58,11 @@ def test_a_lesson_has_the_houses_rhythm(name):
     assert max(map(len, text.splitlines())) <= 100
     assert found[0].kind == "markdown" and found[0].text.startswith("# ")
     assert "?" in lesson.title(name)                      # a question first
-    assert "## Exercises" in found[-1].text and "## References" in found[-1].text
+    assert found[-1].text.startswith("So: ")              # and its answer last
+    headings = re.findall(r"^# ## (.*)", text, re.M)
+    rhythm = "The equations", "In array code", "Exercises", "References"
+    assert [next(i for i, heading in enumerate(headings) if heading.startswith(each))
+            for each in rhythm] == [0, 1, len(headings) - 2, len(headings) - 1]
     exercises = found[-1].text.split("## Exercises")[1].split("## ")[0]
     assert len(re.findall(r"^\d\. ", exercises, re.M)) == 2
     assert sum("assert" in cell.text for cell in found if cell.kind == "code") >= 2
