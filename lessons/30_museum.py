@@ -43,7 +43,6 @@ for layer in LAYERS:
     y = layer(0.5).forward(ones, True, np.random.default_rng(0))
     print(f"   {layer.__name__:8} dropped {np.mean(y == 0):.3f}, mean {y.mean():.3f}, "
           f"mean square {np.mean(y**2):.3f}")
-
 # %% [markdown]
 # ## The equations
 #
@@ -53,6 +52,8 @@ for layer in LAYERS:
 # seldom: if a fault shows in a share $f$ of the draws, $n$ draws miss it with probability
 #
 # $$ P = (1 - f)^n, \qquad \mathrm{one\ half\ for} \; n \approx \ln 2 \, / f \tag{museum.1} $$
+#
+# ## In array code
 #
 # `Above` is wrong at $p = 0$ where $u = 0$: that is one of all the $2^{24}$ draws of float32. And
 # `Right` says the same as the library, for a given mask:
@@ -95,7 +96,6 @@ for layer in LAYERS[:quick(7, 1)]:                # the library, to which they a
     report = check(layer, "dropout")
     print(f"   {layer.__name__:8} by minidrop verify:", ", ".join(report.broken) or "holds")
     assert report.holds == (layer is Right)
-
 # %% [markdown]
 # ## Does training notice?
 #
@@ -135,9 +135,9 @@ path = save_figure(figure, "museum")
 
 # %% [markdown]
 # So: by being right in all that is asked. Five of six pass the first four questions, and training
-# hardly asks: `Always` costs points, `Stored` about one, three less, and `Quotient` is right to the
-# bit, since behind a ReLU the gradient ends there anyway; it waits for another network. What finds
-# all six is to ask for each sentence by itself, and at its limits.
+# hardly asks. `Always` costs points, `Stored` about one, three others less. `Quotient` is right to
+# the bit here: behind a ReLU the gradient ends at 0 anyway, so it waits for another network. What
+# finds all six is to ask for each sentence by itself, and at its limits.
 #
 # ## Exercises
 #
