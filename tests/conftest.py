@@ -25,6 +25,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:     # so a shell starts wh
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HOST_ONLY = {               # files in which nothing depends on the array module, and why
+    "site/test_decks.py": "looks at the built site",
     "site/test_links.py": "reads the built site",
     "site/test_pages.py": "looks at the built site in Chromium",
     "site/test_widget_bits.py": "compares with what Chromium draws",
@@ -46,6 +47,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_claims.py": "experiments on the host, and their files",
     "test_cli.py": "the command line prints text",
     "test_data.py": "files and their splits live on the host",
+    "test_lesson_kernels.py": "runs lessons in kernels, for their pages",
+    "test_lesson_pages.py": "makes pages of lessons",
     "test_data_commands.py": "the command line prints text",
     "test_data_download.py": "files and their splits live on the host",
     "test_data_files.py": "files and their splits live on the host",

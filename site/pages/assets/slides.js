@@ -1,0 +1,26 @@
+// Typeset the formulas, make each slide fit its page, then hand over to reveal.js.
+for (const element of document.querySelectorAll(".arithmatex")) {
+  const text = element.textContent.trim();
+  katex.render(text.slice(2, -2), element, { displayMode: text.startsWith("\\[") });
+}
+const WIDTH = 960, HEIGHT = 700, LEAST = 0.5;
+
+function fit() {
+  const slides = document.querySelector(".reveal .slides");
+  slides.style.width = `${WIDTH}px`;
+  for (const slide of slides.children) {
+    slide.style.display = "block";                 // as it will be when it is shown
+    const tooLarge = () => slide.scrollHeight > HEIGHT - 40 || slide.scrollWidth > WIDTH;
+    for (let size = 1; tooLarge() && size > LEAST; size -= 0.04) slide.style.fontSize = `${size}em`;
+    slide.style.display = "";
+  }
+  slides.style.width = "";
+}
+
+Promise.all([...document.fonts].map((font) => font.load())).then(() => {
+  fit();
+  Reveal.initialize({
+    width: WIDTH, height: HEIGHT, margin: 0.05, hash: true, slideNumber: "c/t", transition: "none",
+    pdfSeparateFragments: false, scrollActivationWidth: 600, scrollLayout: "compact",
+  });
+});
