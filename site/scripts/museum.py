@@ -79,7 +79,7 @@ def shown(exhibit, tags, tests, cells):
     return (f"### {number}. {exhibit['name']} {{ #exhibit-{number} }}\n\n"
             f"**{exhibit['where']}** ([read there]({exhibit['link']})). {exhibit['story']}\n\n"
             f"```python\n{exhibit['code'].strip()}\n```\n\n"
-            f"```text\n{output(exhibit)}```\n\n"
+            f"``` {{ .text .lesson-output .no-copy }}\n{output(exhibit)}```\n\n"
             f"**It looked right:** {exhibit['seems']}"
             f"{'  **It breaks:** ' + broken + '.' if broken else ''}\n\n"
             f"**It is noticed** {noticed(exhibit, tests, cells)} "
@@ -107,7 +107,7 @@ def noticed(exhibit, tests, cells):
     named = [tests[name.removeprefix("test_")] for name in exhibit["tests"]]
     ways.append("by " + " and ".join(links.line(test.path, test.number, f"`test_{test.name}`", PAGE)
                                      for test in named))
-    return ", ".join(ways[:-1]) + (" and " if ways[1:] else "") + ways[-1] + "."
+    return ", ".join(ways[:-1]) + (", and " if ways[1:] else "") + ways[-1] + "."
 
 
 def in_the_field(exhibit, cells):
