@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts import highlight, source
-from scripts.prose import anchor, linked
+from scripts.links import box as anchor
+from scripts.prose import linked
 
 _CITED = re.compile(r"\s*<span class=\"c\"># Eq\. (\([\w.]+\)(?:, \([\w.]+\))*)(.*?)</span>$")
 

@@ -16,7 +16,7 @@ OWN = ("key", "without", "named")                 # what is not a field of BibTe
 
 _NAME = r"(?:[A-Z]\. ?)*[A-Z][a-zà-ÿ]+(?:[A-Z][a-z]+)?(?:-[A-Z][a-z]+)*"
 _JOINED = r"(?:,? and |,? & |, )"
-_CITED = re.compile(rf"\b({_NAME}(?:{_JOINED}{_NAME})*)(?: et al\.| and others)?,? "
+CITED = re.compile(rf"\b({_NAME}(?:{_JOINED}{_NAME})*)(?: et al\.| and others)?,? "
                     r"\(?((?:18|19|20)\d\d)\b(?!-\d)")
 _ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 _QUOTED = re.compile(r'"([^"]+)"')
@@ -82,7 +82,7 @@ def cited(text, where, known=None, prose=False):
     for number in _ARXIV.findall(text):
         found.add(_one([work for work in known.values() if work.fields.get("arxiv") == number],
                        f"arXiv:{number}", where))
-    for names, year in _CITED.findall(text):
+    for names, year in CITED.findall(text):
         people = [one.rpartition(". ")[2] for one in re.split(_JOINED, names)]
         people = [*itertools.dropwhile(_NO_NAMES.__contains__, people)]
         if people and not (prose and plain(people[0]) not in authors):
@@ -96,7 +96,7 @@ def titles(text, where, known=None):
     for quoted in _QUOTED.findall(flowing(text)):
         begins = [work for work in known.values()
                   if work.fields["title"].lower().startswith(quoted.lower().rstrip(","))]
-        if not begins and not _CITED.search(quoted) and " " in quoted:
+        if not begins and not CITED.search(quoted) and " " in quoted:
             raise ValueError(f'{where} cites "{quoted}", a title that references.toml lacks')
 
 
@@ -139,5 +139,5 @@ def first(text):
     >>> first("after Wu & He 2018, section 3")
     'Wu & He 2018'
     """
-    match = _CITED.search(text)
+    match = CITED.search(text)
     return match[0] if match else ""

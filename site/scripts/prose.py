@@ -1,8 +1,9 @@
 """The prose of docstrings with its links: tags of equations, functions, identifiers of papers."""
 
 import functools
-import os
 import re
+
+from scripts import citations, links
 
 from minidrop import catalog
 
@@ -10,16 +11,8 @@ _PARTS = re.compile(r"(?P<kept>```.*?```|\$[^$]+\$)"
                     r"|`(?P<called>[A-Za-z_]\w*)(?P<rest>(?:\([^`]*\))?)`"
                     r"|(?P<code>`[^`]+`)"
                     r"|\((?P<tag>[a-z]\w*\.\d+)\)"
-                    r"|arXiv:(?P<arxiv>\d{4}\.\d{4,5})", re.S)
-
-
-def anchor(tag):
-    """The id of an equation's box.
-
-    >>> anchor("stochastic_depth.2")
-    'eq-stochastic_depth-2'
-    """
-    return f"eq-{tag.replace('.', '-')}"
+                    r"|arXiv:(?P<arxiv>\d{4}\.\d{4,5})"
+                    rf"|(?P<cited>{citations.CITED.pattern})", re.S)
 
 
 @functools.cache
@@ -49,12 +42,15 @@ def linked(text, page):
             return f"[`{name}{match['rest']}`]({_of(functions()[name], page)}#{name})"
         if tag := match["tag"]:
             if tag in tags():
-                return f"([{tag}]({_of(tags()[tag], page)}#{anchor(tag)}))"
+                return f"([{tag}]({_of(tags()[tag], page)}#{links.box(tag)}))"
             if tag.rpartition(".")[0] in {known.rpartition(".")[0] for known in tags()}:
                 raise ValueError(f"{page} names ({tag}), an equation that nobody states")
             return match[0]
         if number := match["arxiv"]:
             return f"[arXiv:{number}](https://arxiv.org/abs/{number})"
+        if cited := match["cited"]:
+            return "".join(f"[{cited}]({links.address(f'tables/bibliography.md#{key}', page)})"
+                           for key in citations.cited(cited, page)) or cited
         return match[0]
 
     return _PARTS.sub(link, text)
@@ -63,4 +59,4 @@ def linked(text, page):
 def _of(name, page):
     """The address of a technique's page, seen from `page`; nothing for the page itself."""
     there = f"techniques/{name}.md"
-    return "" if there == page else os.path.relpath(there, os.path.dirname(page))
+    return "" if there == page else links.address(there, page)

@@ -6,7 +6,7 @@ import inspect
 import itertools
 import re
 
-from scripts import beside, docstrings, made, source, widgets
+from scripts import beside, docstrings, links, pictures, source, widgets
 from scripts.prose import linked, techniques
 
 import minidrop as md
@@ -55,9 +55,9 @@ def page(t):
     if hidden := [name for name in catalog.functions(t) if placed(t) and not hasattr(md, name)]:
         raise ValueError(f"minidrop does not offer {hidden[0]} of {source.name_of(t.path)}")
     parts = [f"---\ntitle: {title(t)}\nhide: [toc]\ndescription: \"{what(t) or title(t)}\"\n---",
-             f"# {title(t)}", linked(what(t), here), *made.picture(t.name, here),
-             *facts(t, here), *equations(t, here),
-             *(linked(remark, here) for remark in t.remarks), *made.drawings(t.name, here)]
+             f"# {title(t)}", linked(what(t), here), picture(t, here), *facts(t, here),
+             *equations(t, here), *(linked(remark, here) for remark in t.remarks),
+             *drawings(t, here)]
     if "Without noise" in t.sections:
         parts += ["## Without noise", linked(t.sections["Without noise"], here)]
     parts += [*tried(t, here), *differs(t, here), *field(t, here), *course(t, here)]
@@ -65,6 +65,18 @@ def page(t):
     for node in docstrings.public(t):
         parts += docstrings.entry(node, t, here, lambda text: linked(text, here))
     return "\n\n".join(parts) + "\n"
+
+
+def picture(t, here):
+    """The picture of a technique."""
+    return f"![{pictures.alt(t.name)}]({links.address(f'pictures/{t.name}.svg', here)})"
+
+
+def drawings(t, here):
+    """The drawings of networks that belong to a technique, if there are any."""
+    more = pictures.more(t.name)
+    return ["## As a network"] * bool(more) + [
+        f"![{alt}]({links.address(path, here)})" for path, alt in more]
 
 
 def facts(t, here):
@@ -165,7 +177,7 @@ def tried(t, here):
     if widget := widgets.embed(t.name):
         yield "## Try it"
         yield widget
-        yield made.to(widgets.place(t.name), "All widgets, with questions to try", here)
+        yield links.to(widgets.place(t.name), "All widgets, with questions to try", here)
 
 
 def course(t, here):
@@ -175,12 +187,12 @@ def course(t, here):
         raise ValueError(f"no lesson is about {t.name}: none has its equations or its exercise")
     if placed(t) and not tasks:
         raise ValueError(f"{t.name} has no exercise, lessons/exercises/{t.name}.py")
-    items = [made.to(f"lessons/{name}.md", f"Lesson {lesson.ORDER.index(name) + 1}: "
+    items = [links.to(f"lessons/{name}.md", f"Lesson {lesson.ORDER.index(name) + 1}: "
                      f"{lesson.title(name)}", here) for name in taught]
     if tasks:
-        items.append(made.to(f"exercises/{t.name}.md", f"Exercise: {tasks.title}",
+        items.append(links.to(f"exercises/{t.name}.md", f"Exercise: {tasks.title}",
                              here))
-    items += [made.to(f"tables/claims.md#{claim.name}", f"Claim: {claim.sentence}", here)
+    items += [links.to(f"tables/claims.md#{claim.name}", f"Claim: {claim.sentence}", here)
               for claim in claims(t)]
     if items:
         yield "## In the course"
@@ -215,6 +227,6 @@ def index():
 
 def card(t):
     """A technique in the list: its picture, its name and what it does."""
-    picture = "".join(f"{one}\n\n" for one in made.picture(t.name, "techniques/index.md"))
-    return (f'<div class="card" markdown>\n\n{picture}**[{title(t)}]({t.name}.md)**\n\n'
-            f"{linked(what(t), 'techniques/index.md')}\n\n</div>\n")
+    here = "techniques/index.md"
+    return (f'<div class="card" markdown>\n\n{picture(t, here)}\n\n**[{title(t)}]({t.name}.md)**'
+            f"\n\n{linked(what(t), here)}\n\n</div>\n")

@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 from scripts import links
+from scripts.prose import techniques
 
-from minidrop import catalog, data
+from minidrop import data
 
 DIGITS = 2, 3, 5, 8
 ASSETS = Path(__file__).parents[1] / "pages" / "assets" / "widgets"
@@ -35,7 +36,7 @@ def place(name):
 
 def embed(name):
     """The widget of a technique, as lines of a page; "" for a technique that has none."""
-    if unknown := SHOWN.keys() - {technique.name for technique in catalog.techniques()}:
+    if unknown := SHOWN.keys() - {technique.name for technique in techniques()}:
         raise ValueError(f"a widget is for {', '.join(sorted(unknown))}, which is no technique")
     if name not in SHOWN:
         return ""
@@ -59,7 +60,7 @@ def digits():
 def equations():
     """{tag: TeX without its tag, and where it stands} of every equation the scripts name."""
     stated = {equation.tag: (technique.name, equation)
-              for technique in catalog.techniques() for equation in technique.equations}
+              for technique in techniques() for equation in technique.equations}
     if missing := tags() - stated.keys():
         raise ValueError(f"the widgets name {', '.join(sorted(missing))}, which no docstring "
                          "states")
