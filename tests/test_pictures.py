@@ -241,7 +241,9 @@ def test_pruning_strikes_the_smallest_by_hand():
 
 def test_stochastic_depth_strikes_closed_gates_under_a_falling_line(fresh):
     gates = fresh("path_gate")
-    assert np.array_equal(struck("stochastic_depth")[0], ~np.array(gates).reshape(12, 24))
+    closed = struck("stochastic_depth")[0]
+    assert np.array_equal(closed, ~np.array(gates).reshape(12, 24))
+    assert 3 * closed[:4].sum() < closed[8:].sum() and abs(closed.mean() - 6.5 / 24) < 0.06
     heights = [float(e.get("height")) / 138 for e in shown("stochastic_depth", "survival")]
     assert np.allclose(heights, [1 - k / 24 for k in range(1, 13)], atol=0.001)
 

@@ -26,6 +26,11 @@ def named(label):
     return int(np.argmax(label))
 
 
+def one(label):
+    """Its name with an article: "a 1", "an 8"."""
+    return f"{'an' if named(label) == 8 else 'a'} {named(label)}"
+
+
 def cutout(sheet):
     """A digit, and the squares that four draws erase."""
     length, x = 4, digit(FIRST)
@@ -65,7 +70,7 @@ def mixup(sheet):
     sign(sheet, lefts[2] - 13, 134, "→")
     sheet.text(lefts[2], 248, "weights drawn from Beta(1, 1); labels are mixed likewise", 13,
                colour=GREY)
-    return (f"A handwritten {named(y[0])} and a {named(y[1])}, and three weighted means of the two "
+    return (f"A handwritten {named(y[0])} and {one(y[1])}, and three weighted means of the two "
             f"images, with the weights {', '.join(f'{w:.2f}' for w in weights)}: both digits show "
             "through each other. Under each image a bar is cut by the same share into the two "
             "labels.")
@@ -93,7 +98,7 @@ def cutmix(sheet):
         shares(sheet, left, 194, 8 * SIDE, label[0])
     sign(sheet, lefts[2] - 13, 134, "→")
     sheet.text(lefts[2], 248, "labels by the pixels that are really there", 13, colour=GREY)
-    return (f"A handwritten {named(y[0])} and a {named(y[1])}, and three copies of the first, into "
+    return (f"A handwritten {named(y[0])} and {one(y[1])}, and three copies of the first, into "
             f"which a framed box of the second is pasted, of {', '.join(told)} pixels. Under each "
             "a bar is cut into the two labels by the area of the box.")
 

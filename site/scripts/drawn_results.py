@@ -32,7 +32,7 @@ def damage(sheet):
                "with curvature.", 13, colour=GREY)
     return (f"Left, the test accuracy of a small trained network falls from "
             f"{100 * curve.accuracy[0]:.0f} percent as more of the smallest weights of each row "
-            "are removed, slowly up to about half and then fast. Right, for 30 and 50 percent, "
+            "are removed, hardly up to 70 percent and then fast. Right, for 30 and 50 percent, "
             "three bars: the true change in loss, the gradient's estimate, and the estimate with "
             "second derivatives.")
 

@@ -54,9 +54,9 @@ def sgd(sheet):
     sheet.text(24, 250, f"Discs: where {steps} steps lead; the lowest point is at (0, 0).", 13,
                colour=GREY)
     return ("Twice a narrow valley with oval contours, in which descent starts at the upper left. "
-            f"Without momentum the path jumps from side to side and is {ends[0]:.1f} from the "
-            f"lowest point after {steps} steps; with momentum it swings through the valley and "
-            f"ends {ends[1]:.1f} away.")
+            f"Without momentum the path jumps across, creeps along the floor and is "
+            f"{ends[0]:.1f} from the lowest point after {steps} steps; with momentum it "
+            f"swings through the valley and ends {ends[1]:.1f} away.")
 
 
 def adam(sheet):
@@ -69,8 +69,8 @@ def adam(sheet):
     first = [abs(path[1] - path[0]) for path in (plain, scaled)]
     sheet.text(24, 250, f"First step, along the two weights: SGD {first[0][0]:.2f} and "
                f"{first[0][1]:.2f}, Adam {first[1][0]:.2f} and {first[1][1]:.2f}.", 13, colour=GREY)
-    return ("Twice a narrow valley with oval contours. SGD jumps across the steep sides and creeps "
-            f"along the floor: its first step is {first[0][0]:.2f} along the one and "
+    return ("Twice a narrow valley with oval contours. SGD jumps across and then creeps along the "
+            f"floor: its first step is {first[0][0]:.2f} along the one and "
             f"{first[0][1]:.2f} along the other weight. Adam's first step is {first[1][0]:.2f} "
             "along both, and its path swings in a curve.")
 
@@ -90,8 +90,9 @@ def schedules(sheet):
         plot.curve(range(total), rates, DARK, 2.2, what=name)
     sheet.text(52, 248, "One array for each, a rate for every step.", 13, colour=GREY)
     return (f"Four learning rates over {total} steps, all of at most {lr:g}: falling to a tenth at "
-            "steps 50 and 75; half a cosine wave down to 0; two and a bit such waves, the second "
-            "twice as long; and a straight rise over 15 steps before a cosine wave.")
+            "steps 50 and 75; half a cosine wave down to 0; three such waves, each twice as "
+            "long as the one before, the last cut off; and a straight rise over 15 steps before a "
+            "cosine wave.")
 
 
 def dynamics(sheet):

@@ -166,7 +166,7 @@ def smallify(sheet):
     sheet.text(60, 248, "The dark switch keeps its sign and lives; the sign of the other "
                "wavers, and its unit goes.", 13, colour=GREY)
     return (f"Left, two switches over {steps} steps: one wanders around 0.75, the other falls, "
-            f"crosses zero several times and is exactly 0 from step {dead} on. Right, the moving "
+            f"crosses zero and is exactly 0 from step {dead} on. Right, the moving "
             f"variance of their signs with decay {decay:g}: that of the first stays 0, that of the "
             f"second rises above the dotted threshold of {layer_.threshold:g} where it dies.")
 
