@@ -60,7 +60,8 @@ def test_a_slider_moves_by_keys_and_the_address_follows(widgets):
 
 def test_what_an_address_may_not_ask_for_is_left_alone(widgets):
     address = widgets.url.partition("#")[0]
-    for text in ("p=2", "p=x", "p=", "technique=dropin", "draws=-1", "size=9", "colour=red", "p"):
+    for text in ("p=2", "p=x", "p=", "technique=dropin", "draws=-1", "size=9", "colour=red", "p",
+                 "technique=constructor", "alone=2", "p=%"):
         shown(widgets, f"{address}#dropout&{text}")
         state = widgets.evaluate("document.querySelector('.wd').widget.state")
         assert state == widgets.evaluate("document.querySelector('.wd').widget.initial()")
@@ -88,6 +89,19 @@ def test_draws_made_one_by_one_are_those_made_at_once(widgets):
     assert json.loads(found[0]) == json.loads(found[1])
 
 
+def test_start_again_is_the_first_draw(widgets):
+    seen = "[...document.querySelectorAll('.wd')].map((e) => JSON.stringify(e.widget.view))"
+    shown(widgets, widgets.url.partition("#")[0])
+    first = widgets.evaluate(seen)
+    for kind in range(3):
+        widgets.get_by_role("button", name="100 more").nth(kind).click()
+    more = widgets.evaluate(seen)
+    assert [a == b for a, b in zip(first, more, strict=True)] == [False, False, True, False]
+    for kind in range(3):
+        widgets.get_by_role("button", name="Start again").nth(kind).click()
+    assert widgets.evaluate(seen) == first
+
+
 def test_a_widget_on_another_page_has_the_values_of_its_attributes(browser, folder):
     tab = browser.new_page()
     shown(tab, page_of(folder, '<div data-widget="masks" data-technique="dropblock" data-p="0.1" '
@@ -97,6 +111,26 @@ def test_a_widget_on_another_page_has_the_values_of_its_attributes(browser, fold
     assert not tab.get_by_role("group", name="Technique").is_visible()
     assert tab.get_by_label("Side of a block").first.is_visible()
     tab.close()
+
+
+def test_an_attribute_that_does_not_fit_is_an_error_in_one_sentence(browser, folder):
+    for attribute, due in (('data-p="2"', 'data-p must be 0 to 1, got "2"'),
+                           ('data-size="9"', 'data-size must be one of 8,16,32, got "9"'),
+                           ('data-alone="yes"', 'data-alone must be 0 or 1, got "yes"')):
+        tab, errors = browser.new_page(), []
+        tab.on("pageerror", lambda error, errors=errors: errors.append(error.message))
+        tab.goto(page_of(folder, f'<div data-widget="masks" {attribute}></div>'))
+        tab.wait_for_timeout(300)
+        assert errors == [due]
+        tab.close()
+
+
+def test_what_changes_the_look_alone_leaves_the_draws(widgets):
+    shown(widgets, f"{widgets.url.partition('#')[0]}#dropout&draws=30")
+    widgets.get_by_label("The mask alone").press("Space")
+    widgets.wait_for_function("location.hash === '#dropout&alone=1&draws=30'")
+    widgets.get_by_label("Seed").nth(1).press("ArrowRight")
+    widgets.wait_for_function("location.hash === '#dropout&seed=8&alone=1'")
 
 
 def test_every_picture_says_what_is_seen_and_every_control_has_a_name(widgets):

@@ -1,7 +1,7 @@
 /* Controls: each is the browser's own input, so that keys, touch and screen readers know it.
 
    A control is {key, label, kind: "range" | "choice" | "check", value, ...}; a range has min, max
-   and step, a choice has options {value: label}. */
+   and step, a choice has options {value: label}.  One that is `look` changes no draw. */
 (function () {
   "use strict";
   let made = 0;
@@ -63,8 +63,8 @@
 
   /** Text of an address as a value of a control; undefined where it does not fit. */
   function parsed(control, text) {
-    if (control.kind === "check") return text === "1";
-    if (control.kind === "choice") return text in control.options ? text : undefined;
+    if (control.kind === "check") return { 0: false, 1: true }[text];
+    if (control.kind === "choice") return Object.hasOwn(control.options, text) ? text : undefined;
     const value = Number(text);
     if (text === "" || !(value >= control.min && value <= control.max)) return undefined;
     return control.step === 1 ? Math.round(value) : value;

@@ -27,19 +27,24 @@
     /** The values the controls begin with: those of the attributes data-KEY, or their own. */
     initial() {
       return Object.fromEntries(this.all.map((control) => {
-        const given = this.root.dataset[control.key];
-        const value = given === undefined ? undefined : minidrop.parsed(control, given);
-        return [control.key, value === undefined ? control.value : value];
+        const { key, value, options, min, max } = control, given = this.root.dataset[key];
+        const found = given === undefined ? value : minidrop.parsed(control, given);
+        if (found === undefined) {
+          throw new Error(`data-${key} must be ${options ? `one of ${Object.keys(options)}`
+            : min === undefined ? "0 or 1" : `${min} to ${max}`}, got "${given}"`);
+        }
+        return [key, found];
       }));
     }
 
     build() {
       this.inputs = {};
-      const changed = (key, value) => this.change({ [key]: value, draws: this.kind.draws });
       const panel = make("div", { class: "wd-controls" });
       const head = make("div", { class: "wd-first" });
       for (const control of this.kind.controls) {
-        this.inputs[control.key] = minidrop.control(control, changed);
+        const anew = control.look ? {} : { draws: this.kind.draws };
+        this.inputs[control.key] = minidrop.control(control,
+          (key, value) => this.change({ [key]: value, ...anew }));
         (control.first ? head : panel).append(this.inputs[control.key].element);
       }
       this.parts = Object.fromEntries(["stage", "facts", "equations", "python"].map(
@@ -134,7 +139,7 @@
 
     /** The state from the address, if it has one for this widget; whether it has. */
     read() {
-      const [name, ...parts] = decodeURIComponent(location.hash.slice(1)).split("&");
+      const [name, ...parts] = location.hash.slice(1).split("&");
       if (name !== this.name || !parts.length) return false;
       const given = Object.fromEntries(parts.map((part) => part.split("=")));
       this.state = this.initial();

@@ -14,8 +14,8 @@
       value: 7 },
     { key: "size", kind: "choice", label: "Size", value: "16",
       options: { 8: "8", 16: "16", 32: "32" } },
-    { key: "seed", kind: "range", label: "Seed", min: 0, max: 999, step: 1, value: 7 },
-    { key: "alone", kind: "check", label: "The mask alone", value: false },
+    { key: "seed", kind: "range", label: "Seed", min: 0, max: 9999, step: 1, value: 7 },
+    { key: "alone", kind: "check", label: "The mask alone", value: false, look: true },
   ];
 
   /** All draws so far; drawn on from where it stands, unless something else is asked for. */

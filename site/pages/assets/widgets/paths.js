@@ -12,7 +12,7 @@
     { key: "mode", kind: "choice", label: "A gate for", value: "batch",
       options: { batch: "the mini-batch", row: "each example" } },
     { key: "examples", kind: "range", label: "Examples", min: 1, max: 16, step: 1, value: 6 },
-    { key: "seed", kind: "range", label: "Seed", min: 0, max: 999, step: 1, value: 7 },
+    { key: "seed", kind: "range", label: "Seed", min: 0, max: 9999, step: 1, value: 7 },
   ];
   const TAGS = { paper: "stochastic_depth.1", linspace: "stochastic_depth.2",
     efficientnet: "stochastic_depth.3", constant: "stochastic_depth.4" };

@@ -9,8 +9,8 @@
       value: 0.5 },
     { key: "alpha", kind: "range", label: "Drop rate α of a candidate", min: 0, max: 1, step: 0.01,
       value: 0.66 },
-    { key: "seed", kind: "range", label: "Seed", min: 0, max: 999, step: 1, value: 7 },
-    { key: "sorted", kind: "check", label: "Sorted by size", value: false },
+    { key: "seed", kind: "range", label: "Seed", min: 0, max: 9999, step: 1, value: 7 },
+    { key: "sorted", kind: "check", label: "Sorted by size", value: false, look: true },
   ];
 
   /** Weights near a bell: each the sum of four uniform numbers, less 2. */
