@@ -34,8 +34,8 @@ print("  ", "     ".join(f"{'label ' + str(label):16s}" for label in y[:3]))
 #
 # $$ \bar{z} = (s - t) / N \tag{mlp.3} $$
 #
-# From there the rules of lesson 1 go back through the layers, and each weight takes a step down,
-# with momentum $\mu$ and learning rate $\eta$:
+# From there the rules of lesson 1 go back through the layers. Each weight takes a step down, with
+# momentum $\mu$ and learning rate $\eta$:
 #
 # $$ v \leftarrow \mu v + \bar{w}, \qquad w \leftarrow w - \eta v \tag{mlp.4} $$
 #
@@ -115,8 +115,8 @@ if not smoke():
 # With every seed the validation loss has turned, while the training loss goes on to 0. The accuracy
 # hardly moves: being right is one thing, and how sure the network is of what it says is another.
 #
-# One number: the gap between the losses on digits it learned and on digits it did not, in the end,
-# with the 95 % interval of the mean over the seeds (Student's t with four degrees of freedom).
+# One number: the gap, in the end, between the losses on digits it learned and on digits it did not.
+# With it comes the 95 % interval of the mean over the seeds (Student's t, four degrees of freedom).
 
 # %%
 gaps = unseen[:, -1] - learned[:, -1]

@@ -20,7 +20,7 @@ for step in range(4):
 # %% [markdown]
 # ## The equations
 #
-# Draw one mask value for each unit of each example, 1 (kept) with probability $q = 1 - p$; silence
+# Draw one mask value for each unit of each example, 1 (kept) with probability $q = 1 - p$. Silence
 # the units that were not kept, and divide the others by $q$:
 #
 # $$ m_i \sim \mathrm{Bernoulli}(q) \tag{dropout.1} $$
@@ -55,7 +55,7 @@ assert np.allclose(y.var(0), x**2 * p / (1 - p), atol=1e-12)
 # %% [markdown]
 # ## What does a unit learn?
 #
-# An autoencoder copies a digit through 128 hidden units $h$; unit $j$ adds $v_j h_j$ to the copy.
+# An autoencoder copies a digit through 128 hidden units $h$. Unit $j$ adds $v_j h_j$ to the copy.
 # With dropout on $h$ its squared error is on average, from (dropout.3),
 #
 # $$ \mathbb{E} \, \lVert x - \sum_j v_j m_j h_j / q \rVert^2
@@ -63,7 +63,7 @@ assert np.allclose(y.var(0), x**2 * p / (1 - p), atol=1e-12)
 #
 # The last term is what each unit pays for being active, so we expect many to be silent. We train
 # five pairs of networks (settings chosen so that the weights show what was learned). Units that are
-# silent for all training digits are left out; validation digits show what the others do.
+# silent for all training digits are left out. Validation digits show what the others do.
 
 # %%
 rng = np.random.default_rng(1)

@@ -37,7 +37,7 @@ for rows in (range(8), range(8, 16)):
 #
 # ## In array code
 #
-# All 16 networks are equally likely at $p = 0.5$. The library draws its masks; we hand it all 16:
+# All 16 networks are equally likely at $p = 0.5$. The library draws its masks. We hand it all 16:
 
 # %%
 def entropy(probabilities):
@@ -133,7 +133,7 @@ path = save_figure(figure, "ensembles")
 
 # %% [markdown]
 # So: very many, and where they disagree is worth knowing. On the data they agree on what is a
-# toss-up; far away most of the entropy is disagreement. But it lies along the continued border: at
+# toss-up. Far away most of the entropy is disagreement. But it lies along the continued border: at
 # most places they agree, and are sure of what no data told them.
 #
 # ## Exercises, and tasks: `minidrop grade start mc`

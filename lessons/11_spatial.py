@@ -59,8 +59,8 @@ assert np.isclose(spatial, 9 * p / q) and np.isclose(single, spatial / 4)
 # ## How much of a dropped pixel can the others tell?
 #
 # We train small networks on digits and take the eight maps of the first convolution. A reader makes
-# the best linear guess of each dropped pixel from the 3 x 3 pixels around it, of its own map or of
-# all maps. Fitted on validation digits, which share of the variance does it explain on test digits?
+# the best linear guess of each dropped pixel. It sees the 3 x 3 pixels around it, of its own map or
+# of all. Fitted on validation digits, which share of the variance does it explain on test digits?
 
 # %%
 digits = md.data.digits(image=True)

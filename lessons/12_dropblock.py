@@ -23,7 +23,7 @@ for rows in np.where(starts, "o", np.where(masks, "#", "."))[0].transpose(1, 0, 
 # %% [markdown]
 # ## The equations
 #
-# A map has $H \times W$ pixels, a block $b \times b$. If the share $p$ of the pixels should go, one
+# A map has $H \times W$ pixels, a block $b \times b$. The share $p$ of the pixels should go. So one
 # pixel in $b^2 / p$ may be a seed, and a few more, since blocks fit in fewer places:
 #
 # $$ \gamma = \frac{p}{b^2} \cdot \frac{H W}{(H - b + 1)(W - b + 1)} \tag{dropblock.1} $$
@@ -112,7 +112,7 @@ assert smoke() or (known[0] > 20).all() and (known[4] < 10).all()
 # ## Another rule
 #
 # timm (image models for PyTorch) draws seeds on the whole map, at the rate (dropblock.1), which is
-# meant for fewer places. Where block and map are 7 x 7, there is one place, and $\gamma = p$; timm
+# meant for fewer places. Where block and map are 7 x 7, there is one place, and $\gamma = p$. timm
 # draws in 49. `seeds="all"` is its rule. For $p = 0.1$:
 
 # %%

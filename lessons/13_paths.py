@@ -28,7 +28,7 @@ for block in range(6, 0, -1):
 # $$ q_l = 1 - \frac{l}{L} (1 - q_L) \tag{stochastic_depth.1} $$
 #
 # A gate $b \sim \mathrm{Bernoulli}(q_l)$, one for the whole mini-batch, opens or closes the branch
-# $f$ beside the skip $s$, and in evaluation every branch runs, weighed as often as it was there:
+# $f$ beside the skip $s$. In evaluation every branch runs, weighed as often as it was there:
 #
 # $$ y = b \, f(x) + s(x) \tag{stochastic_depth.5} $$
 # $$ y = q_l \, f(x) + s(x) \tag{stochastic_depth.6} $$

@@ -82,10 +82,10 @@ assert (abs(drawn - normal) < 6 * sigma / math.sqrt(layer.samples)).all()
 #
 # ## Does it matter? 300 handwritten digits
 #
-# Two hidden layers of 64 units learn from 300 training digits, the second without noise, with
-# dropout of its inputs, or with DropConnect, $p = 0.5$, eight seeds each. Learning rate, size and
-# length were chosen on validation digits. DropConnect answers in three ways: the mean network, 32
-# normal variables for each unit, 32 masks. Gains have 95 % intervals (paired seeds, Student's t).
+# Two hidden layers of 64 units learn 300 training digits, eight seeds each. The second layer has no
+# noise, dropout of its inputs, or DropConnect, at $p = 0.5$. Learning rate, size and length were
+# chosen on validation digits. DropConnect answers in three ways: the mean network, 32 normal
+# variables for each unit, 32 masks. Gains have 95 % intervals (paired seeds, Student's t).
 
 # %%
 digits, epochs, seeds = md.data.digits(), quick(60, 1), range(quick(8, 2))

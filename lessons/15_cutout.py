@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Cutout: what can a network learn from an image with a hole in it?
 #
-# A pixel that is missing can be guessed from its neighbours; when a square is missing, there are
+# A pixel that is missing can be guessed from its neighbours. When a square is missing, there are
 # none. Cutout erases one square from every training image, at a random place, and leaves the label
 # as it is. Here is one digit as it came, and three times with a square of 4 x 4 pixels erased:
 
@@ -32,7 +32,7 @@ for row in shown.transpose(1, 0, 2):
 # $$ m_{nij} = 0 \;\text{ if } 0 \le i - a_n + \lfloor L/2 \rfloor < L \;\text{ and }
 #    0 \le j - b_n + \lfloor L/2 \rfloor < L, \quad 1 \;\text{ otherwise} \tag{cutout.2} $$
 #
-# The square gets the fill $f_c$, by default 0. Nothing is rescaled; evaluation erases nothing.
+# The square gets the fill $f_c$, by default 0. Nothing is rescaled, and evaluation erases nothing.
 #
 # $$ y_{ncij} = m_{nij} \, x_{ncij} + (1 - m_{nij}) \, f_c \tag{cutout.3} $$
 #

@@ -2,7 +2,7 @@
 # # Mixing: why would you train on images that are partly one digit, partly another?
 #
 # A network can learn every image by heart, and so believe every label, the wrong ones too. Mixing
-# trains on something between two images, with something between their labels; hardly one comes
+# trains on something between two images, with something between their labels. Hardly one comes
 # twice. mixup adds two images up, CutMix pastes a box of one into the other. Here are two digits,
 # and both ways to mix them:
 
@@ -26,7 +26,7 @@ for row in tiles.transpose(1, 0, 2):
 # ## The equations
 #
 # Each example $i$ gets a partner $j$ from the same batch, by a random order. Both methods draw one
-# weight for a batch; with $\alpha = 1$ all weights between 0 and 1 are equally likely:
+# weight for a batch. With $\alpha = 1$ all weights between 0 and 1 are equally likely:
 #
 # $$ \lambda \sim \mathrm{Beta}(\alpha, \alpha) \tag{mixup.1} $$
 #

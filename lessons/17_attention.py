@@ -37,8 +37,9 @@ for ink, cells in zip(digits[7, 0, ::2], md.attention_cells(features, n=6)[7], s
 # %% [markdown]
 # ## The equations
 #
-# A picture $x_1$ gives its partner $x_2$ the $n$ of $h w$ cells of most attention $a$, the mean of
-# $C$ features $f$, and their share of the label; $B$ is 1 in the pixels ($\odot$: entry by entry):
+# Attention $a$ is the mean of $C$ features $f$. A picture $x_1$ gives its partner $x_2$ the $n$ of
+# $h w$ cells with most attention, and their share of the label. $B$ is 1 in the pixels of these
+# cells ($\odot$: entry by entry):
 #
 # $$ a_{ij} = \frac1C \sum_c f_{cij} \tag{attentive_cutmix.1} $$
 # $$ \tilde x = B \odot x_1 + (1 - B) \odot x_2 \tag{attentive_cutmix.3} $$

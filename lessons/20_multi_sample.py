@@ -58,7 +58,7 @@ assert averaged < L
 # %% [markdown]
 # ## Why should it help?
 #
-# The masks are independent, so the mean of $m$ gradients has the mean of one, and over the masks a
+# The masks are independent. So the mean of $m$ gradients has the mean of one, and over the masks a
 # variance that is $m$ times smaller. Two units have 4 masks, three samples of them 64. We try all:
 
 
@@ -76,12 +76,12 @@ for m, (mean, variance) in moments.items():
 # %% [markdown]
 # ## Iterations and seconds
 #
-# The variance falls as $1/m$, so each further sample is worth less than the last; and the noise of
+# The variance falls as $1/m$, so each further sample is worth less than the last. And the noise of
 # choosing the mini-batch stays. Two convolutions are the body and a linear layer is the head, for
 # 1,197 images of digits. We train for two epochs without dropout, with dropout (m = 1), and with 2,
 # 8 and 32 samples: five seeds, each with the same first weights and mini-batches. The rate is
 # $p = 0.7$, chosen so that the masks are much of the noise. At equal weights the training loss has
-# the same mean for every m, so these curves may be compared; without dropout it is another loss.
+# the same mean for every m, so these curves may be compared. Without dropout it is another loss.
 
 # %%
 md.tune()                                         # else fresh memory costs more than the samples

@@ -44,7 +44,7 @@ assert z.mean(0).argmax() == 0 and h.mean(0).argmax() == md.majority_vote(h)[0] 
 # %% [markdown]
 # ## Five networks in 500 steps
 #
-# A network of 2 x 32 units learns 300 digits; 60 of them have shuffled labels. *Snapshots* end
+# A network of 2 x 32 units learns 300 digits. 60 of them have shuffled labels. *Snapshots* end
 # five cycles of 100 steps. With *no cycles* the rate falls tenfold after half of the 500 steps, and
 # after three quarters. Networks are kept after the same steps, and the last is the usual one.
 # *Independent* are five networks of 100 steps each. Settings were chosen on validation digits.

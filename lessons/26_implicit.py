@@ -69,7 +69,7 @@ assert np.allclose(mean, md.mc_predict(net, x, passes=256).mean, atol=1e-6)
 #
 # Networks of 7 + 7 and of 256 + 256 units learn a quarter of the training digits: five without
 # dropout, five with a rate of 0.2. Of one of these 100 masks are drawn for each digit. Four such
-# sets give 95 % intervals (Student's t). Settings were tried out on validation digits; losses, in
+# sets give 95 % intervals (Student's t). Settings were tried out on validation digits. Losses, in
 # nats, and the correlation of two members' probabilities are those of the 300 test digits:
 
 # %%

@@ -23,7 +23,7 @@ for w2 in np.linspace(4, 0.25, 11):
 # ## The equations
 #
 # $H$ holds the second derivatives of the loss $J$. Sharpness is the largest curvature along any
-# direction of length 1; repeated products with $H$ find it ($s > 0$ helps against curvatures < 0):
+# direction of length 1. Repeated products with $H$ find it ($s > 0$ helps against curvatures < 0):
 #
 # $$ \lambda_{\max} = \max_{\lVert v \rVert = 1} v^\top H v \tag{sharpness.1} $$
 # $$ v \leftarrow (H v + s v) / \lVert H v + s v \rVert \tag{sharpness.2} $$

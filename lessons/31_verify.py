@@ -52,7 +52,7 @@ for name, y in outputs.items():
 # $$ P(K / n \ge a) \le e^{-n \, D(a, p)} \tag{verify.1} $$
 # $$ D(a, p) = a \ln \frac{a}{p} + (1 - a) \ln \frac{1 - a}{1 - p} \tag{verify.2} $$
 #
-# and likewise below $p$. It holds for every $n$; nothing is taken for normal. So a layer fails when
+# and likewise below $p$. It holds for every $n$. Nothing is taken for normal. So a layer fails when
 # $n \, D(K / n, p) > \ln(2 / \alpha)$, and a right one does so with a probability of at most
 # $\alpha = 10^{-9}$. If the rate is $r$, and not $p$, half of the runs see it from
 #
