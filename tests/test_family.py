@@ -68,7 +68,7 @@ def test_the_names_of_the_drawing_are_those_of_the_table():
 def test_the_page_links_to_every_technique_and_holds_no_empty_line_in_its_drawing():
     page = family.text()
     assert {*re.findall(r"techniques/(\w+)\.md", page)} == {t.name for t in family.techniques()}
-    svg = page.partition('<div class="family-map">')[2].partition("</div>")[0]
+    svg = page.partition('aria-label="The family map">')[2].partition("</div>")[0]
     assert svg.startswith("<svg") and "\n" not in svg
     assert not re.search(r"\*\*|\.:", page.partition("## Around them")[2])
 

@@ -181,10 +181,10 @@ def text():
                        for t in techniques() if t not in placed())
     return f"""# The family map
 
-Every technique perturbs a network at one place (down) and at some time (across). A name leads to
-its page. A technique stands in several columns where its paper, or a schedule, uses it so.
+Every technique acts at one place (down) and at some time (across). A name leads to its page. A
+technique stands in several columns where its paper, or a schedule, uses it so.
 
-<div class="family-map">{svg}</div>
+<div class="family-map" tabindex="0" role="region" aria-label="The family map">{svg}</div>
 
 How the columns are found: the place is the folder of a technique, the time what its docstring says
 under "Where" and "Without noise". *Early*, *late* and *ramped* holds what the docstrings of the
