@@ -135,7 +135,7 @@ axes[2].set(title="explained by neighbours (%)", xlabel="b (pixels)", xticks=blo
 path = save_figure(figure, "dropblock")
 
 # %% [markdown]
-# So: because the neighbours tell a third of what single pixels lose, and hardly any of 5 x 5.
+# So: because neighbours tell a third of what single pixels lose, of a square of 5 x 5 hardly any.
 #
 # ## Exercises, and tasks: `minidrop grade start dropblock`
 #

@@ -95,8 +95,8 @@ for strength in (0.001, 0.1):
 #
 # 128 hidden units learn 300 digits, 60 of them with labels dealt out anew. Eight seeds have each
 # penalty (L1 by (l1.3) after a step, so that zeros are zeros), dropout, or dropout and max-norm.
-# The strengths were the best of five on the validation digits, with other seeds. How far does the
-# test loss fall (95 %), and what becomes of hidden weights and output units?
+# Each strength is the best of five, if alone, on the validation digits, with other seeds. How far
+# does the test loss fall (95 %), and what becomes of hidden weights and output units?
 
 # %%
 digits, epochs, seeds, lr = md.data.digits(), quick(60, 1), range(quick(8, 2)), 0.05
@@ -140,7 +140,7 @@ print(f"   beside dropout max-norm gains {more} nats")
 #
 # ## Exercises, and tasks: `minidrop grade start l1 l2 max_norm`
 #
-# 1. Take L1 as `penalty=lambda net, step: 0.008 * md.l1(net[0].weight)`. How many weights are 0?
+# 1. Take `md.l1` as the `penalty` of `fit`, in place of (l1.3) after each step. What is exactly 0?
 # 2. Max-norm is meant for large learning rates. Does it gain beside dropout where `lr` is 0.2?
 #
 # ## References

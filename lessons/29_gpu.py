@@ -134,8 +134,8 @@ for name in there:
     assert np.allclose(runs[name][:10], runs["numpy"][:10], rtol=1e-3)  # but for rounding
 
 # %% [markdown]
-# So: the array changes, the code does not. A GPU pays where an array has more numbers than
-# $n_{1/2}$, and where nobody asks for a value in between.
+# So: the array changes, the code does not. A GPU pays where bytes count and not launches: with
+# arrays well above $n_{1/2}$ numbers, and while nobody asks for a value in between.
 #
 # ## Exercises
 #
