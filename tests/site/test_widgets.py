@@ -22,6 +22,7 @@ SETTINGS = [
     "stochastic-depth&rule=constant&mode=row&last=0.8",
     "cycles", "cycles&total=20&cycles=6&t=17&lr=0.3", "cycles&total=10&cycles=10&t=10",
     "targeted", "targeted&n=100&gamma=0.29&alpha=0.5&draws=50&seed=8", "targeted&gamma=1&alpha=1",
+    "targeted&n=37&gamma=0.3&alpha=0.7",
 ]
 
 
