@@ -86,6 +86,13 @@ def test_equations_of_one_function_stay_together():
     assert told == list(catalog.technique("stochastic_depth").equations)
 
 
+def test_titles_begin_with_a_capital_unless_that_is_a_symbol(pages):
+    assert "**A mask for each sample, for each" in pages["techniques/multi_sample.md"]
+    assert "**m + r - 1 multiplications" in pages["techniques/winograd.md"]
+    assert "**theta has no part in delta" in pages["techniques/variational.md"]
+    assert "of `Tiles.__call__` of fast/tiles.py]" in pages["techniques/winograd.md"]
+
+
 def test_code_is_shown_without_its_docstring_and_with_its_numbers(pages):
     text = pages["techniques/dropout.md"]
     shown = re.search(r'<code>(<span class="line" data-line="\d+">.*?dropout_mask.*?)</code>', text,

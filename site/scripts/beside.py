@@ -11,6 +11,7 @@ from scripts.links import box as anchor
 from scripts.prose import linked
 
 _CITED = re.compile(r"\s*<span class=\"c\"># Eq\. (\([\w.]+\)(?:, \([\w.]+\))*)(.*?)</span>$")
+_SYMBOL = re.compile(r"(?:[b-zA-Z]|alpha|beta|gamma|delta|theta|lambda|mu|sigma|tau)\b")
 
 SHOWN = 3                                         # lines named under an equation; the rest unfolds
 
@@ -139,7 +140,8 @@ def panel(piece, tags, page, word=""):
 
 def box(technique, equation, page):
     """An equation in its box: what it is, the formula, its place, its lines, its tests."""
-    title = equation.title[0].upper() + equation.title[1:]
+    title = equation.title if _SYMBOL.match(equation.title) else (
+        equation.title[0].upper() + equation.title[1:])
     parts = [f"**{linked(title, page)}** [{equation.tag}](#{anchor(equation.tag)}){{.eq-chip}}",
              f"$$\n{in_lines(equation.latex)} \\tag{{{equation.tag}}}\n$$",
              linked(equation.place, page)]
@@ -189,7 +191,7 @@ def _lines(technique, equation):
     seen = {}
     near = lambda line: (line.path != technique.path, line.path.parent.name == "fast")
     for line in sorted(equation.lines, key=near):
-        where = line.function or line.path.name
+        where = f"`{line.function or line.path.name}`"
         if line.path != technique.path:
             where = f"{where} of {line.path.parent.name}/{line.path.name}"
         seen.setdefault(where, (f"line {line.number} of {where}", line.path, line.number))

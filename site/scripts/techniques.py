@@ -151,8 +151,9 @@ def field(t, here):
     for cell in cells:
         library, number = cell["library"], numbers.get(id(cell))
         note = f" ([note {number}](../field.md#{number}))" if number else ""
-        rows.append(f"| {LIBRARIES[library][0]} {whole['libraries'][library] or ''} "
-                    f"| `{cell['implementation']}` | {matrix_text.SHORT[cell['word']]}{note} |")
+        version = (whole["libraries"][library] or "").partition("+")[0]
+        rows.append(f"| {LIBRARIES[library][0]} {version} | `{cell['implementation']}` "
+                    f"| {matrix_text.SHORT[cell['word']]}{note} |")
     yield "\n".join(rows)
 
 
