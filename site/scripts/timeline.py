@@ -5,7 +5,7 @@ from html import escape
 
 from minidrop import catalog
 
-KEY = re.compile(r'"[A-Z][^"]*? (\d{4})"')
+YEAR = re.compile(r"(?<!arXiv:)\b(?:19|20)\d\d\b")
 WIDTH, LINE, LEFT, CHARACTER, GAP = 420, 25, 62, 6.9, 8
 COLOURS = {                                       # dark on white, told apart by the shape as well
     "inputs": ("#2b6a99", "M-5-5h10v10h-10z"),
@@ -31,10 +31,10 @@ def placed():
 def year(technique):
     """The year of the first paper that its docstring names; ValueError where there is none."""
     papers = technique.sections.get("Paper") or technique.sections.get("Papers") or ""
-    found = KEY.search(papers) or re.search(r"\((\d{4})\)|\b(\d{4}),", papers)
+    found = YEAR.search(papers)
     if not found:
         raise ValueError(f"the docstring of {technique.name} gives its paper no year")
-    return int(next(group for group in found.groups() if group))
+    return int(found[0])
 
 
 def by_year(techniques):
