@@ -57,7 +57,8 @@ def test_what_is_printed_is_computed_here_and_now(monkeypatch):
 
 
 NUMBERS = {                                       # worked out by hand, or known from elsewhere
-    1: "gradient [2. 2. 2. 2. 2. 2.]\ndue      [0. 0. 2. 2. 0. 0.]", 2: "variance 0.01116", 3: "a mask of (9, 9)",
+    1: "gradient [2. 2. 2. 2. 2. 2.]\ndue      [0. 0. 2. 2. 0. 0.]", 2: "variance 0.01116",
+    3: "a mask of (9, 9)",
     4: "14 x 14: 0.0740 dropped", 5: "1 mask in 1000 steps", 8: "u > p: at p = 0 1 of 2^24",
     14: "mean 2.0, square 16.0", 19: "is 0.0309 0.0 0.1996 0.0377", 20: "7 x  7: 0.930 dropped",
     21: "adds 28.5", 26: "at most 196 pixels are erased, due 225",
