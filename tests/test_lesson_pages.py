@@ -57,6 +57,10 @@ def test_a_list_gets_its_blank_line_and_its_indentation():
     ("`minidrop show dropout`", "[`minidrop show dropout`](../techniques/dropout.md)"),
     ("`minidrop grade start l1 l2`", "[`minidrop grade start l1`](../exercises/l1.md) "
                                      "[`l2`](../exercises/l2.md)"),
+    ("`minidrop claims show targeted`",
+     "[`minidrop claims show targeted`](../tables/claims.md#targeted)"),
+    ("2012, arXiv:1207.0580.", "2012, [arXiv:1207.0580](../tables/bibliography.md#hinton2012)."),
+    ("arXiv:0000.00000", "arXiv:0000.00000"),
     ("`lesson 2` $f(lesson 2)$", "`lesson 2` $f(lesson 2)$"),
     ("$$ (dropout.3) $$", "$$ (dropout.3) $$"),
 ])
@@ -73,7 +77,7 @@ def test_a_lesson_that_cannot_be_is_an_error():
 def test_no_lesson_names_what_is_not_there():
     for name in lesson.written():
         text = lesson.path_of(name).read_text("utf-8")
-        for command in re.findall(r"`minidrop (?:show|grade start) [^`]+`", text):
+        for command in re.findall(r"`minidrop (?:show|grade start|claims show) [^`]+`", text):
             assert lesson_text.linked(command, name) != command
 
 
@@ -105,7 +109,8 @@ def test_the_head_of_a_page_names_files_tasks_and_techniques():
 
 def test_the_list_is_in_the_order_of_the_course():
     text = lessons.index({name: done(name) for name in lesson.written()})
-    assert re.findall(r"^\| \d+ \| \[[^\]]+\]\((\w+)\.md\)", text, re.M) == lesson.written()
+    rows = re.findall(r"^\| (\d+) \| \[[^\]]+\]\((\w+)\.md\)", text, re.M)
+    assert rows == [(f"{lesson.ORDER.index(name) + 1}", name) for name in lesson.written()]
     assert "| [Dropout](dropout.md) | What does a unit learn when" in text and "| 7 |" in text
 
 
@@ -145,6 +150,8 @@ def test_a_notebook_is_valid_and_holds_the_lesson():
     assert first.outputs[0].text == "cell 0\n  <b> | $\n"
     assert base64.b64decode(last.outputs[0].data["image/png"]) == PNG
     assert last.outputs[0].data["text/plain"] == ALT["dropout"]
+    counts = [cell.execution_count for cell in book.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
     assert book.metadata.kernelspec.name == "python3"
 
 

@@ -1,13 +1,16 @@
 r"""The Markdown of lessons, as Python-Markdown and KaTeX want it, with links.
 
 Elsewhere a formula, `$$ .. $$`, may stand within a paragraph and a list may follow one; here both
-want a blank line.  Names become links: `lesson 6`, (dropout.2), `minidrop show dropout`.
+want a blank line.  Names become links: `lesson 6`, (dropout.2), `minidrop show dropout`, arXiv ids.
 """
 
 import functools
 import re
+import tomllib
+from pathlib import Path
 
 from minidrop import catalog, lesson
+from minidrop.claims import CLAIMS
 from minidrop.grade import exercise_names
 
 _DISPLAY = re.compile(r"[ ]*\$\$(.+?)\$\$", re.S)
@@ -16,6 +19,7 @@ _KEPT = re.compile(r"(`[^`]+`|\$\$.+?\$\$|\$[^$\n]+\$|\[[^\]]*\]\([^)]*\))", re.
 _NUMBER = re.compile(r"\blesson (\d+)\b")
 _NAMED = re.compile(r"\blesson(?: `|\s+on\s+)(\w+)`?")
 _NEXT = re.compile(r"\b(?:the )?next lesson\b|\bthe lesson before\b")
+_ARXIV = re.compile(r"\barXiv:(\d{4}\.\d{4,5})")
 _TAG = re.compile(r"\((([a-z]\w*)\.\d+)\)")
 STATED = re.compile(r"\\tag\{([\w.]+)\}")
 _COMMAND = re.compile(r"`minidrop (show|lesson|grade start|claims show) ([^`]+)`")
@@ -58,6 +62,7 @@ def linked(text, name):
 def _words(text, name):
     text = _NUMBER.sub(lambda match: lesson_link(match[0], numbered(int(match[1]))), text)
     text = _NEXT.sub(lambda match: _neighbour(match[0], name), text)
+    text = _ARXIV.sub(_reference, text)
     return _TAG.sub(lambda match: f"({equation_link(match[1])})", text)
 
 
@@ -73,6 +78,19 @@ def neighbours(name):
     names = [None, *lesson.written(), None]
     i = names.index(name)
     return names[i - 1], names[i + 1]
+
+
+@functools.cache
+def _keys():
+    """{arXiv id: key of the bibliography}."""
+    path = Path(__file__).parents[1] / "data" / "references.toml"
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {entry["arxiv"]: key for key, entry in entries.items() if "arxiv" in entry}
+
+
+def _reference(match):
+    key = _keys().get(match[1])
+    return f"[{match[0]}](../tables/bibliography.md#{key})" if key else match[0]
 
 
 def _neighbour(words, name):
@@ -117,6 +135,8 @@ def _command(part):
         return " ".join([shown, *(f"[`{one}`](../exercises/{one}.md)" for one in others)])
     if command == "show" and names[0] in tags().values():
         return technique_link(part, names[0])
+    if command == "claims show" and names[0] in CLAIMS:
+        return f"[{part}](../tables/claims.md#{names[0]})"
     if command == "lesson" and names[0] in lesson.written():
         return f"[{part}]({names[0]}.md)"
     return part

@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 
 from minidrop import catalog, lesson
+from minidrop.grade import exercise_names
 
 PAGES = Path(__file__).parents[1] / "pages"
 MARK = "# nav: written by site/scripts/nav.py\n"
@@ -17,6 +18,7 @@ def plan():
     others = [technique(t) for t in catalog.techniques() if t not in placed]
     lessons = [page(f"lessons/{name}.md", lesson.title(name).partition(":")[0])
                for name in lesson.written()]
+    exercises = [page(f"exercises/{name}.md", name) for name in exercise_names()]
     return [
         page("index.md", "Home"),
         ("Lessons", [page("lessons/index.md"), *lessons]),
@@ -29,7 +31,7 @@ def plan():
                      page("axes.md"), page("determinism.md"), page("gpu.md"), page("speed.md")]),
         ("Check", [page("verify.md"), page("field.md"), page("tables/museum.md"),
                    page("tables/claims.md"), page("not-reproduced.md")]),
-        ("Teach", [page("teaching.md")]),
+        ("Teach", [page("teaching.md"), ("Exercises", [page("exercises/index.md"), *exercises])]),
     ]
 
 

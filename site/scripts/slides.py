@@ -158,5 +158,5 @@ def script():
     licences = [(ASSETS / path / "LICENSE").read_text(encoding="utf-8")
                 for path in ("reveal", "katex")]
     sources = [(ASSETS / path).read_text(encoding="utf-8")
-               for path in ("reveal/reveal.js", "katex/katex.min.js", "slides.js")]
+               for path in ("reveal/reveal.js", "katex/katex.min.js", "maths.js", "slides.js")]
     return "".join(f"/*\n{text.strip()}\n*/\n" for text in licences) + "\n".join(sources)

@@ -1,8 +1,4 @@
-// Typeset the formulas, make each slide fit its page, then hand over to reveal.js.
-for (const element of document.querySelectorAll(".arithmatex")) {
-  const text = element.textContent.trim();
-  katex.render(text.slice(2, -2), element, { displayMode: text.startsWith("\\[") });
-}
+// Make each slide fit its page, once its formulas are typeset, then hand over to reveal.js.
 const WIDTH = 960, HEIGHT = 700, LEAST = 0.5;
 
 function fit() {
@@ -17,7 +13,8 @@ function fit() {
   slides.style.width = "";
 }
 
-Promise.all([...document.fonts].map((font) => font.load())).then(() => {
+addEventListener("load", async () => {
+  await Promise.all([...document.fonts].map((font) => font.load()));
   fit();
   Reveal.initialize({
     width: WIDTH, height: HEIGHT, margin: 0.05, hash: true, slideNumber: "c/t", transition: "none",
