@@ -1,0 +1,106 @@
+"""The gain of dropout against the number of training images: none, much, less again."""
+
+from ..plots import DARK, LIGHT, MIDDLE, subplots
+from . import compare, mlps
+from .claim import Claim, Verdict
+
+
+def run(arm, seed, settings, progress):
+    """Train one arm on the first images, of each size in as many steps: errors on the test data."""
+    splits, errors = mlps.images(settings), []
+    steps = settings["epochs"] * -(-settings["images"] // settings["batch_size"])
+    for size in sizes(settings):
+        p, p_inputs = (settings["p"], settings["p_inputs"]) if arm == "dropout" else (0, 0)
+        net = mlps.network(settings, splits.train[0].shape[1], p, p_inputs)
+        epochs = -(-steps // -(-size // settings["batch_size"]))
+        given = tuple(part[:size] for part in splits.train)
+        mlps.train(net, given, settings, seed, progress and f"{progress}, {size} images",
+                   epochs=epochs)
+        errors.append(mlps.error(net, splits.test))
+    return {"error": errors}
+
+
+def sizes(settings):
+    """How many images there are, each time."""
+    return [size for size in settings["sizes"] if size < settings["images"]] + [settings["images"]]
+
+
+def judge(results, settings):
+    """By the rule of the claim."""
+    there = sizes(settings)
+    arms = [100 * compare.column(results, arm) for arm in ("none", "dropout")]
+    gains = arms[0] - arms[1]                     # (seeds, sizes)
+    lines = [f"{'images':>8}{'none':>18}{'dropout':>18}{'none - dropout':>20}"]
+    lines += [f"{size:8}" + "".join(f"{_points(arm[:, i]):>18}" for arm in arms)
+              + f"{_points(gains[:, i]):>20}" for i, size in enumerate(there)]
+    if compare.one_seed(results):
+        return compare.unjudged(lines)
+    found = [compare.interval(gains[:, i]) for i in range(len(there))]
+    top = max(range(len(there)), key=lambda i: found[i].mean)
+    shrinks = compare.interval(gains[:, top] - gains[:, -1])
+    helps = found[0].low <= 0 and found[top].low > 0
+    opposite = compare.interval(gains[:, 0] - gains[:, 1:].max(1)).low > 0
+    word = ("refuted" if opposite else "not seen at this scale" if not helps else
+            "held" if shrinks.low > 0 else "not held")
+    lines.append(f"the gain at {there[top]} images less that at {there[-1]}: {shrinks}")
+    return Verdict(word, "gain in points of test error " + ", ".join(
+        f"{one.mean:.2f} at {size}" for size, one in zip(there, found, strict=True)), tuple(lines))
+
+
+def _points(values):
+    one = compare.interval(values)
+    return f"{one.mean:.2f}" + (f" +- {one.half:.2f}" if len(values) > 1 else "")
+
+
+def draw(results, settings):
+    """Errors of both arms, and the gain, against the number of images."""
+    figure, (left, right) = subplots(1, 2, size=(9.0, 3.6))
+    arms = {arm: 100 * compare.column(results, arm) for arm in results}
+    for axis, curves in ((left, arms), (right, {"none - dropout": arms["none"] - arms["dropout"]})):
+        for (label, rows), colour in zip(curves.items(), (MIDDLE, DARK), strict=False):
+            found = [compare.interval(row) for row in rows.T]
+            axis.errorbar(sizes(settings), [one.mean for one in found],
+                          None if len(rows) == 1 else [one.half for one in found],
+                          color=colour, marker="o", capsize=3, label=label)
+        axis.set(xscale="log", xlabel="training images (a scale of powers)")
+    left.set(ylim=(0, None), title=f"test error on {settings['data']}, %")
+    left.legend()
+    right.axhline(0, color=LIGHT)
+    right.set(title=f"gain, points; {compare.over(results)}")
+    return figure
+
+
+CLAIM = Claim(
+    name="data-size",
+    sentence="Dropout gains nothing on very few images, most on more, and less again on many.",
+    source="Srivastava et al. 2014, section 7.4.",
+    known="As we recall its figure: no gain at 100 and 500 images, the largest in the middle, "
+          "shrinking again towards 50,000, of MNIST; a survey gives the first half.",
+    protocol="MLP 784-256-256-10 with ReLU on the first 100 to 50,000 training images of MNIST "
+             "(quick: 64-128-128-10 on the first 50 to 1,197 of digits); dropout drops half of the "
+             "hidden units and a fifth of the inputs; SGD with momentum 0.9, rate 0.1 falling as "
+             "half a cosine, mini-batches of 100. All sizes have the same number of steps, that of "
+             "5 epochs of the largest (quick: 20). Nothing was chosen by any data. Paired seeds.",
+    measure="the gain, which is the test error without dropout less that with it, at each number "
+            "of images, mean and 95 % interval over the seeds; differences are of paired seeds.",
+    rule={"held": "at the fewest images the interval of the gain does not lie above 0; where the "
+                  "mean gain is largest it does; and the interval of that gain less the one at the "
+                  "most images lies above 0",
+          "not held": "all of that but the last part",
+          "not seen at this scale": "neither that nor the opposite, or one seed alone",
+          "refuted": "the interval of the gain at the fewest images, less the largest at any other "
+                     "number, lies above 0"},
+    arms=("none", "dropout"),
+    scales={
+        "quick": {"data": "digits", "images": 1197, "sizes": [50, 200, 600], "hidden": [128, 128],
+                  "epochs": 20, "batch_size": 50, "lr": 0.1, "momentum": 0.9, "p": 0.5,
+                  "p_inputs": 0.2, "seeds": 5},
+        "standard": {"data": "mnist", "images": 50000, "sizes": [100, 500, 1000, 5000, 10000],
+                     "hidden": [256, 256], "epochs": 5, "batch_size": 100, "lr": 0.1,
+                     "momentum": 0.9, "p": 0.5, "p_inputs": 0.2, "seeds": 3},
+        "paper": {"data": "mnist", "images": 50000, "sizes": [100, 500, 1000, 5000, 10000],
+                  "hidden": [1024, 1024, 2048], "epochs": 200, "batch_size": 100, "lr": 0.1,
+                  "momentum": 0.95, "p": 0.5, "p_inputs": 0.2, "seeds": 5}},
+    takes={"quick": "half a minute of one core", "standard": "6 minutes of one core",
+           "paper": "10 runs of six times 100,000 steps, for a GPU, and not timed by us"},
+    run=run, judge=judge, draw=draw)

@@ -1,0 +1,79 @@
+"""The error against the rate of dropout: a U, flat in its middle."""
+
+from ..plots import DARK, LIGHT, subplots
+from . import compare, mlps
+from .claim import Claim, Verdict
+
+RATES = ("0", "0.2", "0.4", "0.6", "0.8", "0.9")        # the arms
+FLAT = ("0.2", "0.4", "0.6")                             # there the paper's curve is flat
+
+
+def run(arm, seed, settings, progress):
+    """Train the network with one rate of its hidden units: its error on the test data."""
+    splits = mlps.images(settings)
+    net = mlps.network(settings, splits.train[0].shape[1], float(arm))
+    mlps.train(net, splits.train, settings, seed, progress)
+    return {"error": mlps.error(net, splits.test), "training": mlps.error(net, splits.train)}
+
+
+def judge(results, settings):
+    """By the rule of the claim."""
+    lines = [*compare.table(results, test_error="error", training_error="training")]
+    if compare.one_seed(results):
+        return compare.unjudged(lines)
+    flat = sum(compare.column(results, arm) for arm in FLAT) / len(FLAT)
+    ends = [compare.interval(compare.column(results, arm) - flat) for arm in ("0", "0.9")]
+    lines += [f"p = {arm}, less the mean of {', '.join(FLAT)}: {compare.percent(one)} points"
+              for arm, one in zip(("0", "0.9"), ends, strict=True)]
+    means = [100 * compare.column(results, arm).mean() for arm in results]
+    return Verdict(compare.both(*ends), "test error " + ", ".join(
+        f"{mean:.2f} % at p = {arm}" for arm, mean in zip(results, means, strict=True)),
+        tuple(lines))
+
+
+def draw(results, settings):
+    """Test and training error against the rate."""
+    figure, axis = subplots(size=(6.5, 3.6))
+    rates = [float(arm) for arm in results]
+    for name, colour, line, label in (("error", DARK, "-", "test"),
+                                      ("training", LIGHT, "--", "training")):
+        found = [compare.interval(100 * compare.column(results, arm, name)) for arm in results]
+        axis.errorbar(rates, [one.mean for one in found],
+                      None if compare.one_seed(results) else [one.half for one in found],
+                      color=colour, linestyle=line, marker="o", capsize=3, label=label)
+    axis.set(xlabel="p, the share of hidden units that is dropped", ylim=(0, None),
+             title=f"error on {settings['data']}, %; {compare.over(results)}")
+    axis.legend()
+    return figure
+
+
+CLAIM = Claim(
+    name="rate",
+    sentence="Against the rate of dropout the test error is a U: it is higher without dropout and "
+             "at high rates than at rates in the middle, where it is flat.",
+    source="Srivastava et al. 2014, section 7.3, the half with a fixed number of units.",
+    known="As we recall its figure: the error is flat where 0.4 to 0.8 of the units are kept "
+          "(p from 0.2 to 0.6), and rises as nearly all are kept; a survey has this interval too.",
+    protocol="MLP 784-512-512-10 with ReLU on the first 5,000 training images of MNIST (quick: "
+             "64-128-128-10 on digits), dropout of hidden units alone; SGD with momentum 0.9, rate "
+             "0.1 falling as half a cosine, mini-batches of 100, 20 epochs; nothing was chosen by "
+             "any data but the epochs, which let the training error come down. Paired seeds.",
+    measure="test error at each rate, mean and 95 % interval over the seeds; the middle is the "
+            "mean of the errors at 0.2, 0.4 and 0.6 of a seed, and differences are of paired "
+            "seeds. How flat the middle is, is no part of the rule.",
+    rule={"held": "the intervals of the error at 0 less that of the middle, and at 0.9 less that "
+                  "of the middle, both lie above 0",
+          "not held": "one of the two intervals does",
+          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
+          "refuted": "both intervals lie below 0"},
+    arms=RATES,
+    scales={
+        "quick": {"data": "digits", "images": 1197, "hidden": [128, 128], "epochs": 20,
+                  "batch_size": 50, "lr": 0.1, "momentum": 0.9, "seeds": 5},
+        "standard": {"data": "mnist", "images": 5000, "hidden": [512, 512], "epochs": 20,
+                     "batch_size": 100, "lr": 0.1, "momentum": 0.9, "seeds": 5},
+        "paper": {"data": "mnist", "images": 50000, "hidden": [2048, 2048, 2048], "epochs": 200,
+                  "batch_size": 100, "lr": 0.1, "momentum": 0.95, "seeds": 5}},
+    takes={"quick": "half a minute of one core", "standard": "4 minutes of one core",
+           "paper": "30 runs of 200 epochs of MNIST, for a GPU, and not timed by us"},
+    run=run, judge=judge, draw=draw)

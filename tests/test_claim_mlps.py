@@ -1,0 +1,357 @@
+"""Claims on multilayer perceptrons: what their arms train on, what is measured, verdicts."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from minidrop import data
+from minidrop.claims import (
+    CLAIMS,
+    compare,
+    data_size,
+    dropconnect,
+    dropout,
+    mlps,
+    rate,
+    sparsity,
+    together,
+    uncertainty,
+)
+from minidrop.claims.claim import WORDS
+from minidrop.intervals import Interval
+from minidrop.train import evaluate, fit
+from minidrop.units.dropout import Dropout
+from minidrop.weights.dropconnect import DropConnect
+
+NAMES = ("dropout", "rate", "data-size", "sparsity", "together", "uncertainty", "dropconnect",
+         "inference")
+
+
+def tiny(name, **changed):
+    """Settings of a claim, for a moment."""
+    return CLAIMS[name].scales["quick"] | {"images": 120, "epochs": 1, "hidden": [8]} | changed
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """What fit is given in all runs, in order."""
+    calls = []
+
+    def spy(net, optimizer, given, epochs, **rest):
+        calls.append({"net": net, "optimizer": optimizer, "data": given, "epochs": epochs, **rest})
+        return fit(net, optimizer, given, epochs, **rest)
+
+    monkeypatch.setattr(mlps, "fit", spy)
+    return calls
+
+
+def drops(net):
+    """{path: rate} of the dropout layers of a network."""
+    return {path: one.p for path, one in net.named_modules() if isinstance(one, Dropout)}
+
+
+# --- what all of them share ----------------------------------------------------------------------
+
+def test_training_images_are_the_first_ones_and_the_others_are_whole(monkeypatch):
+    flat, images = data.digits(), data.digits(image=True)
+    monkeypatch.setattr(data, "digits", lambda: images)
+    splits = mlps.images({"data": "digits", "images": 50})
+    assert_array_equal(splits.train[0], flat.train[0][:50])
+    assert_array_equal(splits.train[1], flat.train[1][:50])
+    for part in ("validation", "test"):
+        for given, there in zip(getattr(splits, part), getattr(flat, part), strict=True):
+            assert_array_equal(given, there)
+
+
+def test_a_network_is_trained_by_its_settings(fits):
+    settings = {"hidden": [4, 3], "lr": 0.2, "momentum": 0.7, "epochs": 3, "batch_size": 50}
+    splits = mlps.images({"data": "digits", "images": 120})
+    net = mlps.network(settings, 64, 0.5, 0.2)
+    assert drops(net) == {"input.drop": 0.2, "hidden1.drop": 0.5, "hidden2.drop": 0.5}
+    assert not drops(mlps.network(settings, 64))
+    assert mlps.train(net, splits.train, settings, 7, False) is net and not net.training
+    mlps.train(net, splits.train, settings, 7, False, lr=0.1, epochs=2, weight_decay=0.3)
+    first, second = fits
+    assert (first["epochs"], first["batch_size"], first["seed"]) == (3, 50, 7)
+    assert (first["optimizer"].momentum, first["optimizer"].weight_decay) == (0.7, 0.0)
+    for call, lr, steps in ((first, 0.2, 9), (second, 0.1, 6)):
+        wave = lr / 2 * (1 + np.cos(np.pi * np.arange(steps) / steps))
+        assert_allclose(call["schedules"]["lr"], wave, rtol=1e-12)
+    assert second["optimizer"].weight_decay == 0.3
+
+
+def test_a_rate_is_chosen_on_validation_data_and_the_test_data_are_seen_once(monkeypatch):
+    seen = []
+
+    def error(net, pair):
+        seen.append((net, pair))
+        return {"validation": {0.1: 0.3, 0.2: 0.2, 0.4: 0.2}, "test": {0.1: 0.1, 0.2: 0.6, 0.4: 0}
+                }[pair][net]
+
+    monkeypatch.setattr(mlps, "error", error)
+    splits = data.Splits("train", "validation", "test")
+    found = mlps.chosen(lambda lr: lr, {"lrs": [0.1, 0.2, 0.4]}, splits)
+    assert found == {"error": 0.6, "lr": 0.2, "validation": 0.2}       # of equal ones the first
+    assert [net for net, pair in seen if pair == "test"] == [0.2]
+
+
+def of(low, high):
+    return Interval((low + high) / 2, (high - low) / 2)
+
+
+@pytest.mark.parametrize("first, second, word", [
+    (of(1, 2), of(1, 2), "held"), (of(1, 2), of(-1, 2), "not held"), (of(-1, 2), of(1, 2),
+                                                                     "not held"),
+    (of(1, 2), of(-2, -1), "not held"), (of(-1, 2), of(-1, 2), "not seen at this scale"),
+    (of(-2, -1), of(-1, 2), "not seen at this scale"), (of(-2, -1), of(-2, -1), "refuted"),
+    (of(0, 2), of(1, 2), "not held")])
+def test_a_claim_of_two_parts_is_judged_by_both(first, second, word):
+    assert compare.both(first, second) == word
+
+
+def results(**arms):
+    """{arm: one result a seed} of {arm: (seeds,) errors}, or of dictionaries of them."""
+    return {arm: [{"error": value} for value in values] if not isinstance(values, dict) else
+            [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+            for arm, values in arms.items()}
+
+
+def test_differences_are_of_paired_seeds():
+    found = results(a=[0.1, 0.2, 0.3], b=[0.11, 0.21, 0.31])
+    one = compare.less(found, "a", "b")
+    assert_allclose((one.mean, one.half), (0.01, 0), atol=1e-12)        # unpaired it is 0.2 wide
+    assert compare.less(found, "b", "a").mean < 0
+    assert compare.percent(Interval(0.0123, 0.001)) == "1.23 +- 0.10"
+    assert compare.percent(compare.interval([0.5])) == "50.00"
+
+
+# --- what the arms are ---------------------------------------------------------------------------
+
+def test_only_the_arm_dropout_has_dropout(fits):
+    settings = tiny("dropout", lrs=[0.05, 0.1])
+    for arm, there in (("none", {}), ("dropout", {"input.drop": 0.2, "hidden1.drop": 0.5})):
+        fits.clear()
+        found = dropout.run(arm, 3, settings, False)
+        assert [drops(call["net"]) for call in fits] == [there] * 2
+        assert [call["optimizer"].lr for call in fits] == [0.05, 0.1]
+        assert {call["seed"] for call in fits} == {3} and found["lr"] in (0.05, 0.1)
+        best = fits[[0.05, 0.1].index(found["lr"])]["net"]
+        assert_allclose(found["error"], 1 - evaluate(best, data.digits().test)[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("arm", rate.RATES)
+def test_the_arms_of_rate_are_rates_of_hidden_units(fits, arm):
+    found = rate.run(arm, 0, tiny("rate"), False)
+    assert drops(fits[0]["net"]) == ({"hidden1.drop": float(arm)} if arm != "0" else {})
+    right = evaluate(fits[0]["net"], data.digits().test).accuracy
+    assert_allclose(found["error"], 1 - right, atol=1e-4)
+
+
+def test_sizes_differ_in_images_and_not_in_steps(fits):
+    settings = tiny("data-size", images=120, sizes=[10, 70, 500], batch_size=20, epochs=2)
+    found = data_size.run("dropout", 1, settings, False)
+    x, _ = data.digits().train
+    assert [len(call["data"][0]) for call in fits] == [10, 70, 120] and len(found["error"]) == 3
+    for call in fits:
+        assert_array_equal(call["data"][0], x[:len(call["data"][0])])
+        assert drops(call["net"]) == {"input.drop": 0.2, "hidden1.drop": 0.5}
+        assert len(call["schedules"]["lr"]) == 12 == call["epochs"] * math.ceil(
+            len(call["data"][0]) / 20)
+
+
+@pytest.mark.parametrize("arm", CLAIMS["together"].arms)
+def test_each_arm_has_what_its_name_says_and_no_more(fits, arm):
+    settings = tiny("together", lrs=[0.2], decay=0.01, limit=0.3)
+    together.run(arm, 0, settings, False)
+    (call,), parts = fits, arm.split(" + ")
+    assert call["optimizer"].weight_decay == (0.01 if "decay" in parts else 0)
+    assert bool(drops(call["net"])) == ("dropout" in parts)
+    longest = np.linalg.norm(call["net"].hidden1.linear.weight.data, axis=1).max()
+    assert (longest <= 0.3 + 1e-6) == ("max-norm" in parts)
+    assert np.linalg.norm(call["net"].out.weight.data, axis=1).max() > 0.3     # classes are free
+
+
+def test_an_autoencoder_learns_its_input_and_is_looked_at_before_the_mask(fits):
+    settings = tiny("sparsity", hidden=[5], epochs=2)
+    found = {arm: sparsity.run(arm, 0, settings, False) for arm in ("none", "dropout")}
+    for call, there in zip(fits, ({}, {"hidden1.drop": 0.5}), strict=True):
+        assert call["data"][0] is call["data"][1] and drops(call["net"]) == there
+    net, x = fits[1]["net"], data.digits().test[0]
+    a = np.maximum(x @ net.hidden1.linear.weight.data.T + net.hidden1.linear.bias.data, 0)
+    assert_allclose(found["dropout"]["mean"], a.mean(), rtol=1e-4)
+    assert_allclose(found["dropout"]["zeros"], (a == 0).mean(), atol=1e-3)
+    assert_allclose(float(sparsity.squares(x[:3], 0 * x[:3])), (x[:3] ** 2).sum(1).mean() / 2,
+                    rtol=1e-6)
+
+
+def test_what_is_measured_of_activations():
+    a = np.array([[0.0, 0.0, 4.0], [0.0, 1.0, 1.0]])
+    x = np.array([[1.0, -1.0], [1.0, -1.0]])
+    found = sparsity.measured(a, x * 0.5, x)
+    assert (found["mean"], found["zeros"], found["dead"]) == (1.0, 0.5, round(1 / 3, 6))
+    assert found["squared_error"] == 0.25
+    assert found["histogram"][0] == 0.5 and found["histogram"][5] == round(2 / 6, 6)
+    assert found["histogram"][-1] == round(1 / 6, 6)
+    assert sparsity.measured(0 * a, x, x)["histogram"] == [0] * sparsity.BINS
+
+
+def test_dropconnect_has_masks_of_weights_and_both_inferences_one_network(fits):
+    settings = tiny("dropconnect", hidden=[6, 5], samples=4)
+    for arm, kinds in (("none", (0, 0)), ("dropout", (2, 0)), ("dropconnect", (0, 2))):
+        dropconnect.run(arm, 0, settings, False)
+        net = fits[-1]["net"]
+        assert kinds == (len(drops(net)), sum(isinstance(one, DropConnect)
+                                              for _, one in net.named_modules()))
+    fits.clear()
+    found = {arm: dropconnect.run_inference(arm, 0, settings, False)
+             for arm in ("gaussian", "mean")}
+    nets = [call["net"] for call in fits]
+    for w, v in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert_array_equal(w.data, v.data)
+    for net, arm in zip(nets, found, strict=True):
+        assert {net.hidden1.inference, net.hidden2.inference} == {arm}
+        assert (net.hidden1.p, net.hidden1.samples, net.hidden1.per) == (0.5, 4, "example")
+    assert found["mean"]["loss"] != found["gaussian"]["loss"]
+    assert_allclose(found["mean"]["loss"], evaluate(nets[1], data.digits().test).loss, atol=1e-6)
+
+
+def test_uncertainty_is_of_classes_that_were_never_shown(fits):
+    settings = tiny("uncertainty", images=1197, passes=3, epochs=3)
+    found = {arm: uncertainty.run(arm, 0, settings, False) for arm in ("none", "mc")}
+    for call, there in zip(fits, ({}, {"hidden1.drop": 0.5}), strict=True):
+        assert set(call["data"][1]) == {0, 1, 2, 3, 4} and drops(call["net"]) == there
+        assert call["net"].out.weight.shape == (5, 8)
+    assert found["none"]["mutual"] == [0, 0] and min(found["mc"]["mutual"]) > 0
+    x, y = data.digits().test
+    z = fits[0]["net"](x).data.astype("float64")
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    h = -(p * np.log(p)).sum(1)
+    assert_allclose(found["none"]["entropy"], [h[y < 5].mean(), h[y > 4].mean()], rtol=1e-4)
+    pairs = [(a > b) + 0.5 * (a == b) for a in h[y > 4] for b in h[y < 5]]
+    assert_allclose(found["none"]["auc"], np.mean(pairs), atol=1e-4)
+
+
+# --- verdicts ------------------------------------------------------------------------------------
+
+UP, LEVEL, DOWN = [0.020, 0.021, 0.022], [0.020, 0.010, 0.000], [0.000, 0.001, 0.002]
+MID = [0.010, 0.011, 0.012]
+
+
+@pytest.mark.parametrize("none, word", [(UP, "held"), (LEVEL, "not seen at this scale"),
+                                        (DOWN, "refuted")])
+def test_dropout_is_judged_by_its_rule(none, word):
+    rows = {arm: {"error": values, "lr": [0.1] * 3, "validation": values}
+            for arm, values in (("none", none), ("dropout", MID))}
+    verdict = dropout.judge(results(**rows), {})
+    assert verdict.word == word
+    assert verdict.headline.startswith(f"test error {100 * np.mean(none):.2f} % without dropout, ")
+
+
+@pytest.mark.parametrize("first, last, word", [
+    (UP, UP, "held"), (UP, LEVEL, "not held"), (LEVEL, UP, "not held"), (DOWN, UP, "not held"),
+    (LEVEL, LEVEL, "not seen at this scale"), (DOWN, DOWN, "refuted")])
+def test_a_u_is_above_its_middle_at_both_ends(first, last, word):
+    rows = {arm: {"error": MID, "training": MID} for arm in rate.RATES}
+    rows["0"]["error"], rows["0.9"]["error"] = first, last
+    assert rate.judge(results(**rows), {}).word == word
+
+
+@pytest.mark.parametrize("gains, word", [
+    ([0.00, 0.02, 0.01], "held"), ([0.00, 0.01, 0.02], "not held"),
+    ([-0.01, 0.02, 0.01], "held"), ([0.02, 0.01, 0.00], "refuted"),
+    ([0.00, 0.00, 0.00], "not seen at this scale"), ([0.01, 0.02, 0.01], "not seen at this scale")])
+def test_data_size_is_judged_by_its_rule(gains, word):
+    settings = {"images": 90, "sizes": [10, 50]}
+    away = [-1e-4, 0, 1e-4]
+    found = {"none": [{"error": [0.3 + gain + one for gain in gains]} for one in away],
+             "dropout": [{"error": [0.3] * 3} for _ in away]}
+    assert data_size.judge(found, settings).word == word
+
+
+@pytest.mark.parametrize("mean, zeros, word", [
+    (UP, DOWN, "held"), (UP, UP, "not held"), (DOWN, DOWN, "not held"), (DOWN, UP, "refuted"),
+    (LEVEL, LEVEL, "not seen at this scale")])
+def test_sparse_is_lower_and_more_often_zero(mean, zeros, word):
+    both = {"dead": MID, "squared_error": MID}
+    found = results(none={"mean": mean, "zeros": zeros} | both,
+                    dropout={"mean": MID, "zeros": MID} | both)
+    assert sparsity.judge(found, {}).word == word
+
+
+@pytest.mark.parametrize("alone, norm, word", [
+    (UP, UP, "held"), (UP, LEVEL, "not held"), (LEVEL, UP, "not held"), (DOWN, DOWN, "refuted"),
+    (LEVEL, LEVEL, "not seen at this scale")])
+def test_together_is_better_than_each_alone(alone, norm, word):
+    errors = dict.fromkeys(CLAIMS["together"].arms, MID) | {"dropout": alone, "max-norm": norm}
+    found = results(**{arm: {"error": values, "lr": [0.1] * 3, "validation": values}
+                       for arm, values in errors.items()})
+    assert together.judge(found, {}).word == word
+
+
+@pytest.mark.parametrize("none, other, word", [
+    (UP, UP, "held"), (UP, DOWN, "not held"), (DOWN, UP, "not held"), (DOWN, DOWN, "refuted"),
+    (LEVEL, LEVEL, "not seen at this scale")])
+def test_dropconnect_is_better_than_both_others(none, other, word):
+    errors = {"none": none, "dropout": other, "dropconnect": MID}
+    found = results(**{arm: {"error": row, "training": MID} for arm, row in errors.items()})
+    assert dropconnect.judge(found, {}).word == word
+    found = results(gaussian={"error": MID, "loss": MID}, mean={"error": none, "loss": other})
+    assert dropconnect.judge_inference(found, {}).word == word
+
+
+@pytest.mark.parametrize("off, auc, word", [
+    (UP, DOWN, "held"), (UP, UP, "not held"), (DOWN, DOWN, "not held"), (DOWN, UP, "refuted"),
+    (LEVEL, LEVEL, "not seen at this scale")])
+def test_uncertainty_grows_off_the_data_and_tells_them(off, auc, word):
+    def rows(auc, off):
+        return [{"error": 0.1, "auc": a, "entropy": [0.1, 0.2], "mutual": [on, one]}
+                for a, on, one in zip(auc, MID, off, strict=True)]
+
+    assert uncertainty.judge({"none": rows(auc, MID), "mc": rows(MID, off)}, {}).word == word
+
+
+# --- whole runs ----------------------------------------------------------------------------------
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_arms_differ_and_one_seed_has_no_verdict(name):
+    claim, settings = CLAIMS[name], tiny(name, epochs=4, passes=4, samples=4, decay=0.3, limit=0.3)
+    found = {arm: [claim.run(arm, 0, settings, False)] for arm in claim.arms}
+    assert len({str(runs) for runs in found.values()}) == len(claim.arms)
+    arm = claim.arms[-1]
+    assert found[arm] == [claim.run(arm, 0, settings, False)]                    # bit for bit
+    assert claim.judge(found, settings)[:2] == ("not seen at this scale",
+                                                "one seed has no interval")
+    two = {arm: runs * 2 for arm, runs in found.items()}
+    assert claim.judge(two, settings).word in WORDS
+    for some in (found, two):
+        assert claim.draw(some, settings).axes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, words", [
+    ("dropout", ["refuted"]), ("rate", ["not held"]), ("sparsity", ["held"]),
+    ("uncertainty", ["held"]), ("dropconnect", ["refuted"]), ("data-size", WORDS),
+    ("together", WORDS), ("inference", WORDS)])
+def test_the_quick_scale_takes_less_than_a_minute_and_ends_as_it_did(name, words):
+    """Where one word alone is expected the intervals were far from changing it."""
+    claim, start = CLAIMS[name], time.process_time()
+    settings = claim.scales["quick"]
+    found = {arm: [claim.run(arm, seed, settings, False) for seed in range(settings["seeds"])]
+             for arm in claim.arms}
+    assert claim.judge(found, settings).word in words
+    assert time.process_time() - start < 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_scale_of_the_paper_runs_on_a_few_images(name, monkeypatch):
+    claim, rng = CLAIMS[name], np.random.default_rng(0)
+    pair = rng.normal(size=(60, 1, 28, 28)).astype("float32"), np.arange(60) % 10
+    monkeypatch.setattr(data, "mnist", lambda: data.Splits(pair, pair, pair))
+    settings = claim.scales["paper"] | {"epochs": 1, "passes": 2, "samples": 2, "batch_size": 20}
+    for arm in claim.arms:
+        assert claim.run(arm, 0, settings, False)
