@@ -4,7 +4,7 @@ import functools
 import re
 from collections import defaultdict
 
-from scripts import citations, links
+from scripts import citations, links, prose
 
 from minidrop import catalog
 
@@ -105,7 +105,8 @@ def backlinks(uses):
 
 
 def _bare(link):
-    return re.sub(r"[\[\]`]", "", link).partition("(")[0]
+    shown = re.match(r"\[(.*?)\]\(", link)
+    return (shown[1] if shown else link).strip("`()")
 
 
 @functools.cache
@@ -117,14 +118,14 @@ def cited_by():
             if path == citations.DATA:
                 continue
             kind, link = links.place(path, PAGE)
-            text, prose = path.read_text(encoding="utf-8"), path.suffix != ".py"
-            for key in citations.cited(text, name_of(path), prose=prose):
+            text, strict = path.read_text(encoding="utf-8"), path.suffix == ".py"
+            for key in citations.cited(text, name_of(path), prose=not strict):
                 uses[key][kind].add(link)
-    for technique in links.stated():
+    for technique in prose.techniques():
         check(technique)
         for equation in technique.equations:
             for key in citations.cited(equation.place, equation.tag):
-                link = links.to(f"tables/equations.md#{links.box(equation.tag)}",
+                link = links.to(f"tables/equations.md#{prose.anchor(equation.tag)}",
                                 f"({equation.tag})", PAGE)
                 uses[key]["equations"].add(link)
     return uses

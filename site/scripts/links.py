@@ -4,6 +4,8 @@ import functools
 import os
 from pathlib import Path
 
+from scripts import prose
+
 from minidrop import catalog
 
 SCRIPTS = Path(__file__).parent
@@ -42,7 +44,7 @@ def line(path, number, text, page):
 
 def technique(name, page, text=None, tag=None):
     """A link to the page of a technique, or to the box of one of its equations."""
-    anchor = f"#{box(tag)}" if tag else ""
+    anchor = f"#{prose.anchor(tag)}" if tag else ""
     return to(f"techniques/{name}.md{anchor}", text or title(name), page)
 
 
@@ -52,15 +54,6 @@ def title(name):
 
 
 _summaries = functools.cache(catalog.summaries)
-
-
-def box(tag):
-    """The anchor of an equation.
-
-    >>> box("dropout.2")
-    'eq-dropout-2'
-    """
-    return f"eq-{tag.replace('.', '-')}"
 
 
 def place(path, page):
@@ -75,6 +68,8 @@ def place(path, page):
     if name.startswith("site/pages/"):
         target = name.removeprefix("site/pages/")
         return "pages", to(target, heading(ROOT / name), page)
+    if name.startswith("site/data/"):
+        return "pages", to(f"tables/{stem}.md", stem, page)
     if name.startswith("minidrop/claims/"):
         return "claims", to(f"tables/claims.md#{stem}", stem, page)
     if stem in techniques() and techniques()[stem] == ROOT / name:
@@ -83,15 +78,9 @@ def place(path, page):
 
 
 @functools.cache
-def stated():
-    """Everything that states equations, read once."""
-    return catalog.techniques()
-
-
-@functools.cache
 def techniques():
     """{name: file} of everything that states equations."""
-    return {t.name: t.path for t in stated()}
+    return {t.name: t.path for t in prose.techniques()}
 
 
 def heading(path):

@@ -78,7 +78,7 @@ def page(found):
            "many large networks take 0. Where paths are dropped instead, larger networks take "
            "more, as the sizes of ConvNeXt show. Early dropout takes a rate up again, but only at "
            "first.\n")
-    yield '<div class="filtered" data-label="Show settings with" markdown>\n'
+    yield '<div class="filtered settings" data-label="Show settings with" markdown>\n'
     yield "| technique | year | where | setting | source |\n|---|---|---|---|---|"
     for one in found:
         yield (f"| {links.technique(one.technique, PAGE)} | {one.year} | {one.where} | {one.value} "
@@ -114,9 +114,8 @@ def draw(found):
     """The figure: every rate that is `drawn`, at its year."""
     figure, axis = subplots(size=(8.4, 4.4))
     used = {}
-    for one in sorted(found, key=lambda one: (one.year, of_paths(one))):
-        if not one.drawn:
-            continue
+    for one in sorted((one for one in found if one.drawn),
+                      key=lambda one: (one.year, of_paths(one), -max(one.drawn))):
         paths = of_paths(one)
         at = one.year + 0.34 * used.setdefault(one.year, 0)
         used[one.year] += 1

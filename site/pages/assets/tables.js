@@ -37,5 +37,9 @@ document.addEventListener("DOMContentLoaded", () => {
     input.addEventListener("input", show);
     window.addEventListener("hashchange", reveal);
     show();
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target && box.contains(target)) {
+      target.scrollIntoView();             // the field above has moved it
+    }
   }
 });
