@@ -27,6 +27,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:     # so a shell starts wh
 HOST_ONLY = {               # files in which nothing depends on the array module, and why
     "site/test_decks.py": "looks at the built site",
     "site/test_equations.py": "looks at the built site in Chromium",
+    "site/test_filter.py": "looks at the built site in Chromium",
     "site/test_links.py": "reads the built site",
     "site/test_pages.py": "looks at the built site in Chromium",
     "site/test_widget_bits.py": "compares with what Chromium draws",
