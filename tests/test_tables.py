@@ -19,10 +19,10 @@ from scripts import (  # noqa: E402
     api,
     equations,
     field,
+    links,
     names,
     primitive_source,
     primitives,
-    prose,
     settings,
 )
 from scripts import claims as claims_page  # noqa: E402
@@ -36,7 +36,7 @@ def test_every_equation_is_listed_once_with_its_formula():
     text = equations.pages()[equations.PAGE]
     tags = [e.tag for t in catalog.techniques() for e in t.equations]
     assert re.findall(r"\\tag\{([^}]+)\}", text.replace(r"\_", "_")) == tags
-    assert re.findall(r'class="entry" id="([^"]+)"', text) == [*map(prose.anchor, tags)]
+    assert re.findall(r'class="entry" id="([^"]+)"', text) == [*map(links.box, tags)]
     for technique in catalog.techniques():
         for equation in technique.equations:
             assert equation.latex in text, equation.tag

@@ -4,7 +4,7 @@ import functools
 import re
 from collections import defaultdict
 
-from scripts import citations, links, prose
+from scripts import citations, links
 
 from minidrop import catalog
 
@@ -121,11 +121,11 @@ def cited_by():
             text, strict = path.read_text(encoding="utf-8"), path.suffix == ".py"
             for key in citations.cited(text, name_of(path), prose=not strict):
                 uses[key][kind].add(link)
-    for technique in prose.techniques():
+    for technique in links.stated():
         check(technique)
         for equation in technique.equations:
             for key in citations.cited(equation.place, equation.tag):
-                link = links.to(f"tables/equations.md#{prose.anchor(equation.tag)}",
+                link = links.to(f"tables/equations.md#{links.box(equation.tag)}",
                                 f"({equation.tag})", PAGE)
                 uses[key]["equations"].add(link)
     return uses

@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from scripts import bibliography, links, prose
+from scripts import bibliography, links
 
 from minidrop import catalog
 
@@ -12,7 +12,7 @@ PAGE = "tables/equations.md"
 
 def pages():
     """{"tables/equations.md": Markdown}."""
-    return {PAGE: "\n".join(page(prose.techniques()))}
+    return {PAGE: "\n".join(page(links.stated()))}
 
 
 def page(techniques):
@@ -47,7 +47,7 @@ def entry(technique, equation):
     if not equation.lines and not equation.tests:
         raise ValueError(f"equation ({equation.tag}) of {technique.path.name} is computed by no "
                          "line and shown by no test")
-    yield f'<div class="entry" id="{prose.anchor(equation.tag)}" markdown>\n'
+    yield f'<div class="entry" id="{links.box(equation.tag)}" markdown>\n'
     yield f"**{capital(equation.title)}** {sources(equation.place)}\n"
     yield f"$$ {equation.latex} \\tag{{{equation.tag}}} $$\n"
     said = [f"computed in {lines(equation)}"] if equation.lines else []
@@ -76,7 +76,7 @@ def sources(place):
     'From [(adam.1)](#eq-adam-1) to [(adam.4)](#eq-adam-4)'
     """
     def tag(match):
-        return f"[{match[0]}](#{prose.anchor(match[1])})"
+        return f"[{match[0]}](#{links.box(match[1])})"
 
     return bibliography.linked(re.sub(r"\(([a-z_]+\.\d+)\)", tag, place), PAGE)
 

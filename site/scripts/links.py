@@ -1,24 +1,16 @@
-"""Links between generated pages, told by what they lead to; a page that no maker gives is none."""
+"""Links between generated pages, told by what they lead to."""
 
 import functools
 import os
 from pathlib import Path
 
-from scripts import prose
-
 from minidrop import catalog
 
-SCRIPTS = Path(__file__).parent
 ROOT = catalog.PACKAGE.parent
-MAKERS = {"techniques": "techniques", "lessons": "lessons", "source": "source",
-          "exercises": "exercises"}               # folder of pages: the maker that gives them
 
 
 def to(target, text, page):
     """`text` as a link from `page` to the page `target` (both below site/pages, with an anchor)."""
-    maker = MAKERS.get(target.partition("/")[0])
-    if maker and "\ndef pages(" not in _text(SCRIPTS / f"{maker}.py"):
-        return text
     return f"[{text}]({address(target, page)})"
 
 
@@ -27,15 +19,9 @@ def address(target, page):
     return os.path.relpath(target, os.path.dirname(page))
 
 
-def _text(path):
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
 def line(path, number, text, page):
     """`text` as a link to a line of a file of the project, or to the file if `number` is None."""
-    if not (SCRIPTS / "source.py").is_file():
-        return text
-    from scripts import source
+    from scripts import source  # which links to techniques by this file
 
     if source.name_of(path) not in source.names():
         return text                               # what is no Python has no page
@@ -44,8 +30,23 @@ def line(path, number, text, page):
 
 def technique(name, page, text=None, tag=None):
     """A link to the page of a technique, or to the box of one of its equations."""
-    anchor = f"#{prose.anchor(tag)}" if tag else ""
-    return to(f"techniques/{name}.md{anchor}", text or title(name), page)
+    behind = f"#{box(tag)}" if tag else ""
+    return to(f"techniques/{name}.md{behind}", text or title(name), page)
+
+
+def box(tag):
+    """The id of an equation's box.
+
+    >>> box("stochastic_depth.2")
+    'eq-stochastic_depth-2'
+    """
+    return f"eq-{tag.replace('.', '-')}"
+
+
+@functools.cache
+def stated():
+    """Everything that states equations, read once."""
+    return catalog.techniques()
 
 
 def title(name):
@@ -80,7 +81,7 @@ def place(path, page):
 @functools.cache
 def techniques():
     """{name: file} of everything that states equations."""
-    return {t.name: t.path for t in prose.techniques()}
+    return {t.name: t.path for t in stated()}
 
 
 def heading(path):

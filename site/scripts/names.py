@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts import field, links, prose
+from scripts import field, links
 
 from minidrop import catalog
 from minidrop.elsewhere import ELSEWHERE
@@ -74,7 +74,7 @@ def page(rows):
            "setting* says what the number means there. Verdicts are those of [the field]"
            f"({links.address('field.md', PAGE)}); a name without one was not verified.\n")
     yield '<div class="filtered names" data-label="Show names with" markdown>\n'
-    for technique in prose.techniques():
+    for technique in links.stated():
         also = sorted(word for word, (_, file) in ELSEWHERE.items() if file == technique.name)
         if technique.name in here or also:
             yield from group(technique, [r for r in rows if r.technique == technique.name], also)

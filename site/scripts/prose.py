@@ -15,10 +15,7 @@ _PARTS = re.compile(r"(?P<kept>```.*?```|\$[^$]+\$)"
                     rf"|(?P<cited>{citations.CITED.pattern})", re.S)
 
 
-@functools.cache
-def techniques():
-    """Everything that states equations, read once."""
-    return catalog.techniques()
+techniques = links.stated
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The field above the long tables in Chromium: it hides what lacks the words, and never a target."""
+"""The field above the long tables in Chromium: it hides what lacks the words, never a target."""
 
 import pytest
 
