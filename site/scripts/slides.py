@@ -86,7 +86,7 @@ def beginning(text, printed):
     """The slide below the title: what a lesson begins with, and the picture that it prints."""
     shown = as_html(lesson_text.apart(text.partition("\n")[2].partition("\n## ")[0]))
     if 0 < len(printed.splitlines()) <= LINES:
-        shown += f"\n<pre>{html.escape(printed.rstrip())}</pre>"
+        shown += f"\n<pre><code>{html.escape(printed.rstrip())}</code></pre>"
     return shown
 
 

@@ -7,8 +7,8 @@ from minidrop import lesson
 pytestmark = pytest.mark.site
 FITS = """() => Reveal.getSlides().map((slide, i) => {
   Reveal.slide(i);
-  const inner = [...slide.querySelectorAll("img, pre, .katex-html")]
-    .map(one => one.scrollWidth - Math.max(one.clientWidth, slide.clientWidth));
+  const inner = [...slide.querySelectorAll("img, pre, pre > code, .katex-html")]
+    .map(one => one.scrollWidth - (one.clientWidth || slide.clientWidth));
   return [slide.scrollHeight - 700, slide.scrollWidth - 960, ...inner];
 })"""
 
