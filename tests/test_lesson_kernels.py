@@ -1,6 +1,7 @@
 """Lessons run in kernels: what is printed and saved is kept, what fails is told in a sentence."""
 
 import asyncio
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -10,11 +11,21 @@ from minidrop import lesson
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("nbclient")
-pytest.importorskip("ipykernel")
+if importlib.util.find_spec("ipykernel") is None:          # once imported, figures stay open
+    pytest.skip("could not import ipykernel", allow_module_level=True)
 SITE = Path(__file__).parents[1] / "site"
 sys.path.insert(0, str(SITE))
 
 from scripts import executed  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def no_kernel_is_left_imported():
+    known = "ipykernel" in sys.modules
+    yield
+    if not known:
+        sys.modules.pop("ipykernel", None)
+
 
 WORKS = """# %% [markdown]
 # # A: b?
