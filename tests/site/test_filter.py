@@ -40,7 +40,7 @@ def test_the_names_of_the_matrix_stay_while_it_is_scrolled(address, tab):
     tab.set_viewport_size({"width": 360, "height": 740})
     tab.goto(f"{address}/field.html")
     moved = tab.evaluate("""() => {
-      const cell = document.querySelector('.matrix tbody td'), last = cell.parentElement.lastChild;
+      const cell = document.querySelector('.matrix tbody td');
       const at = () => [cell, cell.parentElement.lastElementChild].map(
         one => Math.round(one.getBoundingClientRect().left));
       const before = at();
@@ -48,7 +48,7 @@ def test_the_names_of_the_matrix_stay_while_it_is_scrolled(address, tab):
       return [before, at()];
     }""")
     (name, verdict), (name_after, verdict_after) = moved
-    assert name == name_after and verdict_after == verdict - 200
+    assert 0 <= name_after <= name and verdict_after == verdict - 200
 
 
 def test_without_scripts_everything_is_there(address, browser):
