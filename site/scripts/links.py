@@ -72,7 +72,7 @@ def place(path, page):
     if name.startswith("site/data/"):
         return "pages", to(f"tables/{stem}.md", stem, page)
     if name.startswith("minidrop/claims/"):
-        return "claims", to(f"tables/claims.md#{stem}", stem, page)
+        return "claims", to(f"tables/claims.md#{stem.replace('_', '-')}", stem, page)
     if stem in techniques() and techniques()[stem] == ROOT / name:
         return "techniques", technique(stem, page)
     return "code", line(name, None, f"`{name}`", page)
