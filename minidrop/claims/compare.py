@@ -76,7 +76,7 @@ def draw_arms(results, label, name="error"):
         axis.plot(values, [place - 0.2] * len(values), ".", color=MIDDLE, alpha=0.7)
         axis.errorbar([one.mean], [place], xerr=[one.half] if len(values) > 1 else None, fmt="o",
                       color=DARK, capsize=3)
-    axis.set(yticks=[*places], yticklabels=[*results], xlabel=label,
+    axis.set(yticks=[*places], yticklabels=[*results], xlabel=label, ylabel="arm",
              title=over(results), ylim=(0.4, len(results) + 0.6))
     return figure
 

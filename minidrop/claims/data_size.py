@@ -63,7 +63,7 @@ def draw(results, settings):
                           None if len(rows) == 1 else [one.half for one in found],
                           color=colour, marker="o", capsize=3, label=label)
         axis.set(xscale="log", xlabel="training images (a scale of powers)")
-    left.set(ylim=(0, None), title=f"test error on {settings['data']}, %")
+    left.set(ylim=(0, None), ylabel="error, %", title=f"test error on {settings['data']}, %")
     left.legend()
     right.axhline(0, color=LIGHT)
     right.set(title=f"gain, points; {compare.over(results)}")

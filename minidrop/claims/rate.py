@@ -41,7 +41,8 @@ def draw(results, settings):
         axis.errorbar(rates, [one.mean for one in found],
                       None if compare.one_seed(results) else [one.half for one in found],
                       color=colour, linestyle=line, marker="o", capsize=3, label=label)
-    axis.set(xlabel="p, the share of hidden units that is dropped", ylim=(0, None),
+    axis.set(xlabel="p, the share of hidden units that is dropped", ylabel="error, %",
+             ylim=(0, None),
              title=f"error on {settings['data']}, %; {compare.over(results)}")
     axis.legend()
     return figure
