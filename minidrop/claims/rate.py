@@ -57,8 +57,10 @@ CLAIM = Claim(
           "(p from 0.2 to 0.6), and rises as nearly all are kept; a survey has this interval too.",
     protocol="MLP 784-512-512-10 with ReLU on the first 5,000 training images of MNIST (quick: "
              "64-128-128-10 on digits), dropout of hidden units alone; SGD with momentum 0.9, rate "
-             "0.1 falling as half a cosine, mini-batches of 100, 20 epochs; nothing was chosen by "
-             "any data but the epochs, which let the training error come down. Paired seeds.",
+             "0.02 (quick: 0.1) falling as half a cosine, mini-batches of 100, 20 epochs: of 0.1, "
+             "0.05 and 0.02 the first with which p = 0.9 learns its training images. Nothing else "
+             "was chosen by any data but the epochs, which let the training error come down. "
+             "Paired seeds.",
     measure="test error at each rate, mean and 95 % interval over the seeds; the middle is the "
             "mean of the errors at 0.2, 0.4 and 0.6 of a seed, and differences are of paired "
             "seeds. How flat the middle is, is no part of the rule.",
@@ -72,9 +74,9 @@ CLAIM = Claim(
         "quick": {"data": "digits", "images": 1197, "hidden": [128, 128], "epochs": 20,
                   "batch_size": 50, "lr": 0.1, "momentum": 0.9, "seeds": 5},
         "standard": {"data": "mnist", "images": 5000, "hidden": [512, 512], "epochs": 20,
-                     "batch_size": 100, "lr": 0.1, "momentum": 0.9, "seeds": 5},
+                     "batch_size": 100, "lr": 0.02, "momentum": 0.9, "seeds": 5},
         "paper": {"data": "mnist", "images": 50000, "hidden": [2048, 2048, 2048], "epochs": 200,
-                  "batch_size": 100, "lr": 0.1, "momentum": 0.95, "seeds": 5}},
+                  "batch_size": 100, "lr": 0.02, "momentum": 0.95, "seeds": 5}},
     takes={"quick": "half a minute of one core", "standard": "4 minutes of one core",
            "paper": "30 runs of 200 epochs of MNIST, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)

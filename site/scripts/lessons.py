@@ -9,7 +9,7 @@ from pathlib import Path
 from minidrop import lesson
 from minidrop.grade import exercise_named, exercise_names
 
-from . import executed, lesson_text, notebooks
+from . import executed, lesson_text, notebooks, pictures
 
 ALT = Path(__file__).parents[1] / "data" / "alt.toml"
 PIXELS_PER_INCH = 150                             # those of `save_figure`, in a full run
@@ -26,7 +26,7 @@ Lesson {number} of {many} · [script]({stem}.py){{ download="{stem}.py" }} ·
 [notebook]({stem}.ipynb){{ download="{stem}.ipynb" }} · [slides](../slides/{name}.html){more}
 
 </div>
-"""
+{drawings}"""
 
 INDEX = """---
 hide: [toc]
@@ -115,8 +115,10 @@ def head(name):
     about = [lesson_text.technique_link(one, one) for one in techniques(name)]
     more = "".join(f" ·\n{kind}: {', '.join(links)}" for kind, links in (
         ("tasks", tasks), ("techniques", about)) if links)
+    drawings = "".join(f"\n![{alt}](../{path})\n" for one in techniques(name)
+                       for path, alt in pictures.more(one))
     return HEAD.format(title=lesson.title(name), number=lesson.ORDER.index(name) + 1,
-                       many=len(lesson.ORDER), stem=stem, name=name, more=more)
+                       many=len(lesson.ORDER), stem=stem, name=name, more=more, drawings=drawings)
 
 
 def exercises(name):

@@ -54,7 +54,8 @@ def page(t):
     here = page_of(t)
     if hidden := [name for name in catalog.functions(t) if placed(t) and not hasattr(md, name)]:
         raise ValueError(f"minidrop does not offer {hidden[0]} of {source.name_of(t.path)}")
-    parts = [f"---\ntitle: {title(t)}\nhide: [toc]\ndescription: \"{what(t) or title(t)}\"\n---",
+    parts = [f"---\ntitle: {title(t)}\nhide: [toc]\nsearch: {{boost: 4}}\n"
+             f"description: \"{what(t) or title(t)}\"\n---",
              f"# {title(t)}", linked(what(t), here), picture(t, here), *facts(t, here),
              *equations(t, here), *(linked(remark, here) for remark in t.remarks),
              *drawings(t, here)]

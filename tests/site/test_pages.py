@@ -58,9 +58,10 @@ def test_every_page_is_whole_typeset_and_no_wider_than_a_telephone(built, addres
 
 def found(tab, words):
     """The addresses that the search of the page gives for some words, best first."""
-    tab.locator("label[for=__search]").first.click()
-    tab.locator("input[name=query]").fill(words)
-    tab.wait_for_selector(".md-search-result__item", timeout=20_000)
+    tab.locator("input[name=query]").click()
+    tab.keyboard.type(words)
+    tab.wait_for_selector(".md-search-result__item")
+    tab.wait_for_timeout(1000)                    # until the last word is searched too
     return tab.eval_on_selector_all(".md-search-result__link", "links => links.map(l => l.href)")
 
 
