@@ -50,17 +50,11 @@ def lesson(name, code):
         wide = max(map(len, lessons.ORDER))
         for known in lessons.written():
             click.echo(f"{places[known]}  {known:{wide}s}  {lessons.title(known)}")
-        planned = [f"{place} {known}" for known, place in places.items()
-                   if known not in lessons.written()]
-        click.echo(f"planned: {', '.join(planned)}")
         return
     name = name.lower().removesuffix(".py")
     name = next((known for known, place in places.items()
                  if name in (place, place.lstrip("0"), f"{place}_{known}")), name)
     if name not in lessons.written():
-        if name in lessons.ORDER:
-            raise click.UsageError(f"the lesson {name!r} is not written yet; there are "
-                                   f"{', '.join(lessons.written())}")
         for known in lessons.written():           # the one that shows the technique's equations
             if rf"\tag{{{name}." in lessons.path_of(known).read_text(encoding="utf-8"):
                 raise click.UsageError(f"there is no lesson {name!r}; did you mean {known!r}, "
