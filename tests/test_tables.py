@@ -214,6 +214,17 @@ def test_every_published_setting_is_shown_with_its_source_and_how_sure_it_is():
     assert made == settings.pages()
 
 
+def test_a_setting_has_a_number_for_each_thing_it_names():
+    lists = 0
+    for one in settings.settings():
+        values, colon = one.value.split(", "), one.where.partition(": ")
+        if colon[1] and len(values) > 1 and ";" not in one.value:
+            named = re.split(", | and ", re.sub(r" \(.*\)", "", colon[2]))
+            assert len(named) == len(values), one
+            lists += 1
+    assert lists > 8
+
+
 def test_the_figure_shows_every_rate_that_is_to_be_drawn_at_its_year():
     found = settings.settings()
     axis = settings.draw(found).axes[0]

@@ -70,3 +70,13 @@ def test_a_claim_that_did_not_hold_is_on_the_page(path):
     word = claim.judge(ledger.results(claim, record), record["settings"]).word
     assert word == "held" or f"claims.md#{claim.name}" in MISSING, (
         f"claim {claim.name} came out as {word}, and not-reproduced.md does not say so")
+
+
+def test_the_home_page_tells_of_claims_what_came_out():
+    words = set()
+    for path in ledger.PUBLISHED.glob("*.json"):
+        record = ledger.read(path)
+        claim = CLAIMS[record["claim"]]
+        words.add(claim.judge(ledger.results(claim, record), record["settings"]).word)
+    assert ("claims](tables/claims.md) that held, those not" in HOME) == (words == {"held"})
+    assert ("did not hold" in HOME) == (words != {"held"})
