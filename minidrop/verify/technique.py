@@ -107,15 +107,15 @@ def of_form(what, *checks, option="what"):
 
 
 def shown(array, most=8):
-    """An array as a reader wants it: up to `most` numbers, else its shape.
+    """An array as a reader wants it: up to `most` numbers, no 0 with a sign, else its shape.
 
-    >>> shown(np.array([[1.0, 0.25]]))
-    '[[1, 0.25]]'
+    >>> shown(np.array([[1.0, 0.25], [-0.0, -2.0]]))
+    '[[1, 0.25], [0, -2]]'
     """
     array = np.asarray(array)
     if array.size > most:
         return f"{array.dtype} of shape {array.shape}"
-    text = np.array2string(array, separator=", ", formatter={"float": "{:.6g}".format,
+    text = np.array2string(array, separator=", ", formatter={"float": "{:z.6g}".format,
                                                               "bool": "{:d}".format})
     return " ".join(text.split())
 

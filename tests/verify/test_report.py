@@ -13,7 +13,7 @@ from rich.console import Console
 import minidrop as md
 from minidrop.verify import FAILS, HOLDS, UNSEEN, check, conforms, run
 from minidrop.verify.run import variant_of
-from minidrop.verify.technique import states
+from minidrop.verify.technique import shown, states
 from minidrop.verify.techniques import technique_named
 from minidrop.verify.text import bound
 
@@ -64,6 +64,20 @@ def test_a_report_has_colours_in_a_terminal_and_keeps_to_its_width(width, report
     Console(file=bare, width=width).print(report)
     assert "\x1b" not in bare.getvalue()
     assert max(map(len, bare.getvalue().splitlines())) <= min(width, 100)
+
+
+def test_a_factor_that_is_missing_in_evaluation_is_told_as_one():
+    def unweighed(x, p, training, rng):
+        return x * (rng.random(x.shape) >= p) if training else x
+
+    odd = finding(check(unweighed, "dropout", scaling="paper"), "evaluation")
+    assert (odd.word, odd.found, odd.due) == (FAILS, "[[1]]", "[[0.5]]")
+    assert odd.claim.startswith("In evaluation the factor is as stated")
+
+
+def test_a_zero_has_no_sign():
+    zeros = np.array([-0.0, 0.0, -1.0])
+    assert shown(zeros) == shown(zeros.astype("float32")) == "[0, 0, -1]"
 
 
 def test_the_bound_is_rounded_up():

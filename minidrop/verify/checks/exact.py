@@ -12,7 +12,7 @@ from .reading import close, distinct, end, ramp, right_values, shapes, small, wa
 
 
 def evaluation(law, box):
-    """In evaluation nothing is random, whatever was trained before."""
+    """In evaluation the factor is as stated and nothing is random, whatever was trained before."""
     large = distinct(box.random, _largest(law, box)), box.choices("p", 0.5)[0]
     for x, p in (*small(law, box), large):
         due = law.evaluated(x, p, box.options)
