@@ -1,6 +1,7 @@
 """The claim on snapshot ensembles: what its arms train, what is measured, and how it is judged."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -191,6 +192,18 @@ def test_the_verdict_tells_the_numbers():
     assert found["the last of them"] == ["2.00", "0.020 +- 0.000"]
     assert found["singlecycle, all 5, at the same budget"] == ["1.00", "0.010 +- 0.000"]
     assert found["one network with dropout"] == ["13.00 +- 12.71", "0.130 +- 0.127"]
+
+
+def test_columns_stay_apart_where_an_interval_is_wide():
+    results = made_up([0.0, 0.0])
+    results["snapshot"][0] = results["snapshot"][0] | {
+        name: [0.0] * 5 for name in ("accuracy", "loss", "vote")}
+    lines = snapshots.judge(results, TINY).lines
+    row = next(line for line in lines if line.startswith("snapshot "))
+    assert row.split("  ")[0] == "snapshot" and row.count(" +- 5") == 3
+    assert len(re.split(" {2,}", row)) == len(re.split(" {2,}", lines[0])) == 8
+    gains = [line for line in lines if line.startswith("  ")]
+    assert gains and all(len(re.split(" {2,}", line.strip())) == 3 for line in gains)
 
 
 def test_networks_that_learned_nothing_are_counted_and_leave_the_figure_its_scale():

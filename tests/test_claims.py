@@ -1,6 +1,7 @@
 """minidrop claims: runs that are kept, go on and are judged by their rule; the first claim."""
 
 import errno
+import inspect
 import json
 import math
 import re
@@ -14,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from numpy.testing import assert_array_equal
 
-from minidrop import data, files
+from minidrop import catalog, data, files
 from minidrop.claims import CLAIMS, Claim, Verdict, commands, ledger, targeted
 from minidrop.claims.claim import WORDS
 from minidrop.claims.work import time_left
@@ -39,8 +40,9 @@ def toy(calls, **changes):
         return Verdict("held" if gain > 0 else "not held", f"b has {gain} more", (f"gain {gain}",))
 
     given = {
-        "name": "toy", "sentence": "b beats a", "source": "nowhere", "known": "nothing",
-        "protocol": "counting", "measure": "the score", "arms": ("a", "b"), "run": run,
+        "name": "toy", "techniques": (), "sentence": "b beats a", "source": "nowhere",
+        "known": "nothing", "protocol": "counting", "measure": "the score", "arms": ("a", "b"),
+        "run": run,
         "rule": dict.fromkeys(WORDS, "nothing") | {"held": "a gain above 0"}, "judge": judge,
         "takes": {"quick": "a moment", "standard": "two moments", "paper": "a lifetime"},
         "scales": {"quick": {"gain": 1, "seeds": 2}, "standard": {"gain": 0, "seeds": 1},
@@ -258,8 +260,8 @@ def test_the_scale_of_the_paper_asks_for_a_gpu_or_a_yes(tmp_path, monkeypatch):
     monkeypatch.setitem(CLAIMS, "toy", toy(calls))
     code, text = command("run", "toy", "--scale", "paper")
     assert code == 1 and not calls and text == (
-        "Error: toy at the scale of the paper is a lifetime; add --backend cupy where there is a "
-        "GPU, or --yes to start it without one\n")
+        "Error: toy at the scale of the paper is 2 runs, a lifetime; add --backend cupy where "
+        "there is a GPU, or --yes to start it without one\n")
     assert command("run", "toy", "--scale", "paper", "--backend", "numpy")[0] == 1
     assert command("run", "toy", "--scale", "paper", "--yes")[0] == 0 and len(calls) == 2
 
@@ -292,6 +294,20 @@ def test_every_claim_says_what_it_is(name):
         assert len(text) > 20
     assert (*claim.rule,) == WORDS and (*claim.takes,) == commands.SCALES
     assert all(settings["seeds"] >= 2 for settings in claim.scales.values())
+    assert not re.search(r"\d runs", " ".join(claim.takes.values()))              # they are counted
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_claim_names_the_techniques_of_its_arms_and_of_its_file(name):
+    claim, all_of_them = CLAIMS[name], {t.name: t for t in catalog.techniques()}
+    named = set(claim.techniques)
+    assert named and named <= all_of_them.keys() and len(named) == len(claim.techniques)
+    arms = {part.replace("-", "_") for arm in map(str, claim.arms) for part in arm.split(" + ")}
+    assert (arms & all_of_them.keys()) - {"gaussian"} <= named    # there it is a way to predict
+    modules = set(re.findall(r"^from \.\.(\w+\.\w+) import", inspect.getsource(
+        inspect.getmodule(claim.run)), re.M))
+    used = {t.name for t in all_of_them.values() if f"{t.path.parent.name}.{t.name}" in modules}
+    assert used <= named
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from minidrop import catalog
+from minidrop.claims import CLAIMS
 
 SITE = Path(__file__).parents[1] / "site"
 sys.path.insert(0, str(SITE))
@@ -84,6 +85,14 @@ def test_equations_of_one_function_stay_together():
     assert [piece.name for piece in rows[0][1]] == ["survival"]
     told = [equation for stated, _ in rows for equation in stated]
     assert told == list(catalog.technique("stochastic_depth").equations)
+
+
+def test_the_page_of_a_technique_lists_every_claim_that_names_it(pages):
+    for t in TECHNIQUES:
+        found = re.findall(r"claims\.md#([\w-]+)\)", pages[f"techniques/{t.name}.md"])
+        assert found == [claim.name for claim in CLAIMS.values() if t.name in claim.techniques]
+    about = set(re.findall(r"claims\.md#([\w-]+)\)", pages["techniques/dropout.md"]))
+    assert about >= {"dropout", "rate", "data-size", "sparsity", "together"}
 
 
 def test_titles_begin_with_a_capital_unless_that_is_a_symbol(pages):

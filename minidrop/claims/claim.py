@@ -28,6 +28,7 @@ class Claim:
     """
 
     name: str
+    techniques: tuple           # those it is about, or compares: their pages list it
     sentence: str
     source: str                 # paper, section, figure or table
     known: str                  # the numbers that it gives, and how sure we are of them

@@ -51,7 +51,7 @@ def run(name, scale, seeds, jobs, dask, yes):
     path = ledger.path_of(claim, scale)
     if scale == "paper" and asked() != "cupy" and not yes:
         raise click.ClickException(
-            f"{name} at the scale of the paper is {claim.takes[scale]}; add --backend cupy where "
+            f"{name} at the scale of the paper is {_scale(claim, scale)}; add --backend cupy where "
             "there is a GPU, or --yes to start it without one")
     try:
         results = ledger.run(claim, scale, seeds, jobs=jobs, dask=dask)
@@ -102,8 +102,12 @@ def _paragraph(label, text):
 
 
 def _scales(claim):
-    return "; ".join(f"{scale}: {len(claim.arms) * claim.scales[scale]['seeds']} runs, "
-                     f"{claim.takes[scale]}" for scale in SCALES)
+    return "; ".join(f"{scale}: {_scale(claim, scale)}" for scale in SCALES)
+
+
+def _scale(claim, scale):
+    """How many runs a scale has, and how long they take."""
+    return f"{len(claim.arms) * claim.scales[scale]['seeds']} runs, {claim.takes[scale]}"
 
 
 def _judge(claim, scale, results, path):

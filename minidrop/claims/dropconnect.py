@@ -87,6 +87,7 @@ SCALES = {
 
 CLAIM = Claim(
     name="dropconnect",
+    techniques=("dropconnect", "dropout"),
     sentence="A multilayer perceptron with ReLU makes fewer errors with DropConnect than with "
              "dropout, and than with neither.",
     source="Wan et al. 2013, its table on MNIST without augmentation.",
@@ -104,11 +105,12 @@ CLAIM = Claim(
           "refuted": "both intervals lie below 0"},
     arms=("none", "dropout", "dropconnect"), scales=SCALES,
     takes={"quick": "half a minute of one core", "standard": "5 minutes of one core",
-           "paper": "15 runs of 200 epochs of MNIST, for a GPU, and not timed by us"},
+           "paper": "200 epochs of MNIST each, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)
 
 INFERENCE = Claim(
     name="inference",
+    techniques=("dropconnect",),
     sentence="DropConnect predicts better by samples of a normal variable for each unit than by "
              "the mean of its weights.",
     source="Wan et al. 2013, section 3.2, in words.",
@@ -126,5 +128,5 @@ INFERENCE = Claim(
           "refuted": "both intervals lie below 0"},
     arms=("gaussian", "mean"), scales=SCALES,
     takes={"quick": "half a minute of one core", "standard": "6 minutes of one core",
-           "paper": "10 runs of 200 epochs of MNIST, for a GPU, and not timed by us"},
+           "paper": "200 epochs of MNIST each, for a GPU, and not timed by us"},
     run=run_inference, judge=judge_inference, draw=draw)

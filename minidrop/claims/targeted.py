@@ -126,6 +126,7 @@ def _bars(seeds):
 
 CLAIM = Claim(
     name="targeted",
+    techniques=("targeted", "dropout", "ramps", "damage"),
     sentence="With targeted dropout an MLP can be pruned without fine-tuning to a share of weights "
              "at which it is useless without, and with ramping further still.",
     source="Gomez et al. 2019 (arXiv:1905.13678), in words; its experiments are on CIFAR-10 and "
@@ -168,5 +169,5 @@ CLAIM = Claim(
                   "shares": [0.0, 0.5, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99], "high": 0.85,
                   "seeds": 3}},
     takes={"quick": "half a minute of one core", "standard": "10 minutes of one core",
-           "paper": "12 runs of 90,000 steps of a ResNet-32, for a GPU, and not timed by us"},
+           "paper": "90,000 steps of a ResNet-32 each, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)

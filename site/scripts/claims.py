@@ -42,7 +42,8 @@ def page(claims):
     yield ("What papers claim, each with an experiment small enough for a laptop, and a rule for "
            "the verdict that was fixed before the run. A claim that was not seen here may hold at "
            "the scale of its paper. `minidrop claims list` prints them, `minidrop claims run NAME` "
-           "tries one anew.\n")
+           "tries one anew. Minutes of one core are those of a machine without other work; those "
+           "of the published runs stand below each claim, and some machines had more to do.\n")
     yield "| claim | verdict | seeds |\n|---|---|---|"
     for claim in claims.values():
         for scale, verdict, seeds in verdicts(claim) or [("-", None, 0)]:

@@ -1,8 +1,6 @@
 """One page for each technique, made of its docstring, its code and what is tied to both."""
 
-import ast
 import functools
-import inspect
 import itertools
 import re
 
@@ -202,16 +200,8 @@ def course(t, here):
 
 
 def claims(t):
-    """The claims whose file imports the technique."""
-    module = source.name_of(t.path).removeprefix("minidrop/").removesuffix(".py").replace("/", ".")
-    return [claim for claim in CLAIMS.values() if module in imported(claim.name)]
-
-
-@functools.cache
-def imported(name):
-    """The modules of the package that the file of a claim imports, such as `units.dropout`."""
-    tree = ast.parse(inspect.getsource(inspect.getmodule(CLAIMS[name].run)))
-    return {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    """The claims that name the technique."""
+    return [claim for claim in CLAIMS.values() if t.name in claim.techniques]
 
 
 def index():
