@@ -44,8 +44,9 @@ def generate():
     for maker in makers():
         try:
             new = maker.pages()
-        except ValueError as error:
-            sys.exit(f"site/scripts/{maker.__name__.rpartition('.')[2]}.py: {error}")
+        except (ValueError, LookupError) as error:
+            said = f"there is no {error}" if isinstance(error, LookupError) else error
+            sys.exit(f"site/scripts/{maker.__name__.rpartition('.')[2]}.py: {said}")
         if twice := made.keys() & new.keys():
             sys.exit(f"{maker.__name__}: another maker gives {', '.join(sorted(twice))} too")
         made |= new

@@ -239,11 +239,13 @@ def test_the_key_changes_with_lesson_package_and_mode(tmp_path, monkeypatch):
                    lambda: (package / "units" / "a.py").write_text("a = 2\n", encoding="utf-8"),
                    lambda: (package / "data.npz").write_bytes(b"2"),
                    lambda: (package / "units" / "a.py").rename(package / "units" / "b.py"),
+                   lambda: (package / "units" / "b.py").rename(package / "b.py"),
                    lambda: (package / "c.py").write_text("", encoding="utf-8"),
+                   lambda: monkeypatch.setattr(executed, "READ", ("numpy", "no-such-package")),
                    lambda: monkeypatch.setenv("MINIDROP_SMOKE", "1")):
         change()
         keys.append(now())
-    assert len(set(keys)) == len(keys) == 7
+    assert len(set(keys)) == len(keys) == 9
     cached = package / "__pycache__"
     cached.mkdir()
     (cached / "a.pyc").write_bytes(b"")
@@ -256,5 +258,29 @@ def test_what_was_kept_comes_back_under_its_key_alone(tmp_path, monkeypatch):
     executed.store("dropout", "k", done())
     assert executed.stored("dropout", "k") == done()
     assert executed.stored("dropout", "other") is None
-    (executed._place("dropout") / "outputs.json").write_text("{", encoding="utf-8")
+    for broken in ("{", "{}", "[]"):
+        (executed._place("dropout") / "outputs.json").write_text(broken, encoding="utf-8")
+        assert executed.stored("dropout", "k") is None
+    executed.store("dropout", "k", done())
+    next(executed._place("dropout").glob("*.png")).unlink()
     assert executed.stored("dropout", "k") is None
+
+
+def test_nothing_around_steers_a_kernel(monkeypatch):
+    for name in ("MINIDROP_BACKEND", "MINIDROP_CONV", "MATPLOTLIBRC", "MINIDROP_SMOKE", "ELSE"):
+        monkeypatch.setenv(name, "1")
+    left = executed.surroundings()
+    assert left["MINIDROP_SMOKE"] == left["ELSE"] == "1"
+    assert not left.keys() & {"MINIDROP_BACKEND", "MINIDROP_CONV", "MATPLOTLIBRC"}
+
+
+def test_a_lesson_states_no_equation_that_its_technique_lacks():
+    lesson_text.prepared("$$ x \\tag{dropout.2} $$ $$ y \\tag{nobodys.1} $$", "dropout")
+    with pytest.raises(ValueError, match=r"lesson dropout states \(dropout.95\), which the tech"):
+        lesson_text.prepared("$$ x \\tag{dropout.95} $$", "dropout")
+
+
+def test_two_lessons_do_not_save_the_same_figure():
+    with pytest.raises(ValueError, match="the lessons a and b both save a figure f"):
+        lessons.alt_texts({"a": done(), "b": done()} if "f" in done().figures else
+                          {name: executed.Executed((), 0.0, {"f": b""}) for name in "ab"})

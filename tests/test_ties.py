@@ -1,61 +1,32 @@
 """Every equation is computed or shown, every citation stated, every difference tested."""
 
-import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from minidrop import catalog
 
-TESTS = Path(__file__).parent
-
-
-def problems(package, tests):
-    """What is wrong with the ties between docstrings, code and tests: one sentence each."""
-    found, stated = [], {}
-    techniques = catalog.techniques(package, tests)
-    names = set(catalog.test_places(tests))
-    for technique in techniques:
-        stated |= {equation.tag: technique.name for equation in technique.equations}
-        found += _docstring_problems(technique, package, names)
-    for tag, line in [cited for path in sorted(package.rglob("*.py"))
-                      for cited in catalog.citations(path)]:
-        where = f"{line.path.name}:{line.number}"
-        if tag not in stated:
-            found.append(f"{where} cites ({tag}), which nobody states")
-        if not line.code:
-            found.append(f"{where} cites ({tag}) beside no code")
-    prefixes = {tag.rpartition(".")[0] for tag in stated}
-    for name in sorted(names):
-        for prefix in prefixes:
-            found += [f"test_{name} shows ({tag}), which nobody states"
-                      for tag in catalog.tags_of(name, prefix) if tag not in stated]
-    return found
-
-
-def _docstring_problems(technique, package, names):
-    where, tags = technique.path.name, [equation.tag for equation in technique.equations]
-    written = catalog._TAG.findall(catalog.docstring(technique.path))
-    prefix = written[0].rpartition(".")[0]
-    if tags != [f"{prefix}.{k}" for k in range(1, len(written) + 1)]:
-        yield f"{where}: tags must run {prefix}.1, {prefix}.2, ..., got {', '.join(written)}"
-    for equation in technique.equations:
-        if not equation.place or not equation.title:
-            yield f"{where}: ({equation.tag}) needs a line above it, 'place: what it is'"
-        if not equation.lines and not equation.tests:
-            yield f"{where}: ({equation.tag}) is neither computed nor shown by a test"
-    placed = catalog.place_of(technique.path, package) < len(catalog.PLACES)
-    for labels in (("Paper", "Papers"), ("Where",), ("Symbols",), ("Without noise",), ("Differs",)):
-        if placed and not any(technique.sections.get(label) for label in labels):
-            yield f"{where}: the docstring has no '{labels[0]}'"
-    for sentence in filter(None, technique.sections.get("Differs", "").split("\n")):
-        shown = re.findall(r"test_(\w+)", sentence)
-        if not shown or not names.issuperset(shown):
-            yield f"{where}: no test shows this difference: {sentence[:60]}"
+sys.path.insert(0, str(Path(__file__).parents[1] / "site"))
+from scripts.ties import TESTS, problems, undeclared
 
 
 def test_every_equation_is_tied_both_ways():
     assert problems(catalog.PACKAGE, TESTS) == []
+
+
+def test_what_no_line_computes_is_declared_a_property(tmp_path):
+    techniques = catalog.techniques()
+    assert [*undeclared(techniques)] == []
+    half = techniques[0]._replace(equations=(
+        techniques[0].equations[0]._replace(tag="half.1", lines=()),
+        techniques[0].equations[0]._replace(tag="half.2")))
+    path = tmp_path / "declared.toml"
+    path.write_text("[properties]\nhalf = [2, 3]\n")
+    assert [*undeclared([half], path)] == [
+        "no line computes (half.1) any more, and declared.toml declares no property",
+        "declared.toml declares (half.2) a property, and a line computes it",
+        "declared.toml declares (half.3), which nobody states"]
 
 
 def test_there_is_something_to_tie():

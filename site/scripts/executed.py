@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / "build" / "cache" / "lessons"
 AT_ONCE = 2
 ALONE = ("speed", "gpu")                          # they measure times
+READ = ("numpy", "matplotlib", "ipykernel", "scipy", "threadpoolctl", "torch", "torchvision",
+        "timm", "keras", "cupy-cuda12x")          # what lessons import, if it is there
 SECONDS = 600                                     # a cell that takes longer is given up
 # As `minidrop lesson` runs one: on one thread of BLAS; what a cell ends with is not shown.
 BEFORE = """import numpy, threadpoolctl
@@ -62,19 +64,26 @@ def results():
 
 
 def package_state(package=ROOT / "minidrop"):
-    """A hash of all that lessons may read: the package, this file, and versions."""
+    """A hash of all that lessons may read: the package, this file, and the versions of READ."""
     files = [path for path in sorted(package.rglob("*")) if path.is_file()
              and "__pycache__" not in path.parts and "_lessons" not in path.parts]
     found = hashlib.sha256(repr(_versions()).encode())
     for path in [*files, Path(__file__)]:
-        found.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.update(f"{os.path.relpath(path, package)} {content}\n".encode())
     return found.hexdigest()
 
 
 def _versions():
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    return sys.version, *(version(name) for name in ("numpy", "matplotlib", "ipykernel"))
+    def there(name):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return "not there"
+
+    return sys.version, *map(there, READ)
 
 
 def key(path, state):
@@ -90,14 +99,14 @@ def stored(name, due):
     """The `Executed` that is kept under the key `due`, or None."""
     try:
         found = json.loads((_place(name) / "outputs.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    if found["key"] != due:
-        return None
-    outputs = tuple(Output(text, tuple(figures)) for text, figures in found["outputs"])
-    return Executed(outputs, found["seconds"],
-                    {figure: (_place(name) / f"{figure}.png").read_bytes()
-                     for output in outputs for figure in output.figures})
+        if found["key"] != due:
+            return None
+        outputs = tuple(Output(text, tuple(figures)) for text, figures in found["outputs"])
+        return Executed(outputs, found["seconds"],
+                        {figure: (_place(name) / f"{figure}.png").read_bytes()
+                         for output in outputs for figure in output.figures})
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        return None                               # half of it is there: it is run again
 
 
 def store(name, due, done):
@@ -157,7 +166,7 @@ async def execute(path):
                                 resources={"metadata": {"path": folder}},
                                 extra_arguments=["--IPKernelApp.log_level=ERROR"])
         try:
-            await client.async_execute(env=os.environ | settings)
+            await client.async_execute(env=surroundings() | settings)
         except CellExecutionError as error:
             raise ValueError(_told(path, code, error)) from None
         except (CellTimeoutError, DeadKernelError) as error:
@@ -166,6 +175,12 @@ async def execute(path):
         figures = {figure: (Path(folder) / "minidrop-figures" / f"{figure}.png").read_bytes()
                    for output in outputs for figure in output.figures}
     return Executed(tuple(outputs), round(float(seconds.text), 1), figures)
+
+
+def surroundings():
+    """The environment of a kernel: this one's, without what would steer minidrop or the figures."""
+    return {name: value for name, value in os.environ.items() if name != "MATPLOTLIBRC"
+            and (not name.startswith("MINIDROP_") or name == "MINIDROP_SMOKE")}
 
 
 def printed(cell, path):

@@ -26,7 +26,14 @@ _COMMAND = re.compile(r"`minidrop (show|lesson|grade start|claims show) ([^`]+)`
 
 
 def prepared(text, name):
-    """The Markdown of one cell of the lesson `name`, ready for a page of the folder lessons/."""
+    """The Markdown of one cell of the lesson `name`, ready for a page of the folder lessons/.
+
+    ValueError for the tag of an equation that its technique does not state.
+    """
+    known = {tag.rpartition(".")[0] for tag in tags()}
+    for tag in STATED.findall(text):
+        if tag not in tags() and tag.rpartition(".")[0] in known:
+            raise ValueError(f"the lesson {name} states ({tag}), which the technique does not")
     return apart(linked(text, name))
 
 

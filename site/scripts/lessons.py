@@ -60,7 +60,12 @@ def pages():
 def alt_texts(done, path=ALT):
     """{figure: what is seen on it}; ValueError if one is missing, empty or of no figure."""
     texts = tomllib.loads(path.read_text(encoding="utf-8"))["figures"]
-    drawn = {figure: name for name, found in done.items() for figure in found.figures}
+    drawn: dict = {}
+    for name, found in done.items():
+        for figure in found.figures:
+            if drawn.setdefault(figure, name) != name:
+                raise ValueError(f"the lessons {drawn[figure]} and {name} both save a figure "
+                                 f"{figure}")
     for figure, name in drawn.items():
         if not texts.get(figure, "").strip():
             raise ValueError(f"site/data/{path.name} does not say what is seen on the figure "

@@ -156,7 +156,7 @@ def _font(match):
 def script():
     """All scripts: reveal.js and KaTeX, with their licences, and what sets them going."""
     licences = [(ASSETS / path / "LICENSE").read_text(encoding="utf-8")
-                for path in ("reveal", "katex")]
+                for path in ("reveal", "katex", "katex/fonts")]
     sources = [(ASSETS / path).read_text(encoding="utf-8")
                for path in ("reveal/reveal.js", "katex/katex.min.js", "maths.js", "slides.js")]
     return "".join(f"/*\n{text.strip()}\n*/\n" for text in licences) + "\n".join(sources)

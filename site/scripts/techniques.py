@@ -4,7 +4,7 @@ import functools
 import itertools
 import re
 
-from scripts import beside, docstrings, links, pictures, source, widgets
+from scripts import beside, docstrings, links, pictures, source, ties, widgets
 from scripts.prose import linked, techniques
 
 import minidrop as md
@@ -22,6 +22,7 @@ AROUND = "Around them"
 
 def pages():
     """{page: Markdown} of all techniques, and of their list."""
+    ties.checked()
     found = {page_of(t): page(t) for t in techniques()}
     return found | {"techniques/index.md": index()}
 

@@ -5,6 +5,7 @@ document.addEventListener("DOMContentLoaded", () => {
       .replace(/\\tag\{[^}]*\}/, (tag) => tag.replace(/\\?_/g, "\\_"));
     try {
       katex.render(text.slice(2, -2), element, {displayMode: text.startsWith("\\[")});
+      if (element.scrollWidth > element.clientWidth + 1) element.tabIndex = 0;    // arrow keys move it
     } catch (error) {
       console.error(`${text}: ${error.message}`);  // the others are typeset all the same
     }
