@@ -13,7 +13,7 @@ $$ \mu = \frac{1}{m} \sum_i x_i, \qquad \sigma^2 = \frac{1}{m} \sum_i (x_i - \mu
 Ioffe & Szegedy 2015, Algorithm 1: normalise, scale and shift
 $$ \hat x_i = (x_i - \mu) / \sqrt{\sigma^2 + \epsilon}, \qquad y_i = \gamma \hat x_i + \beta
                                                                            \tag{batch_norm.2} $$
-Ioffe & Szegedy 2015, Algorithm 2 (the unbiased variance), averaged as PyTorch does: running mean
+Ioffe & Szegedy 2015, Algorithm 2, averaged as PyTorch does: running mean and unbiased variance
 $$ r \leftarrow (1 - k) \, r + k \, \mu, \qquad
    v \leftarrow (1 - k) \, v + k \, \tfrac{m}{m - 1} \, \sigma^2           \tag{batch_norm.3} $$
 Ioffe & Szegedy 2015, Algorithm 2: in evaluation, one affine map for each channel

@@ -29,7 +29,7 @@ $$ y = b \, f(x) / q + s(x)                                           \tag{stoch
 From (stochastic_depth.4) to (stochastic_depth.7): evaluation is the mean over the gates
 $$ \mathbb{E}[b f + s] = q f + s, \quad \mathrm{Var} = p \, q \, f^2, \qquad
    \mathbb{E}[b f / q + s] = f + s, \quad \mathrm{Var} = f^2 \, p / q \tag{stochastic_depth.8} $$
-Huang 2016, in words, for q_L = 1/2 in (stochastic_depth.1): the expected depth is (3 L - 1) / 4
+Huang 2016, in words, by (stochastic_depth.1): expected depth, (3 L - 1) / 4 at q_L = 1/2
 $$ \mathbb{E}[D] = \sum_l q_l = L - \tfrac12 (L + 1) (1 - q_L), \qquad
    \mathrm{Var}[D] = \sum_l p_l \, q_l                                \tag{stochastic_depth.9} $$
 From (stochastic_depth.4): without ReLU, evaluation is the mean of all 2^L networks

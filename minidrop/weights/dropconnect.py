@@ -5,7 +5,7 @@ Paper    Wan, Zeiler, Zhang, LeCun, Fergus, "Regularization of neural networks u
 Where    Weights: W (out, in) of a linear layer, one draw for each weight of each example.
 Symbols  $p$ drop probability, $q = 1 - p$ (Wan 2013 writes $p$ for our $q$), $M_n$ mask of example
          $n$ (1 keeps), $v$ input (`x` in the code), $W$ weights, $b$ bias, $u$ pre-activation, $a$
-         activation, $r$ output, $\bar{\cdot}$ gradient of the loss, $Z$ samples, $\Phi$ and
+         activation, $r$ output, a bar the gradient of the loss, $Z$ samples, $\Phi$ and
          $\varphi$ distribution and density of the standard normal, $\odot$ the product by entries.
 
 Wan 2013, in words: a mask of the weights for each training example

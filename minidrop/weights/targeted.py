@@ -9,7 +9,7 @@ Symbols  $\gamma$ share of candidates, $\alpha$ drop probability of a candidate,
          2019 has units in columns, here they are rows), $n$ weights of a row, $\theta$ all weights,
          $C$ candidates (1 is one), argmin-k the places of the k smallest, $B$ draws, $M$ mask (1
          keeps), $X$ input, $Y$ output, $f$ activation, $V$ weights of the next layer, $E$ loss,
-         $\bar{\cdot}$ gradient of the loss, $\odot$ the product by entries (of a vector: with
+         a bar the gradient of the loss, $\odot$ the product by entries (of a vector: with
          whole rows of W).
 
 Gomez 2019, in words: dropout of weights

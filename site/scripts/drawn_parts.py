@@ -100,5 +100,5 @@ def numbers(sheet, x, y, side, values, top, dropped=None, framed=None, form="{:.
                        DARK if pale else "white")
     if framed is not None:
         for r, c in np.argwhere(framed):
-            sheet.box(x + side * c + 1.5, y + side * r + 1.5, side - 3, side - 3, "none", MIDDLE, 3,
+            sheet.box(x + side * c + 1, y + side * r + 1, side - 2, side - 2, "none", MIDDLE, 3,
                       what="candidate", line=1.5)

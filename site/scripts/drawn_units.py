@@ -37,16 +37,15 @@ def dropout(sheet):
                     np.outer(living[k + 1], living[k]))
     for x0, ys, live in zip(columns, heights, living, strict=True):
         layer(sheet, x0, ys, live)
-    panels = {"input x": (x, 1), "mask m": (None, 1), "y = m x / q": (y, 2),
-              "mean of 400 y": (mean, 1)}
-    for left, (head, (values, top)) in zip(spread(4, 8 * 13, 206), panels.items(), strict=True):
+    panels = {"input x": x, "mask m": None, "y = m x / q": y, "mean of 400 y": mean}
+    for left, (head, values) in zip(spread(4, 8 * 13, 206), panels.items(), strict=True):
         sheet.caption(left, 32, head, {"mask m": f"p = {p:g}, q = {1 - p:g}",
                                        "y = m x / q": "kept: twice x",
                                        "mean of 400 y": "x again"}.get(head, "a digit"))
         if values is None:
             sheet.grid(left, 92, 13, PALE_CELLS, 1, ~mask)
         else:
-            sheet.grid(left, 92, 13, values, top, None if values is not y else ~mask)
+            sheet.grid(left, 92, 13, values, 1 / (1 - p), None if values is not y else ~mask)
     for left, words in zip(spread(4, 8 * 13, 206), ("×", "=", "→"), strict=False):
         sign(sheet, left + 8 * 13 + 12, 151, words)
     sheet.text(206, 232, "Each pixel of each draw by itself; the mean over draws is the input.", 13,
@@ -66,11 +65,11 @@ def gaussian(sheet):
     p, x = 0.5, digit(0)
     noise = md.gaussian_noise(3, x.shape, p)
     y = md.gaussian_dropout(x, noise)
-    for left, head, note, values, top in (
-            (24, "input x", "a digit", x, 1.0), (168, "noise", "white: 0 or less", noise, 3.0),
-            (312, "y = x · noise", "nothing is silent", y, 3.0)):
+    for left, head, note, values in (
+            (24, "input x", "a digit", x), (168, "noise", "white: 0 or less", noise),
+            (312, "y = x · noise", "nothing is silent", y)):
         sheet.caption(left, 32, head, note)
-        sheet.grid(left, 84, 14, np.clip(values, 0, None), top)
+        sheet.grid(left, 84, 14, np.clip(values, 0, None), 2.5)
     sign(sheet, 152, 146, "×")
     sign(sheet, 296, 146, "=")
     variance = p / (1 - p)
@@ -168,7 +167,7 @@ def dropblock(sheet):
         sheet.disc(lefts[0] + side * (c + 0.5), 76 + side * (r + 0.5), 4.5, MIDDLE, what="seed")
     sheet.caption(lefts[1], 30, "mask", f"each seed: {block} × {block} pixels")
     sheet.grid(lefts[1], 76, side, np.full((size, size), 0.12), 1, ~mask)
-    sheet.caption(lefts[2], 30, "map × mask, scaled", "the sum is kept")
+    sheet.caption(lefts[2], 30, "map × mask, scaled", "sum kept, own grey scale")
     sheet.grid(lefts[2], 76, side, y, float(y.max()), ~mask)
     sheet.caption(lefts[3], 30, "P(dropped)", f"{rates.min():.2f} to {rates.max():.2f}")
     sheet.grid(lefts[3], 76, side, rates, float(rates.max()))

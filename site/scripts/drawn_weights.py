@@ -44,7 +44,7 @@ def targeted(sheet):
     gamma, rate, w = 0.5, 0.5, weights(5, 6)
     candidates = md.targeted_candidates(w, gamma, unit=False)
     draws = [md.targeted_mask(seed, candidates, rate, unit=False) for seed in (1, 2)]
-    lefts, side = spread(3, 6 * 32, 24, 696), 32
+    lefts, side = spread(3, 6 * 34, 24, 696), 34
     sheet.caption(lefts[0], 30, "weights", "framed: candidates")
     numbers(sheet, lefts[0], 64, side, w, 2.0, framed=candidates)
     for k, (left, mask) in enumerate(zip(lefts[1:], draws, strict=True), 1):

@@ -9,7 +9,7 @@ from tests.site.widget_pages import maker, page_of, shown
 
 pytestmark = pytest.mark.site
 SETTINGS = [
-    "dropout", "dropout&p=0.5&seed=3&draws=40", "dropout&p=1&size=8", "dropout&p=0&size=32",
+    "dropout", "dropout&p=0.3333333333333333&draws=9", "dropout&p=0.5&seed=3&draws=40", "dropout&p=1&size=8", "dropout&p=0&size=32",
     "dropout&technique=spatial&p=0.5&seed=11&draws=7",
     "dropout&technique=dropblock&p=0.1&block=5&seed=7&draws=101",
     "dropout&technique=dropblock&p=0.9&block=8&size=8&seed=1",
@@ -57,6 +57,36 @@ def test_a_slider_moves_by_keys_and_the_address_follows(widgets):
     widgets.wait_for_function("location.hash === '#dropout&p=0.32&draws=101'")
     widgets.get_by_label("DropBlock").press("Space")
     widgets.wait_for_function("location.hash === '#dropout&technique=dropblock&p=0.32'")
+
+
+def test_a_box_says_the_number_in_force(widgets):
+    shown(widgets, widgets.url.partition("#")[0])
+    state = "(key) => document.querySelector('.wd').widget.state[key]"
+    for label, key, typed, due in (
+            ("Drop rate p", "p", "0.3333333333333333", 1 / 3), ("Drop rate p", "p", "7", 1),
+            ("Drop rate p", "p", "-1", 0), ("Drop rate p", "p", "0.25", 0.25),
+            ("Drop rate p", "p", "", 0.25), ("Drop rate p", "p", "e", 0.25),
+            ("Seed", "seed", "2.6", 3), ("Seed", "seed", "123456", 9999)):
+        box = widgets.get_by_label(label).first
+        box.press("Control+a")
+        box.press("Delete")
+        box.press_sequentially(typed)
+        box.press("Enter")
+        assert widgets.evaluate(state, key) == due == float(box.input_value()), typed
+    code = widgets.locator(".wd-python code").first
+    widgets.get_by_label("Drop rate p").first.fill("0.333")
+    assert "0.333" in code.inner_text()
+    widgets.get_by_role("button", name="100 more").first.click()
+    assert widgets.evaluate(state, "draws") == 101
+
+
+def test_the_closed_form_of_the_depth_is_shown_for_the_rule_that_it_holds_for(widgets):
+    for rule in ("paper", "linspace", "efficientnet", "constant"):
+        shown(widgets, f"{widgets.url.partition('#')[0]}#stochastic-depth&rule={rule}")
+        box = widgets.locator("[data-widget='paths'] .wd-equations > div").nth(1)
+        assert box.locator("a").inner_text() == "(stochastic_depth.9)"
+        assert box.locator("> div").nth(0).is_visible() == (rule == "paper")
+        assert box.locator("> div").nth(1).is_visible()
 
 
 def test_what_an_address_may_not_ask_for_is_left_alone(widgets):

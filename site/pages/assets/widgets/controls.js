@@ -17,20 +17,35 @@
     return element;
   }
 
-  /** A slider beside a box for the number: {element, set(value, limits)}. */
+  /** The allowed number next to what a box says; NaN where it says none. */
+  function nearest({ step }, { value, min, max }) {
+    const asked = value === "" ? NaN : Math.min(Math.max(Number(value), min), max);
+    return step === 1 ? Math.round(asked) : asked;
+  }
+
+  /** A slider beside a box for the number: {element, set(value, limits)}.
+
+      The slider and the arrows go by `step`; what is not an integer may be any number in the box. */
   function range(control, changed) {
     const id = `wd-${++made}`, shared = { min: control.min, max: control.max, step: control.step };
+    let now = control.value;
     const slide = make("input", { ...shared, type: "range", id });
     const box = make("input", { ...shared, type: "number", "aria-label": control.label,
-      inputmode: "decimal" });
-    const take = (input) => () => {
-      if (input.value !== "" && input.validity.valid) changed(control.key, Number(input.value));
-    };
-    slide.addEventListener("input", take(slide));
-    box.addEventListener("input", take(box));
+      "aria-invalid": "false", inputmode: "decimal" });
+    slide.addEventListener("input", () => changed(control.key, Number(slide.value)));
+    box.addEventListener("input", () => {
+      const value = nearest(control, box);
+      if (value === Number(box.value) && value !== now) changed(control.key, value);
+    });
+    box.addEventListener("change", () => {
+      const value = nearest(control, box);
+      if (!Number.isNaN(value) && value !== now) changed(control.key, value);
+      else if (value !== Number(box.value) || box.value === "") box.value = now;
+    });
     const element = make("div", { class: "wd-range" },
       make("label", { for: id }, control.label), box, slide);
     const set = (value, [least, most]) => {
+      now = value;
       for (const input of [slide, box]) {
         Object.assign(input, { min: least, max: most });
         if (Number(input.value) !== value || input.value === "") input.value = value;

@@ -3,7 +3,8 @@
    A kind of widget is {controls, shown(state), limits(state), draws, start(stage)}: `draws` is how
    many there are at first, where one can ask for more; start fills the stage and returns a function
    of the state, which draws and gives {values, facts, equations, python, said}.  The values
-   are what a test compares with the lines of Python, by name. */
+   are what a test compares with the lines of Python, by name.  An equation is [tag, its numbers,
+   whether its symbols hold here too]. */
 (function () {
   "use strict";
   const { make, number, typeset, highlighted, copied } = minidrop;
@@ -118,11 +119,12 @@
       this.code.replaceChildren(highlighted(python));
       const boxes = this.parts.equations;
       while (boxes.children.length > equations.length) boxes.lastChild.remove();
-      equations.forEach(([tag, filled], i) => {
+      equations.forEach(([tag, filled, general = true], i) => {
         if (!boxes.children[i]) boxes.append(make("div", {}, make("a"), make("div"), make("div")));
         const [link, symbols, numbers] = boxes.children[i].children;
         typeset(symbols, minidrop.data.equations[tag].tex);
         typeset(numbers, filled);
+        symbols.hidden = !general;
         numbers.hidden = !filled;
         link.textContent = `(${tag})`;
         link.href = new URL(minidrop.data.equations[tag].page, minidrop.root).href;

@@ -147,9 +147,10 @@
       efficientnet: `l - 1}{${L}` }[rule];
     const first = below ? `q_l = 1 - \\frac{${below}} (1 - ${last})`
       : `q_l = ${last} \\quad \\text{for every block}`;
-    return [[TAGS[rule], first], ["stochastic_depth.9",
-      `\\textstyle \\sum_l q_l = ${number(expected)}, \\qquad \\sum_l p_l \\, q_l = `
-      + `${number(variance)}`]];
+    const sums = `\\textstyle \\mathbb{E}[D] = \\sum_l q_l = ${number(expected)}, \\qquad `
+      + `\\mathrm{Var}[D] = \\sum_l p_l \\, q_l = ${number(variance)}`;
+    // the closed form of (stochastic_depth.9) is that of the paper's rule alone
+    return [[TAGS[rule], first], ["stochastic_depth.9", sums, rule === "paper"]];
   }
 
   function python({ blocks, last, rule, mode, examples, seed, draws }) {
