@@ -23,12 +23,11 @@ for time in (*4 * ["training"], "evaluation"):
 # ## The equations
 #
 # There are two remedies, with $q = 1 - p$. The papers multiply in evaluation: the *original*
-# scaling. Libraries divide in training, and evaluation is left alone: the *inverted* scaling.
+# scaling. Libraries divide in training, and leave $y_i = x_i$ in evaluation: the *inverted* one.
 #
-# $$ \text{training } \; y_i = m_i \, x_i, \qquad \text{evaluation } \; y_i = q \, x_i
-#    \tag{dropout.5} $$
-# $$ \text{training } \; y_i = m_i \, x_i / q, \qquad \text{evaluation } \; y_i = x_i
-#    \tag{dropout.2} $$
+# $$ \text{original, training } \; y_i = m_i \, x_i \tag{dropout.4} $$
+# $$ \text{evaluation } \; y_i = \mathbb{E}[m_i \, x_i] = q \, x_i \tag{dropout.5} $$
+# $$ \text{inverted, training } \; y_i = m_i \, x_i / q \tag{dropout.2} $$
 #
 # ## In array code
 #
@@ -126,7 +125,8 @@ for name, (i, j, colour, line) in CASES.items():
     left.plot((1, 2, 3), found[i, j, :, 3:].mean(0), line, color=colour, label=name)
     right.plot(found[i, j, :, 2], len(seeds) * [name], "o", color=colour, alpha=0.6)
 left.set(xlabel="hidden layer", xticks=(1, 2, 3), yscale="log", yticks=(1 / 8, 1, 8),
-         yticklabels=("1/8", "1", "8"), ylim=(0.1, 50), title="heard in evaluation, by training")
+         yticklabels=("1/8", "1", "8"), ylim=(0.1, 50), title="heard in evaluation",
+         ylabel="times as much as in training")
 right.set(xlabel="test loss (nats)", ylim=(3.5, -0.5), title=f"{len(seeds)} seeds")
 left.minorticks_off(), left.legend(ncols=2)
 path = save_figure(figure, "scaling")

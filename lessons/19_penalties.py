@@ -125,10 +125,10 @@ for i, (name, (losses, (w, *_), (out, *_))) in enumerate(runs.items()):
     style = {"color": (LIGHT, DARK, MIDDLE)[i % 3], "linestyle": "-:"[i // 3]}
     left.errorbar(gain.mean, name, xerr=gain.half, fmt="o", color=DARK, capsize=3)
     middle.plot(np.sort(abs(w).ravel())[::-1], **style)
-    right.plot(range(1, 11), lengths, label=name, **style)
+    right.plot(range(1, 11), lengths, label=name, marker="o" * (name == "max-norm"), **style)
 left.set(title="test loss saved (nats)", ylim=(5.5, -0.5))
-middle.set(title="hidden |w|, sorted (one seed)", ylim=(0, 0.5))
-right.set(title="lengths of output units, sorted", ylim=(0, None)), right.legend(ncols=2)
+middle.set(title="hidden |w|, sorted (one seed)", ylim=(0, 0.5), xlabel="rank")
+right.set(title="lengths of output units", ylim=(0, None), xlabel="rank"), right.legend(ncols=2)
 path = save_figure(figure, "penalties")
 more = md.mean_interval(np.subtract(runs["dropout"][0], runs["both"][0]))
 assert smoke() or more.high < 0

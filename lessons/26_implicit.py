@@ -23,7 +23,7 @@ for unit in range(6):
 # Network $m$ is drawn with probability $P(m)$ and gives logits $z_m$, and $p_m$, their softmax. An
 # ensemble takes the arithmetic mean. Another mean is the geometric one, scaled to a sum of 1:
 #
-# $$ \bar p = \sum_m P(m) \, p_m \tag{mc.2} $$
+# $$ \bar p = \sum_m P(m) \, p_m \tag{implicit.1} $$
 # $$ \tilde p = \frac{1}{Z} \prod_m p_m^{P(m)} = \mathrm{softmax} \Big( \sum_m P(m) \, z_m \Big) $$
 #
 # Evaluation runs none of them, but gives each layer its mean input (dropout.3). Logits are linear

@@ -93,7 +93,7 @@ seen = np.array([[not ask(layer) for ask in ASKED.values()] for layer in LAYERS]
 assert not seen[0].any() and seen[1:].any(1).all()                   # each is seen by something,
 assert seen[1:, :4].any(1).tolist() == 5 * [False] + [True]          # but seldom by the first four
 for layer in LAYERS[:quick(7, 1)]:                # the library, to which they are black boxes
-    report = check(layer, "dropout")
+    report = check(layer, "dropout")              # (dropout.3): also that evaluation draws nothing
     print(f"   {layer.__name__:8} by minidrop verify:", ", ".join(report.broken) or "holds")
     assert report.holds == (layer is Right)
 # %% [markdown]
@@ -120,24 +120,24 @@ found = np.array([[accuracy(kind, seed) for kind in LAYERS] for seed in range(qu
 change = md.mean_interval(found - found[:, :1])
 for layer, of, mean, half in zip(LAYERS, found.mean(0), change.mean, change.half, strict=True):
     print(f"   {layer.__name__:8} test accuracy {of:.1f} %, less Right {mean:+.1f} +- {half:.1f}")
-assert smoke() or change.high[1] < 0 and change.high[5] < -2 and (change.mean[[3, 4, 6]] > -1).all()
-assert smoke() or (found[:, 2] == found[:, 0]).all()
+assert smoke() or (change.high[[1, 3, 5]] < [0, 0, -2]).all() and (change.high[[4, 6]] > 0).all()
+assert smoke() or (found[:, 2] == found[:, 0]).all() and (change.mean[[3, 4, 6]] > -1).all()
 figure, (left, right) = subplots(1, 2, size=(9.0, 3.4), width_ratios=(1.5, 1), sharey=True)
 left.pcolormesh(seen, cmap="gray_r", vmax=1.4, edgecolors=PALE, linewidth=1)
 left.set_xticks(np.arange(9) + 0.5, [*ASKED], rotation=35, ha="right")
 left.set_yticks(np.arange(7) + 0.5, [layer.__name__ for layer in LAYERS])
 left.set(title="dark: the question sees the fault", ylim=(7, 0))
-left.axvline(4, color=MIDDLE)
+left.axvline(4, color=MIDDLE), right.axvline(0, color=LIGHT)
 right.errorbar(change.mean, np.arange(7) + 0.5, xerr=change.half, fmt="o", color=DARK, capsize=3)
-right.axvline(0, color=LIGHT)
 right.set(title="what training makes of it", xlabel="test accuracy less that of Right (points)")
 path = save_figure(figure, "museum")
 
 # %% [markdown]
 # So: by being right in all that is asked. Five of six pass the first four questions, and training
-# hardly asks. `Always` costs points, `Stored` about one, three others less. `Quotient` is right to
-# the bit here: behind a ReLU the gradient ends at 0 anyway, so it waits for another network. What
-# finds all six is to ask for each sentence by itself, and at its limits.
+# hardly asks. `Always` costs points, `Stored` about one, `Forever` a little; of `Above` and `Root`
+# twelve seeds show nothing. `Quotient` is right to the bit here: behind a ReLU the gradient ends at
+# 0 anyway, so it waits for another network. What finds all six is to ask for each sentence by
+# itself, and at its limits.
 #
 # ## Exercises
 #

@@ -40,6 +40,6 @@ def test_a_kept_pixel_of_dropout_is_twice_as_dark():
 
 def test_gaussian_noise_times_a_digit_is_their_product_in_grey_too():
     x, noise, y = greys("gaussian", 14)
-    clear = (0 < noise) & (noise < drawn.SHADES) & (0 < y) & (y < drawn.SHADES)
+    clear = (noise > 0) & (noise < drawn.SHADES) & (y > 0) & (y < drawn.SHADES)
     due = x * noise * 2.5 / drawn.SHADES
     assert clear.sum() > 20 and abs(y - due)[clear].max() <= 2

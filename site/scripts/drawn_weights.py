@@ -46,12 +46,12 @@ def targeted(sheet):
     draws = [md.targeted_mask(seed, candidates, rate, unit=False) for seed in (1, 2)]
     lefts, side = spread(3, 6 * 34, 24, 696), 34
     sheet.caption(lefts[0], 30, "weights", "framed: candidates")
-    numbers(sheet, lefts[0], 64, side, w, 2.0, framed=candidates)
+    numbers(sheet, lefts[0], 60, side, w, 2.0, framed=candidates)
     for k, (left, mask) in enumerate(zip(lefts[1:], draws, strict=True), 1):
         sheet.caption(left, 30, f"draw {k}", f"{int((~mask).sum())} of "
                       f"{int(candidates.sum())} dropped, α = {rate:g}")
-        numbers(sheet, left, 64, side, md.targeted_dropout(w, mask), 2.0, ~mask)
-    sheet.text(24, 248, f"γ = {gamma:g}: the smaller half of each row may be dropped, what is "
+        numbers(sheet, left, 60, side, md.targeted_dropout(w, mask), 2.0, ~mask)
+    sheet.text(24, 250, f"γ = {gamma:g}: the smaller half of each row may be dropped, what is "
                "large always stays.", 13, colour=GREY)
     return (f"A matrix of 5 rows of 6 weights with their numbers, in which the three smallest of "
             f"each row are framed, and two draws: in them {int((~draws[0]).sum())} and "

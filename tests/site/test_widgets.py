@@ -9,7 +9,8 @@ from tests.site.widget_pages import maker, page_of, shown
 
 pytestmark = pytest.mark.site
 SETTINGS = [
-    "dropout", "dropout&p=0.3333333333333333&draws=9", "dropout&p=0.5&seed=3&draws=40", "dropout&p=1&size=8", "dropout&p=0&size=32",
+    "dropout", "dropout&p=0.3333333333333333&draws=9",
+    "dropout&p=0.5&seed=3&draws=40", "dropout&p=1&size=8", "dropout&p=0&size=32",
     "dropout&technique=spatial&p=0.5&seed=11&draws=7",
     "dropout&technique=dropblock&p=0.1&block=5&seed=7&draws=101",
     "dropout&technique=dropblock&p=0.9&block=8&size=8&seed=1",
