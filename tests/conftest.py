@@ -75,6 +75,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_museum.py": "makes a page, whose lines run on the host",
     "test_rectified.py": "the row of zeros is for NumPy's instructions; a GPU takes one zero",
     "test_network_drawings.py": "makes pictures, on the host",
+    "test_picture_greys.py": "makes pictures, on the host",
     "test_pictures.py": "makes pictures, on the host",
     "test_readme.py": "reads the README",
     "test_regimes.py": "a handful of results, on the host",
