@@ -176,6 +176,7 @@ def test_an_exercise_shows_its_tasks_and_no_solution_but_the_loops():
             assert solution not in text
         assert not any(mistake in text for mistake in task.wrongs)
     assert "4 tasks, 10 points" in text
+    assert "Pasting these\nlines passes; writing it without a loop is the task." in text
     assert text.count("eq-dropout-2") == 1 and "eq-dropout-gradient" not in text
 
 

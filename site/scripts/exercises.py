@@ -25,7 +25,8 @@ hide: [toc]
 </div>
 
 `minidrop grade start {name}` writes that file, `minidrop grade check {name}.py` says what is right
-in it. Loops are shown to say what is asked: whatever gives the right numbers passes.
+in it. Loops are shown to say what is asked: whatever gives the right numbers passes. Pasting these
+lines passes; writing it without a loop is the task.
 """
 
 TASK = """## {function}: {points}

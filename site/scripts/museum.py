@@ -7,6 +7,7 @@ stands below them.  tests/test_museum.py holds that the named equations are what
 import contextlib
 import functools
 import io
+import itertools
 import json
 import re
 import tomllib
@@ -66,17 +67,17 @@ def page(rooms, techniques):
         number = lesson.ORDER.index("museum") + 1
         there = links.to("lessons/museum.md", f"Lesson {number}", PAGE)
         parts.append(f"{there} asks six of them nine questions.\n\n")
+    place = itertools.count(1)
     for room in rooms:
         parts.append(f"## {room['name']}\n\n")
-        parts += [shown(exhibit, tags, tests, cells) for exhibit in room["exhibit"]]
+        parts += [shown(next(place), exhibit, tags, tests, cells) for exhibit in room["exhibit"]]
     return "".join(parts).rstrip() + "\n"
 
 
-def shown(exhibit, tags, tests, cells):
-    """One exhibit as Markdown."""
-    number = exhibit["number"]
-    broken = ", ".join(equation(tag, tags, number) for tag in exhibit["breaks"])
-    return (f"### {number}. {exhibit['name']} {{ #exhibit-{number} }}\n\n"
+def shown(place, exhibit, tags, tests, cells):
+    """One exhibit as Markdown, at its place on the page."""
+    broken = ", ".join(equation(tag, tags, exhibit["number"]) for tag in exhibit["breaks"])
+    return (f"### {place}. {exhibit['name']} {{ #exhibit-{place} }}\n\n"
             f"**{exhibit['where']}** ([read there]({exhibit['link']})). {exhibit['story']}\n\n"
             f"```python\n{exhibit['code'].strip()}\n```\n\n"
             f"``` {{ .text .lesson-output .no-copy }}\n{output(exhibit)}```\n\n"
