@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 SITE = Path(__file__).parents[1] / "site"
 sys.path.insert(0, str(SITE))
 
-from scripts import executed, exercises, lesson_text, lessons, notebooks, slides  # noqa: E402
+from scripts import executed, exercises, lesson_text, lessons, nav, notebooks, slides  # noqa: E402
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + struct.pack(">II", 1500, 780) + bytes(40)
 ALT = {"dropout": "Strokes & \"noise\" <beside> each other."}
@@ -97,6 +97,12 @@ def test_a_page_holds_text_code_output_and_figure_in_the_lessons_order():
     assert text.index("cell 2") < text.index('<img src="dropout.png"') < text.index("So: it learns")
     assert 'alt="Strokes &amp; &quot;noise&quot; &lt;beside&gt; each other."' in text
     assert 'width="960" height="499"' in text
+
+
+def test_search_finds_lessons_before_exercises_and_the_nav_numbers_them():
+    assert "search: {boost: 1.5}" in lessons.head("gaussian")
+    assert "search: {boost: 0.3}" in exercises.page(exercise_named("dropout"))
+    assert nav.numbered("dropblock") == "12. DropBlock"
 
 
 def test_the_head_of_a_page_names_files_tasks_and_techniques():

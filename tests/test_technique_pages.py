@@ -78,6 +78,14 @@ def test_every_public_function_is_there_with_its_docstring(pages, t):
             assert line.strip() in text or prose.linked(line, f"techniques/{t.name}.md") in text
 
 
+def test_the_course_is_near_below_the_title(pages):
+    head = pages["techniques/dropout.md"].partition("# Dropout\n")[2][:400]
+    for link in ("[lesson 6](../lessons/dropout.md)", "[exercise](../exercises/dropout.md)",
+                 "[widget](#try-it)", "[claims](#in-the-course)"):
+        assert link in head
+    assert "lesson-head" not in pages["techniques/winograd.md"].partition("## ")[0]
+
+
 def test_equations_of_one_function_stay_together():
     rows = beside.rows(catalog.technique("stochastic_depth"))
     first = [equation.tag for equation in rows[0][0]]

@@ -13,6 +13,7 @@ from . import lesson_text
 
 PAGE = """---
 hide: [toc]
+search: {{boost: 0.3}}
 ---
 
 # {title}
@@ -52,6 +53,7 @@ $$ {equation} \\tag{{{tag}}} $$
 
 INDEX = """---
 hide: [toc]
+search: {{boost: 0.3}}
 ---
 
 # Exercises

@@ -179,7 +179,11 @@ def text():
     svg = drawn().svg("the family map", "group").replace("\n", "")
     others = "\n".join(f"- [{title(t)}](../techniques/{t.name}.md){t.summary[len(title(t)):]}"
                        for t in techniques() if t not in placed())
-    return f"""# The family map
+    return f"""---
+hide: [toc]
+---
+
+# The family map
 
 Every technique acts at one place (down) and at some time (across). A name leads to its page. A
 technique stands in several columns where its paper, or a schedule, uses it so.

@@ -59,6 +59,7 @@ def page(whole):
     legend = "; ".join(part if part.partition(":")[0] not in SIGNS else
                        f"{SIGNS[part.partition(':')[0]]} {part}"
                        for part in matrix_text.LEGEND.split("; "))
+    yield "---\nhide: [toc]\n---\n"
     yield "# What the field computes\n"
     yield ("`minidrop verify --field` holds every implementation below against the equations of "
            "its technique, as a\nblack box, in a process of its own. This page is written from the "

@@ -18,6 +18,10 @@ CELLS = ("paper", "theirs", "meaning", "ours")
 WRITES = re.compile(r"[A-Z][\w&. ]* \d{4} writes [^()]*? for our \$[^$]*\$")
 
 HEAD = """\
+---
+search: {boost: 2}
+---
+
 # Glossary
 
 Terms as this site uses them, with the Chinese ones beside them. Where Chinese texts keep the

@@ -16,6 +16,7 @@ PIXELS_PER_INCH = 150                             # those of `save_figure`, in a
 
 HEAD = """---
 hide: [toc]
+search: {{boost: 1.5}}
 ---
 
 # {title}
@@ -34,11 +35,17 @@ hide: [toc]
 
 # Lessons
 
-Each lesson asks a question and answers it by an experiment of a few seconds. Read them here as they
-ran when these pages were built, or run one yourself: `minidrop lesson dropout`. The seconds are
-those of a processor that a lesson took here.
+For whoever trains networks and asks what noise does to them: some Python and derivatives are
+enough. Take them in their order, about 40 minutes each; as a course, with their tasks, they fill
+[twelve weeks](../teaching.md#twelve-weeks).
 
-| | lesson | its question | tasks | seconds |
+Each lesson asks a question and answers it by an experiment of a few seconds. Read them here as they
+ran when these pages were built, or run one yourself: `minidrop lesson dropout`. They
+take seconds of computing, counted here on one processor.
+
+<div class="lesson-list" markdown>
+
+| | lesson | its question | tasks | seconds of computing |
 |---:|---|---|---|---:|
 """
 
@@ -153,4 +160,4 @@ def index(done):
         tasks = ", ".join(f"[{task}](../exercises/{task}.md)" for task in exercises(name))
         rows.append(f"| {lesson.ORDER.index(name) + 1} | [{subject}]({name}.md) "
                     f"| {question[:1].upper()}{question[1:]} | {tasks} | {found.seconds:.0f} |")
-    return INDEX + "\n".join(rows) + "\n"
+    return INDEX + "\n".join(rows) + "\n\n</div>\n"

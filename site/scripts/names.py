@@ -69,6 +69,7 @@ def base(title):
 def page(rows):
     """The lines of the page."""
     here = {one.technique for one in rows}
+    yield "---\nhide: [toc]\n---\n"
     yield "# Names elsewhere\n"
     yield ("What other libraries call our techniques. Here `p` always **drops**; the column *its "
            "setting* says what the number means there. Verdicts are those of [the field]"

@@ -16,7 +16,7 @@ def plan():
     places = [(place.capitalize(), [*map(technique, there)])
               for place, there in itertools.groupby(placed, lambda t: t.path.parent.name)]
     others = [technique(t) for t in catalog.techniques() if t not in placed]
-    lessons = [page(f"lessons/{name}.md", lesson.title(name).partition(":")[0])
+    lessons = [page(f"lessons/{name}.md", numbered(name))
                for name in lesson.written()]
     exercises = [page(f"exercises/{name}.md", name) for name in exercise_names()]
     return [
@@ -38,6 +38,11 @@ def plan():
 def page(path, title=None):
     """An entry of the nav."""
     return (title, path)
+
+
+def numbered(name):
+    """A lesson by the number that pages call it, and what it is about."""
+    return f"{lesson.ORDER.index(name) + 1}. {lesson.title(name).partition(':')[0]}"
 
 
 def technique(t):

@@ -69,6 +69,7 @@ def numbers(value):
 
 def page(found):
     """The lines of the page."""
+    yield "---\nhide: [toc]\n---\n"
     yield "# Settings that people use\n"
     yield ("Rates and other numbers as they were published, each with the place where it was read. "
            "`p` **drops** everywhere. What could not be read anywhere is not here, so this is no "

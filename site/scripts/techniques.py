@@ -55,8 +55,9 @@ def page(t):
         raise ValueError(f"minidrop does not offer {hidden[0]} of {source.name_of(t.path)}")
     parts = [f"---\ntitle: {title(t)}\nhide: [toc]\nsearch: {{boost: 4}}\n"
              f"description: \"{what(t) or title(t)}\"\n---",
-             f"# {title(t)}", linked(what(t), here), picture(t, here), *facts(t, here),
-             *equations(t, here), *(linked(remark, here) for remark in t.remarks),
+             f"# {title(t)}", *near(t, here), linked(what(t), here), picture(t, here),
+             *facts(t, here), *equations(t, here),
+             *(linked(remark, here) for remark in t.remarks),
              *drawings(t, here)]
     if "Without noise" in t.sections:
         parts += ["## Without noise", linked(t.sections["Without noise"], here)]
@@ -70,6 +71,20 @@ def page(t):
 def picture(t, here):
     """The picture of a technique."""
     return f"![{pictures.alt(t.name)}]({links.address(f'pictures/{t.name}.svg', here)})"
+
+
+def near(t, here):
+    """A line of links below the title: lessons, exercise, widget, claims."""
+    found = [links.to(f"lessons/{name}.md", f"lesson {lesson.ORDER.index(name) + 1}", here)
+             for name in lessons(t)]
+    if exercise(t.name):
+        found.append(links.to(f"exercises/{t.name}.md", "exercise", here))
+    if t.name in widgets.SHOWN:
+        found.append("[widget](#try-it)")
+    if claims(t):
+        found.append("[claims](#in-the-course)")
+    if found:
+        yield f'<div class="lesson-head" markdown>\n\n{" · ".join(found)}\n\n</div>'
 
 
 def drawings(t, here):

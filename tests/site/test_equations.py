@@ -7,6 +7,27 @@ WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 LIT = """() => [...document.querySelectorAll(".eq-lit")].map(
     lit => [lit.id || Number(lit.dataset.line), lit.dataset.eq])"""
 
+CONTRAST = """() => {
+  const paint = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const light = (colours) => {
+    for (const colour of colours) { paint.fillStyle = colour; paint.fillRect(0, 0, 1, 1); }
+    const [r, g, b] = [...paint.getImageData(0, 0, 1, 1).data].map((one) =>
+      one / 255 <= 0.04045 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+  };
+  const lines = [...document.querySelectorAll(".line[data-eq]")];
+  for (const line of lines) line.classList.add("eq-lit");
+  const letters = lines.flatMap((line) => [line, ...line.querySelectorAll("*")]);
+  return Math.min(...letters.map((one) => {
+    const below = ["white"];
+    for (let it = one; it; it = it.parentElement) {
+      below.splice(1, 0, getComputedStyle(it).backgroundColor);
+    }
+    const ground = light(below), letter = light([...below, getComputedStyle(one).color]);
+    return Math.max(ground, letter) / Math.min(ground, letter);
+  }));
+}"""
+
 
 @pytest.fixture
 def dropout(address, tab):
@@ -79,6 +100,35 @@ def test_every_formula_keeps_to_its_box(address, built, tab):
         assert tab.evaluate("""() => [...document.querySelectorAll(".eq-box")].every(
             box => box.getBoundingClientRect().right <= document.documentElement.clientWidth
                 && box.scrollWidth <= box.clientWidth + 1)"""), path.name
+
+
+@pytest.mark.parametrize("name", ["dropout", "targeted"])
+def test_the_chips_of_lines_are_seen_without_scrolling(address, tab, name):
+    tab.set_viewport_size(WIDE)
+    tab.goto(f"{address}/techniques/{name}.html")
+    assert tab.evaluate("""() => [...document.querySelectorAll("code .eq-chip")].every(chip => {
+      const box = chip.closest("code").getBoundingClientRect(), seen = chip.getBoundingClientRect();
+      return seen.left >= box.left && seen.right <= box.right;
+    })""")
+
+
+def test_few_formulas_are_wider_than_their_box_on_a_wide_screen(address, built, tab):
+    tab.set_viewport_size(WIDE)
+    wider = []
+    for path in sorted((built / "techniques").glob("*.html")):
+        tab.goto(f"{address}/techniques/{path.name}")
+        wider += tab.evaluate("""() => [...document.querySelectorAll(".eq-box div.arithmatex")]
+            .filter(one => one.scrollWidth > one.clientWidth + 1)
+            .map(one => getComputedStyle(one).backgroundImage.split("gradient").length - 1)""")
+    assert len(wider) < 6 and set(wider) <= {4}, "each has its shadows"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_lit_line_has_enough_contrast(browser, address, scheme):
+    page = browser.new_page(viewport=WIDE, color_scheme=scheme)
+    page.goto(f"{address}/techniques/targeted.html")
+    assert page.evaluate(CONTRAST) >= 4.5
+    page.close()
 
 
 def test_an_example_is_copied_without_prompts_and_answers(dropout):
