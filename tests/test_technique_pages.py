@@ -78,6 +78,11 @@ def test_every_public_function_is_there_with_its_docstring(pages, t):
             assert line.strip() in text or prose.linked(line, f"techniques/{t.name}.md") in text
 
 
+def test_search_finds_a_technique_by_the_terms_that_lead_to_it(pages):
+    assert '"weight decay"' in re.search("^tags: (.*)$", pages["techniques/l2.md"], re.M)[1]
+    assert "tags: []\n" in pages["techniques/winograd.md"]
+
+
 def test_the_course_is_near_below_the_title(pages):
     head = pages["techniques/dropout.md"].partition("# Dropout\n")[2][:400]
     for link in ("[lesson 6](../lessons/dropout.md)", "[exercise](../exercises/dropout.md)",

@@ -2,9 +2,10 @@
 
 import functools
 import itertools
+import json
 import re
 
-from scripts import beside, docstrings, links, pictures, source, ties, widgets
+from scripts import beside, docstrings, glossary, links, pictures, source, ties, widgets
 from scripts.prose import linked, techniques
 
 import minidrop as md
@@ -54,6 +55,7 @@ def page(t):
     if hidden := [name for name in catalog.functions(t) if placed(t) and not hasattr(md, name)]:
         raise ValueError(f"minidrop does not offer {hidden[0]} of {source.name_of(t.path)}")
     parts = [f"---\ntitle: {title(t)}\nhide: [toc]\nsearch: {{boost: 4}}\n"
+             f"tags: {json.dumps(terms(t))}\n"
              f"description: \"{what(t) or title(t)}\"\n---",
              f"# {title(t)}", *near(t, here), linked(what(t), here), picture(t, here),
              *facts(t, here), *equations(t, here),
@@ -66,6 +68,12 @@ def page(t):
     for node in docstrings.public(t):
         parts += docstrings.entry(node, t, here, lambda text: linked(text, here))
     return "\n\n".join(parts) + "\n"
+
+
+def terms(t):
+    """The terms of the glossary that lead to a technique: search finds it by them."""
+    return [term["name"] for term in glossary.terms_of(glossary.read())
+            if f"technique {t.name}" in term["see"]]
 
 
 def picture(t, here):
