@@ -227,6 +227,14 @@ def cupy(request):
         strict.uninstall()
 
 
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """What a test has drawn is let go of; otherwise Matplotlib warns a later one."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture
 def stand_in():
     """It, even beside a GPU: what is launched wrongly there could harm other programs."""
