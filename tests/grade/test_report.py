@@ -256,14 +256,14 @@ def test_hidden_inputs_find_a_learned_answer_and_are_not_told(tmp_path, small):
     text = (text[:at] + f"    if x.tolist() not in {known}:\n"
             "        raise ValueError('saw ' + str(x.tolist()))\n" + text[at:])
     hand_in(tmp_path / "class" / "Ada", dropout=text)
-    hidden = exercise.tasks["dropout.2"].inputs(77)[0]["x"].tolist()
-    report.grade_class(tmp_path / "class", course=replace(course, seeds=(77,)))
+    hidden = exercise.tasks["dropout.2"].inputs(7_719_353)[0]["x"].tolist()
+    report.grade_class(tmp_path / "class", course=replace(course, seeds=(7_719_353,)))
     out = tmp_path / "class-marks"
     results = (out / "students" / "Ada" / "results.json").read_text()
     assert json.loads(results)["score"] == 3 and "wrong on others" in results
     for path in (out / "marks.csv", out / "students" / "Ada" / "results.json"):
         assert "saw" not in path.read_text() and str(hidden[0]) not in path.read_text()
-        assert "77" not in path.read_text()
+        assert "7719353" not in path.read_text()
 
 
 def test_the_command_marks_a_class_and_says_what_it_found(tmp_path, small):
