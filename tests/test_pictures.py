@@ -222,9 +222,10 @@ def test_targeted_frames_the_smaller_half_and_strikes_some_of_it(fresh):
     masks, candidates = fresh("targeted_mask"), fresh("targeted_candidates")
     grids = struck("targeted")
     assert [*map(np.ndarray.tolist, grids)] == [(~mask).tolist() for mask in masks]
+    at = np.array([[float(e.get("y")), float(e.get("x"))] for e in shown("targeted", "candidate")])
+    rows, columns = (np.unique(side, return_inverse=True)[1] for side in at.T)
     framed = np.zeros((5, 6), bool)
-    for e in shown("targeted", "candidate"):
-        framed[int((float(e.get("y")) - 64) // 32), int((float(e.get("x")) - 24) // 32)] = True
+    framed[rows, columns] = True
     assert np.array_equal(framed, candidates[0]) and (framed.sum(1) == 3).all()
     assert not (grids[0] & ~framed).any() and grids[0].any() and (grids[0] != grids[1]).any()
 
