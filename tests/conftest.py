@@ -46,6 +46,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_tables.py": "reads the pages that the site is made of",
     "test_claim_snapshots.py": "experiments on the host, and their files",
     "test_claim_jobs.py": "processes on the host, and their files",
+    "test_claim_cnns.py": "experiments on the host",
     "test_claim_mlps.py": "experiments on the host",
     "test_claims.py": "experiments on the host, and their files",
     "test_cli.py": "the command line prints text",

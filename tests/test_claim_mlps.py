@@ -16,6 +16,7 @@ from minidrop.claims import (
     dropout,
     mlps,
     rate,
+    recipe,
     sparsity,
     together,
     uncertainty,
@@ -44,7 +45,7 @@ def fits(monkeypatch):
         calls.append({"net": net, "optimizer": optimizer, "data": given, "epochs": epochs, **rest})
         return fit(net, optimizer, given, epochs, **rest)
 
-    monkeypatch.setattr(mlps, "fit", spy)
+    monkeypatch.setattr(recipe, "fit", spy)
     return calls
 
 
@@ -72,8 +73,8 @@ def test_a_network_is_trained_by_its_settings(fits):
     net = mlps.network(settings, 64, 0.5, 0.2)
     assert drops(net) == {"input.drop": 0.2, "hidden1.drop": 0.5, "hidden2.drop": 0.5}
     assert not drops(mlps.network(settings, 64))
-    assert mlps.train(net, splits.train, settings, 7, False) is net and not net.training
-    mlps.train(net, splits.train, settings, 7, False, lr=0.1, epochs=2, weight_decay=0.3)
+    assert recipe.train(net, splits.train, settings, 7, False) is net and not net.training
+    recipe.train(net, splits.train, settings, 7, False, lr=0.1, epochs=2, weight_decay=0.3)
     first, second = fits
     assert (first["epochs"], first["batch_size"], first["seed"]) == (3, 50, 7)
     assert (first["optimizer"].momentum, first["optimizer"].weight_decay) == (0.7, 0.0)
@@ -91,9 +92,9 @@ def test_a_rate_is_chosen_on_validation_data_and_the_test_data_are_seen_once(mon
         return {"validation": {0.1: 0.3, 0.2: 0.2, 0.4: 0.2}, "test": {0.1: 0.1, 0.2: 0.6, 0.4: 0}
                 }[pair][net]
 
-    monkeypatch.setattr(mlps, "error", error)
+    monkeypatch.setattr(recipe, "error", error)
     splits = data.Splits("train", "validation", "test")
-    found = mlps.chosen(lambda lr: lr, {"lrs": [0.1, 0.2, 0.4]}, splits)
+    found = recipe.chosen(lambda lr: lr, {"lrs": [0.1, 0.2, 0.4]}, splits)
     assert found == {"error": 0.6, "lr": 0.2, "validation": 0.2}       # of equal ones the first
     assert [net for net, pair in seen if pair == "test"] == [0.2]
 

@@ -1,7 +1,7 @@
 """The gain of dropout against the number of training images: none, much, less again."""
 
 from ..plots import DARK, LIGHT, MIDDLE, subplots
-from . import compare, mlps
+from . import compare, mlps, recipe
 from .claim import Claim, Verdict
 
 
@@ -14,9 +14,9 @@ def run(arm, seed, settings, progress):
         net = mlps.network(settings, splits.train[0].shape[1], p, p_inputs)
         epochs = -(-steps // -(-size // settings["batch_size"]))
         given = tuple(part[:size] for part in splits.train)
-        mlps.train(net, given, settings, seed, progress and f"{progress}, {size} images",
+        recipe.train(net, given, settings, seed, progress and f"{progress}, {size} images",
                    epochs=epochs)
-        errors.append(mlps.error(net, splits.test))
+        errors.append(recipe.error(net, splits.test))
     return {"error": errors}
 
 

@@ -6,7 +6,7 @@ from ..functional import relu
 from ..nn import Flatten, Linear, Sequential
 from ..train import evaluate
 from ..weights.dropconnect import DropConnect
-from . import compare, mlps
+from . import compare, mlps, recipe
 from .claim import Claim, Verdict
 
 
@@ -16,15 +16,15 @@ def run(arm, seed, settings, progress):
     inputs = splits.train[0].shape[1]
     net = (network(settings, inputs) if arm == "dropconnect" else
            mlps.network(settings, inputs, settings["p"] if arm == "dropout" else 0))
-    mlps.train(net, splits.train, settings, seed, progress)
-    return {"error": mlps.error(net, splits.test), "training": mlps.error(net, splits.train)}
+    recipe.train(net, splits.train, settings, seed, progress)
+    return {"error": recipe.error(net, splits.test), "training": recipe.error(net, splits.train)}
 
 
 def run_inference(arm, seed, settings, progress):
     """Train DropConnect, the same network in both arms: test error and loss by one inference."""
     splits = mlps.images(settings)
     net = network(settings, splits.train[0].shape[1])
-    mlps.train(net, splits.train, settings, seed, progress)
+    recipe.train(net, splits.train, settings, seed, progress)
     for _, layer in net.named_modules():
         if isinstance(layer, DropConnect):
             layer.inference = arm

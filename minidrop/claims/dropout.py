@@ -1,6 +1,6 @@
 """Dropout against none: the error of one perceptron, trained with it and without."""
 
-from . import compare, mlps
+from . import compare, mlps, recipe
 from .claim import Claim, Verdict
 
 
@@ -11,9 +11,9 @@ def run(arm, seed, settings, progress):
     def make(lr):
         p, p_inputs = (settings["p"], settings["p_inputs"]) if arm == "dropout" else (0, 0)
         net = mlps.network(settings, splits.train[0].shape[1], p, p_inputs)
-        return mlps.train(net, splits.train, settings, seed, progress, lr=lr)
+        return recipe.train(net, splits.train, settings, seed, progress, lr=lr)
 
-    return mlps.chosen(make, settings, splits)
+    return recipe.chosen(make, settings, splits)
 
 
 def judge(results, settings):

@@ -1,7 +1,7 @@
 """The error against the rate of dropout: a U, flat in its middle."""
 
 from ..plots import DARK, LIGHT, subplots
-from . import compare, mlps
+from . import compare, mlps, recipe
 from .claim import Claim, Verdict
 
 RATES = ("0", "0.2", "0.4", "0.6", "0.8", "0.9")        # the arms
@@ -12,8 +12,8 @@ def run(arm, seed, settings, progress):
     """Train the network with one rate of its hidden units: its error on the test data."""
     splits = mlps.images(settings)
     net = mlps.network(settings, splits.train[0].shape[1], float(arm))
-    mlps.train(net, splits.train, settings, seed, progress)
-    return {"error": mlps.error(net, splits.test), "training": mlps.error(net, splits.train)}
+    recipe.train(net, splits.train, settings, seed, progress)
+    return {"error": recipe.error(net, splits.test), "training": recipe.error(net, splits.train)}
 
 
 def judge(results, settings):

@@ -6,7 +6,7 @@ from ..placement import home
 from ..plots import DARK, LIGHT, subplots
 from ..tape import data_of
 from ..xp import array_module, host, to_backend
-from . import compare, mlps
+from . import compare, mlps, recipe
 from .claim import Claim, Verdict
 
 BINS = 20                   # of the histogram, up to 4 times the mean of all activations
@@ -18,7 +18,7 @@ def run(arm, seed, settings, progress):
     x, unseen = splits.train[0], splits.test[0]
     net = mlps.network(settings, x.shape[1], settings["p"] if arm == "dropout" else 0,
                        outputs=x.shape[1])
-    mlps.train(net, (x, x), settings, seed, progress, loss=squares)
+    recipe.train(net, (x, x), settings, seed, progress, loss=squares)
     a, y = activations(net, unseen)
     return measured(a, y, unseen)
 

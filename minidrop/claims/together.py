@@ -1,7 +1,7 @@
 """Dropout together with max-norm, and with weight decay: more than each of them alone."""
 
 from ..weights.max_norm import apply_max_norm
-from . import compare, mlps
+from . import compare, mlps, recipe
 from .claim import Claim, Verdict
 
 
@@ -17,9 +17,9 @@ def run(arm, seed, settings, progress):
     def make(lr):
         p, p_inputs = (settings["p"], settings["p_inputs"]) if "dropout" in parts else (0, 0)
         net = mlps.network(settings, splits.train[0].shape[1], p, p_inputs)
-        return mlps.train(net, splits.train, settings, seed, progress, lr=lr, **changed)
+        return recipe.train(net, splits.train, settings, seed, progress, lr=lr, **changed)
 
-    return mlps.chosen(make, settings, splits)
+    return recipe.chosen(make, settings, splits)
 
 
 def judge(results, settings):

@@ -6,7 +6,7 @@ from ..placement import home
 from ..tape import data_of
 from ..units.mc import mc_predict
 from ..xp import array_module, host, to_backend
-from . import compare, mlps
+from . import compare, mlps, recipe
 from .claim import Claim, Verdict
 
 SIZE = 1000                 # examples at a time
@@ -18,10 +18,10 @@ def run(arm, seed, settings, progress):
     (x, y), (unseen, labels) = splits.train, splits.test
     on, off = unseen[labels < classes], unseen[labels >= classes]
     net = mlps.network(settings, x.shape[1], settings["p"] if arm == "mc" else 0, outputs=classes)
-    mlps.train(net, (x[y < classes], y[y < classes]), settings, seed, progress)
+    recipe.train(net, (x[y < classes], y[y < classes]), settings, seed, progress)
     found = [unsure(net, part, settings["passes"] if arm == "mc" else 0) for part in (on, off)]
     (entropy, mutual), (entropy_off, mutual_off) = found
-    right = mlps.error(net, (on, labels[labels < classes]))
+    right = recipe.error(net, (on, labels[labels < classes]))
     return {"error": right, "auc": round(above(entropy_off, entropy), 6),
             "entropy": [round(float(e.mean()), 6) for e in (entropy, entropy_off)],
             "mutual": [round(float(e.mean()), 6) for e in (mutual, mutual_off)]}
