@@ -159,7 +159,7 @@ def test_what_another_wrote_is_not_overwritten(tmp_path):
         return {"score": 10}
 
     found = ledger.run(toy([], run=run), "quick", folder=tmp_path, progress=False)
-    assert found == ledger.run(toy([]), "quick", folder=tmp_path, progress=False)
+    assert found == ledger.run(toy([], run=run), "quick", folder=tmp_path, progress=False)
     assert found["b"] == [{"score": 10}] * 2
 
 
@@ -201,9 +201,11 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     monkeypatch.setitem(CLAIMS, "toy", toy([]))
     code, text = command("list")
     assert code == 0 and re.search("^toy +b beats a$", text, re.M)
-    assert "quick: 4 runs, a moment; standard: 2 runs, two moments; paper: 2 runs" in text
+    assert re.search("^ +quick: 4 runs, a moment; standard: 2 runs, two moments; paper: 2 runs$",
+                     text, re.M)
     code, text = command("show", "toy")
     assert code == 0 and "rule      held: a gain above 0" in text
+    assert "effect    not known to us well enough to be printed\n" in text
     for word in WORDS[1:]:
         assert f"          {word}: nothing\n" in text
     assert "scales    quick: 4 runs, a moment; standard: 2 runs, two moments" in text
@@ -221,6 +223,47 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     assert code == 0 and "toy-standard.json" in text and "not held (1 seed)" in text
     code, text = command("show", "toy", "--scale", "quick")
     assert code == 0 and "held (2 seeds)" in text
+
+
+def test_the_list_has_the_claims_of_a_paper_together_and_what_came_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(ledger, "PUBLISHED", tmp_path)
+    source = "A table of Doe & Roe-Poe 1999 (after Poe et al. 1998)."
+    monkeypatch.setitem(CLAIMS, "toy", toy([], source=source))
+    monkeypatch.setitem(CLAIMS, "other", toy([], name="other", techniques=("cutmix",)))
+    monkeypatch.setitem(CLAIMS, "toys", toy([], name="toys", source="Doe & Roe-Poe 1999, in words"))
+    ledger.run(CLAIMS["toys"], "standard", folder=tmp_path, progress=False)
+    blocks = [[line.split("  ")[0] for line in block.splitlines() if line[0] != " "]
+              for block in command("list")[1].strip().split("\n\n")]
+    assert ["Doe & Roe-Poe 1999", "toy", "toys"] in blocks
+    assert "other" in next(names for paper, *names in blocks if paper == "No paper")
+    assert sorted(name for _, *names in blocks for name in names) == sorted(CLAIMS)
+    shown = " ".join(command("list", "toys")[1].split())
+    assert shown.endswith("paper: 2 runs; published, standard: not held")
+    assert re.findall(r"^\w\S*", command("list", "roe-poe")[1], re.M) == ["Doe", "toy", "toys"]
+    assert "other " in command("list", "cutmix")[1] and "toy" not in command("list", "cutmix")[1]
+    assert command("list", "nobody") == (2, command("list", "nobody")[1])
+    assert "no claim is about 'nobody'; `minidrop claims list` has" in command("list", "nobody")[1]
+    ledger.run(toy([], name="other"), "quick", folder=tmp_path, progress=False)
+    monkeypatch.setitem(CLAIMS, "other", toy([], name="other", run=CLAIMS["dropout"].run))
+    code, text = command("list")
+    assert code == 1 and "holds runs of other by other code than this; move it away" in text
+
+
+def test_several_claims_are_run_one_after_another(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.chdir(tmp_path)
+    for name in [*CLAIMS]:
+        monkeypatch.delitem(CLAIMS, name)
+    for name in ("one", "two"):
+        monkeypatch.setitem(CLAIMS, name, toy(calls, name=name))
+    code, text = command("run", "two", "one", "--seeds", "1")
+    assert code == 0 and len(calls) == 4
+    assert text.index("two-quick.json: 2 runs") < text.index("one-quick.json: 2 runs")
+    assert command("run", "--all")[0] == 0 and len(calls) == 8
+    for wrong in ((), ("one", "--all")):
+        code, text = command("run", *wrong)
+        assert code == 2 and "name claims, or give --all; `minidrop claims list` has" in text
+    assert command("run", "one", "tow")[0] == 2 and len(calls) == 8
 
 
 def test_runs_of_other_settings_are_not_shown_as_if_they_were_of_these(tmp_path, monkeypatch):

@@ -49,6 +49,7 @@ FLOORS = (
     ("verify/text.py", 8.9), ("verify/", 9),
     ("claims/commands.py", 9.4), ("claims/__init__.py", 9.3),
     ("claims/claim.py", 9), ("claims/ledger.py", 9), ("claims/work.py", 8.9),
+    ("claims/fingerprint.py", 8.9), ("claims/stamps.py", 9.05),
     ("claims/recipe.py", 9.05), ("claims/mlps.py", 9.1),
     ("claims/cnns.py", 9.1), ("claims/compare.py", 9.1), ("claims/", 9.2),
     ("bench/__init__.py", 9.3), ("bench/commands.py", 9.3), ("bench/steps.py", 9),

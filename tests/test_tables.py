@@ -3,13 +3,14 @@
 import inspect
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 import minidrop
 from minidrop import catalog, claims, tape
-from minidrop.claims import ledger
+from minidrop.claims import fingerprint, ledger
 from minidrop.verify.field import matrix
 from minidrop.verify.field.table import TABLE
 
@@ -127,13 +128,40 @@ def test_the_ledger_tells_of_every_claim_all_that_it_states():
         for stated in (claim.sentence, claim.source, claim.known, claim.protocol, claim.measure,
                        *claim.rule.values(), *claim.takes.values()):
             assert stated in text, claim.name
-        for scale, record in claims_page.records(claim):
+        for scale, record in ledger.published(claim):
             verdict = claim.judge(ledger.results(claim, record), claim.scales[scale])
             assert f"**{verdict.headline}.**" in text and "\n".join(verdict.lines) in text
             name = claims_page.figure_name(claim, scale)
             assert f"]({name})" in text and made[f"tables/{name}"].startswith("<?xml")
             assert "http://" not in re.sub(r'(xmlns[:\w]*|rdf:\w+)="[^"]*"|<!DOCTYPE[^>]*>', "",
                                            made[f"tables/{name}"].split("<defs>")[1])
+
+
+def test_the_table_of_claims_has_a_row_for_each_from_its_runs_by_the_code_of_now():
+    text = claims_page.pages()[claims_page.PAGE]
+    rows = [line.strip("| ").split(" | ") for line in text.partition("\n## ")[0].splitlines()
+            if line.startswith("| ")][1:]
+    names = [re.match(r"\[([\w-]+)\]", row[-5])[1] for row in rows]
+    assert sorted(names) == sorted(claims.CLAIMS)
+    papers = [claims.CLAIMS[name].paper for name in names]
+    assert papers == sorted(papers, key=lambda paper: (paper[-4:], papers.index(paper)))
+    words = Counter()
+    for name, (*_, effect, ours, word, command) in zip(names, rows, strict=True):
+        claim, found = claims.CLAIMS[name], [*ledger.published(claims.CLAIMS[name])]
+        scale = found[0][0] if found else "standard"
+        assert effect == claim.effect and command == f"`minidrop claims run {name} --scale {scale}`"
+        due = None
+        for scale, record in reversed(found):
+            due = claim.judge(ledger.results(claim, record), claim.scales[scale])
+            assert record["code"] == fingerprint.of(claim.run)
+            own = text.partition(f"{{#{name}-{scale}}}")[2].partition("\n#")[0]
+            assert f"; code {record['code']}" in own and due.headline in own
+            assert all(sentence in own for sentence in record.get("verified", ()))
+        words[due.word if due else "not run yet"] += 1
+        assert word == f"**{due.word if due else 'not run yet'}**"
+        assert ours.startswith(due.headline if due else "-")
+    for word, count in words.items():
+        assert f"{count} {word}" in text.partition("<div")[0]
 
 
 def test_the_figures_of_claims_are_the_same_bytes_each_time():

@@ -1,11 +1,13 @@
 """What a claim is: a sentence of a paper, an experiment, and a rule fixed before the run."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 # Seen in full; in part, but not all of it; neither it nor its opposite; its opposite.
 WORDS = ("held", "not held", "not seen at this scale", "refuted")
+_PAPER = re.compile(r"[A-Z][\w-]+(?: et al\.|,? & [A-Z][\w-]+)? (?:19|20)\d\d\b")
 
 
 class Verdict(NamedTuple):
@@ -24,6 +26,7 @@ class Claim:
     as JSON can hold it.  `judge(results, settings)` gives the `Verdict` of {arm: [result of each
     seed]}, by `rule`; where arms are compared, by the 95 % interval of their paired differences
     over the seeds, so that one seed shows nothing.  `draw(results, settings)` makes a figure.
+    What a run executes is fingerprinted (`fingerprint`), so that a record is of the code of now.
     ValueError where the rule does not say for each of WORDS what it needs.
     """
 
@@ -41,6 +44,13 @@ class Claim:
     run: Callable
     judge: Callable
     draw: Callable
+    effect: str = "not known to us well enough to be printed"     # `known`, in a few words
+
+    @property
+    def paper(self):
+        """Whose claim it is: the authors and the year that `source` names first."""
+        found = _PAPER.search(self.source)
+        return found[0] if found else "No paper"
 
     def __post_init__(self):
         if (*self.rule,) != WORDS:

@@ -7,7 +7,7 @@ import click
 from ..options import on_backend
 from ..suggest import Suggesting, unknown
 from ..xp import asked
-from . import CLAIMS, ledger
+from . import CLAIMS, ledger, stamps
 
 SCALES = ("quick", "standard", "paper")
 
@@ -21,16 +21,38 @@ def claims():
 
 
 @claims.command("list")
-def names():
-    """The claims, what they say, and how long it takes to try them."""
-    wide = max(map(len, CLAIMS))
+@click.argument("about", default="")
+def names(about):
+    """The claims, by paper: what they say, how long it takes to try them, and what came out.
+
+    With ABOUT those alone whose name, sentence, paper or techniques have it.
+    """
+    there, wide = papers(about), max(map(len, CLAIMS))
+    if not there:
+        raise click.UsageError(f"no claim is about {about!r}; `minidrop claims list` has them all")
+    for paper, found in there.items():
+        click.secho(f"\n{paper}", bold=True)
+        for claim in found:
+            _paragraph(claim.name, claim.sentence, wide)
+            try:
+                _paragraph("", "; ".join(_tried(claim)), wide)
+            except ValueError as error:
+                raise click.ClickException(str(error)) from None
+
+
+def papers(about=""):
+    """{paper: [Claim]}, in the order of the claims; of those that have `about` in their words."""
+    found: dict = {}
     for claim in CLAIMS.values():
-        click.echo(f"{claim.name:{wide}}  {claim.sentence}")
-        click.echo(f"{'':{wide}}  {_scales(claim)}")
+        words = " ".join([claim.name, claim.sentence, claim.source, *claim.techniques])
+        if about.lower() in words.lower():
+            found.setdefault(claim.paper, []).append(claim)
+    return found
 
 
 @claims.command()
-@click.argument("name")
+@click.argument("name", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All claims, one after another.")
 @click.option("--scale", type=click.Choice(SCALES), default="quick", show_default=True,
               help="quick: a minute, on digits that come along; standard: real data, for a laptop; "
                    "paper: the paper's sizes as far as they are known, for a GPU.")
@@ -40,19 +62,25 @@ def names():
 @click.option("--dask", metavar="ADDRESS", help="The scheduler of a Dask cluster that does them.")
 @click.option("--yes", is_flag=True, help="Start the paper's scale without a GPU too.")
 @on_backend
-def run(name, scale, seeds, jobs, dask, yes):
-    """Run the experiment of the claim NAME and judge it.
+def run(name, every, scale, seeds, jobs, dask, yes):
+    """Run the experiments of the claims NAME and judge them.
 
     Each finished run is kept in ./minidrop-claims; the same command goes on where it was
     interrupted.  With more seeds those that are there count.  Several jobs, or a cluster, give the
     same results.
     """
-    claim = _claim(name)
+    if every == bool(name):
+        raise click.UsageError("name claims, or give --all; `minidrop claims list` has them")
+    for claim in CLAIMS.values() if every else [*map(_claim, name)]:
+        if scale == "paper" and asked() != "cupy" and not yes:
+            raise click.ClickException(
+                f"{claim.name} at the scale of the paper is {_scale(claim, scale)}; add --backend "
+                "cupy where there is a GPU, or --yes to start it without one")
+        _run(claim, scale, seeds, jobs, dask)
+
+
+def _run(claim, scale, seeds, jobs, dask):
     path = ledger.path_of(claim, scale)
-    if scale == "paper" and asked() != "cupy" and not yes:
-        raise click.ClickException(
-            f"{name} at the scale of the paper is {_scale(claim, scale)}; add --backend cupy where "
-            "there is a GPU, or --yes to start it without one")
     try:
         results = ledger.run(claim, scale, seeds, jobs=jobs, dask=dask)
     except KeyboardInterrupt:
@@ -72,7 +100,7 @@ def show(name, scale):
     Yours in ./minidrop-claims come before those that were published with minidrop.
     """
     claim = _claim(name)
-    for label in ("sentence", "source", "known", "protocol", "measure"):
+    for label in ("sentence", "source", "effect", "known", "protocol", "measure"):
         _paragraph(label, getattr(claim, label))
     for label, (word, needs) in zip(("rule", "", "", ""), claim.rule.items(), strict=True):
         _paragraph(label, f"{word}: {needs}")
@@ -91,14 +119,42 @@ def show(name, scale):
     click.echo(f"results   none yet: minidrop claims run {claim.name}")
 
 
+@claims.command(hidden=True)
+@click.argument("checkout", type=click.Path(exists=True, file_okay=False))
+@click.argument("names", nargs=-1, required=True)
+@click.option("--scale", type=click.Choice(SCALES), default="standard", show_default=True)
+def stamp(checkout, names, scale):
+    """Publish the runs of NAMES that older code made: CHECKOUT is a folder with that code.
+
+    Their JSON, in minidrop/claims/results, gets the fingerprint of the code of now, if that of the
+    older code is the same; or if both give the same results of all arms at quick scale, with one
+    seed, and then the JSON says so.
+    """
+    for name in names:
+        try:
+            click.echo(f"{name}: {stamps.stamp(_claim(name), scale, checkout)}")
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+
+
 def _claim(name):
     if name not in CLAIMS:
         raise unknown("claim", name, [*CLAIMS])
     return CLAIMS[name]
 
 
-def _paragraph(label, text):
-    click.echo(click.wrap_text(text, 100, f"{label:10}", " " * 10))
+def _paragraph(label, text, wide=8):
+    click.echo(click.wrap_text(text, 100, f"{label:{wide}}  ", " " * (wide + 2)))
+
+
+def _tried(claim):
+    """What the scales of a claim take, and the verdict of its published runs."""
+    for scale in SCALES:
+        took = f"{scale}: {_scale(claim, scale)}"
+        yield took if scale != "paper" else took.partition(",")[0]
+    for scale, record in ledger.published(claim):
+        word = claim.judge(ledger.results(claim, record), claim.scales[scale]).word
+        yield f"published, {scale}: {word}"
 
 
 def _scales(claim):

@@ -77,6 +77,8 @@ CLAIM = Claim(
     source="Srivastava et al. 2014, section 7.4.",
     known="As we recall its figure: no gain at 100 and 500 images, the largest in the middle, "
           "shrinking again towards 50,000, of MNIST; a survey gives the first half.",
+    effect="as we recall, no gain at 100 and 500 images, the largest between those and "
+           "50,000",
     protocol="MLP 784-256-256-10 with ReLU on the first 100 to 50,000 training images of MNIST "
              "(quick: 64-128-128-10 on the first 50 to 1,197 of digits); dropout drops half of the "
              "hidden units and a fifth of the inputs; SGD with momentum 0.9, rate 0.1 (at the "

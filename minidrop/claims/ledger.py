@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..arguments import count, describe
 from ..files import alone
+from . import fingerprint
 from .work import each, time_left
 
 FOLDER = Path("minidrop-claims")
@@ -25,8 +26,8 @@ def run(claim, scale, seeds=None, folder=FOLDER, progress=True, jobs=1, dask=Non
 
     `jobs` and `dask` say who does them (`work.each`); the results are the same.  The file in
     `folder` is written here after each of them; meanwhile it is ours alone.  ValueError for a scale
-    that the claim has not, and for a file with runs under other settings or of a process that is at
-    it now.
+    that the claim has not, and for a file with runs under other settings, by other code, or of a
+    process that is at it now.
     """
     settings, path = _settings(claim, scale), path_of(claim, scale, folder)
     seeds, jobs = count(settings["seeds"] if seeds is None else seeds, "seeds"), count(jobs, "jobs")
@@ -88,6 +89,14 @@ def results(claim, record, seeds=None):
     return {arm: [found[arm, seed] for seed in whole] for arm in claim.arms}
 
 
+def published(claim):
+    """(scale, record) of the runs that come with minidrop, the largest first."""
+    for scale, settings in reversed(claim.scales.items()):
+        path = path_of(claim, scale, PUBLISHED)
+        if path.is_file():
+            yield scale, checked(claim, settings, read(path), path)
+
+
 def minutes(record):
     """How long all runs of a record took."""
     return sum(r["seconds"] for r in record["runs"]) / 60
@@ -120,17 +129,27 @@ def _settings(claim, scale):
 
 def _begin(claim, scale, settings, path):
     if not path.is_file():
-        return {"claim": claim.name, "scale": scale, "settings": settings, "runs": [],
+        return {"claim": claim.name, "scale": scale, "settings": settings,
+                "code": fingerprint.of(claim.run), "runs": [],
                 "command": f"minidrop claims run {claim.name} --scale {scale}"}
     return checked(claim, settings, read(path), path)
 
 
 def checked(claim, settings, record, path):
-    """The record, if its runs are of this claim under these settings; otherwise ValueError."""
+    """The record, if its runs are of this claim, settings and code; otherwise ValueError."""
+    like(claim, settings, record, path)
+    if record.get("code") != fingerprint.of(claim.run):
+        by = "other code than this" if "code" in record else "code that it does not name"
+        raise ValueError(f"{path} holds runs of {claim.name} by {by}; move it away to start anew, "
+                         "or let `minidrop claims stamp --help` show that nothing changed")
+    return record
+
+
+def like(claim, settings, record, path):
+    """ValueError unless the runs of a record are of this claim under these settings."""
     there = record["settings"]
     odd = [name for name in sorted(there.keys() | settings.keys())
            if there.get(name) != settings.get(name) and name != "seeds"]
     if record["claim"] != claim.name or odd:
         raise ValueError(f"{path} holds runs of {record['claim']} under other settings: "
                          f"{', '.join(odd) or 'another claim'}; move it away to start anew")
-    return record

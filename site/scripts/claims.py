@@ -9,6 +9,7 @@ from collections import Counter
 from scripts import bibliography, citations, figures, links
 
 from minidrop.claims import CLAIMS, ledger
+from minidrop.claims.claim import WORDS
 
 PAGE = "tables/claims.md"
 
@@ -17,19 +18,11 @@ def pages():
     """{"tables/claims.md": Markdown} and a figure for every published set of runs."""
     made = {PAGE: "\n".join(page(CLAIMS))}
     for claim in CLAIMS.values():
-        for scale, _ in records(claim):
+        for scale, _ in ledger.published(claim):
             made[f"tables/{figure_name(claim, scale)}"] = figures.svg(
                 drawn(claim.name, scale), f"{claim.name} {scale}")
     drawn.cache_clear()
     return made
-
-
-def records(claim):
-    """(scale, record) of the runs that were published; ValueError where they do not fit."""
-    for scale, settings in reversed(claim.scales.items()):
-        path = ledger.path_of(claim, scale, ledger.PUBLISHED)
-        if path.is_file():
-            yield scale, ledger.checked(claim, settings, ledger.read(path), path)
 
 
 def page(claims):
@@ -38,26 +31,56 @@ def page(claims):
              for scale in claim.scales}
     if odd := sorted({*ledger.PUBLISHED.glob("*.json")} - known):
         raise ValueError(f"minidrop/claims/results has {odd[0].name}, which is of no claim")
-    yield "# Claims, tried\n"
+    there = grouped(claims)
+    yield "# What held and what did not\n"
     yield ("What papers claim, each with an experiment small enough for a laptop, and a rule for "
            "the verdict that was fixed before the run. A claim that was not seen here may hold at "
-           "the scale of its paper. `minidrop claims list` prints them, `minidrop claims run NAME` "
-           "tries one anew. Minutes of one core are those of a machine without other work; those "
-           "of the published runs stand below each claim, and some machines had more to do.\n")
-    yield "| claim | verdict | seeds |\n|---|---|---|"
+           f"the scale of its paper. {counted(claims)} `minidrop claims list` prints them, "
+           "`minidrop claims run NAME` tries one anew. Minutes of one core are those of a machine "
+           "without other work; those of the published runs stand below each claim, and some "
+           "machines had more to do.\n")
+    yield '<div class="wide" markdown>\n'
+    yield "| paper | claim | the paper's effect | ours | verdict | command |"
+    yield "|---|---|---|---|---|---|"
+    for paper, found in there.items():
+        for claim in found:
+            yield row(claim, cited(paper, alone=True) if claim is found[0] else "")
+    yield "\n</div>\n"
+    for paper, found in there.items():
+        yield f"## {paper}\n"
+        for claim in found:
+            yield from entry(claim)
+
+
+def grouped(claims):
+    """{paper: [Claim]} in the order of the years."""
+    found: dict = {}
     for claim in claims.values():
-        for scale, verdict, seeds in verdicts(claim) or [("-", None, 0)]:
-            word = verdict.word if verdict else "not run yet"
-            yield f"| [{claim.name}](#{claim.name}), {scale} | **{word}** | {seeds or '-'} |"
-    yield ""
-    for claim in claims.values():
-        yield from entry(claim)
+        found.setdefault(claim.paper, []).append(claim)
+    return dict(sorted(found.items(), key=lambda one: one[0][-4:]))
+
+
+def row(claim, paper):
+    """A claim in the table: the runs of its largest published scale."""
+    scale, verdict, seeds = (*verdicts(claim), ("standard", None, 0))[0]
+    ours = f"{verdict.headline} ({scale}, {seeds} seeds)" if verdict else "-"
+    word = verdict.word if verdict else "not run yet"
+    return (f"| {paper} | [{claim.name}](#{claim.name}) | {claim.effect} | {ours} | **{word}** | "
+            f"`minidrop claims run {claim.name} --scale {scale}` |")
+
+
+def counted(claims):
+    """How many claims came out how, in a sentence."""
+    words = Counter(found[0][1].word if (found := verdicts(claim)) else "not run yet"
+                    for claim in claims.values())
+    told = ", ".join(f"{words[word]} {word}" for word in (*WORDS, "not run yet") if words[word])
+    return f"Of {len(claims)} claims: {told}."
 
 
 def verdicts(claim):
-    """[(scale, Verdict, seeds)] of the published runs."""
+    """[(scale, Verdict, seeds)] of the published runs, the largest scale first."""
     found = []
-    for scale, record in records(claim):
+    for scale, record in ledger.published(claim):
         results = ledger.results(claim, record)
         found.append((scale, claim.judge(results, claim.scales[scale]),
                       len(next(iter(results.values())))))
@@ -66,7 +89,7 @@ def verdicts(claim):
 
 def entry(claim):
     """One claim."""
-    yield f"## {claim.name.capitalize()} {{#{claim.name}}}\n"
+    yield f"### {claim.name.capitalize()} {{#{claim.name}}}\n"
     yield f"> {claim.sentence}\n"
     yield "| what | in words |\n|---|---|"
     yield f"| source | {cited(claim.source)} |"
@@ -86,8 +109,8 @@ def entry(claim):
 
 def result(claim, scale, verdict, seeds):
     """What came out at one scale."""
-    record = dict(records(claim))[scale]
-    yield f"### {verdict.word.capitalize()}: {scale}, {seeds} seeds {{#{claim.name}-{scale}}}\n"
+    record = dict(ledger.published(claim))[scale]
+    yield f"#### {verdict.word.capitalize()}: {scale}, {seeds} seeds {{#{claim.name}-{scale}}}\n"
     yield f"**{verdict.headline}.**\n"
     figure = f"![{alt(claim, scale, verdict)}]({figure_name(claim, scale)})"
     yield f'<div class="wide" markdown>\n\n{figure}\n\n</div>\n'
@@ -95,9 +118,14 @@ def result(claim, scale, verdict, seeds):
     yield f"```text\n{numbers}\n```\n"
     path = ledger.path_of(claim, scale, ledger.PUBLISHED)
     yield (f"{len(record['runs'])} runs, {ledger.minutes(record):.0f} minutes on the machine that "
-           f"ran them; {versions(record)}. Every run is in "
+           f"ran them; {versions(record)}; code {code(record)}. Every run is in "
            f"`{path.relative_to(links.ROOT).as_posix()}`; `minidrop claims show {claim.name}` "
            "judges them again.\n{.ties}\n")
+
+
+def code(record):
+    """By which code they were made; where that was not this one, how it was shown to be equal."""
+    return "; ".join([record["code"], *record.get("verified", ())])
 
 
 def versions(record):
@@ -108,12 +136,12 @@ def versions(record):
                      for found, count in counts.most_common())
 
 
-def cited(text):
-    """A text whose citation leads to the references."""
+def cited(text, alone=False):
+    """A text whose citation leads to the references; `alone` the link, if there is one."""
     known = citations.works()
     there = ", ".join(links.to(f"{bibliography.PAGE}#{key}", known[key].short, PAGE)
                       for key in citations.cited(text, PAGE))
-    return f"{text} ({there})" if there else text
+    return there if alone and there else f"{text} ({there})" if there else text
 
 
 def figure_name(claim, scale):
@@ -139,5 +167,5 @@ def _axes(claim, scale):
 def drawn(name, scale):
     """The claim's own figure of the published runs."""
     claim = CLAIMS[name]
-    results = ledger.results(claim, dict(records(claim))[scale])
+    results = ledger.results(claim, dict(ledger.published(claim))[scale])
     return claim.draw(results, claim.scales[scale])
