@@ -38,11 +38,11 @@ def sign(one):
     return (one.low > 0) - (one.high < 0)
 
 
-def both(first, second):
-    """The word for a claim of two parts, by the signs of their intervals."""
-    signs = sign(first), sign(second)
-    return ("held" if signs == (1, 1) else "not held" if 1 in signs else
-            "refuted" if signs == (-1, -1) else "not seen at this scale")
+def both(*parts):
+    """The word for a claim of two or more parts, by the signs of their intervals."""
+    signs = {sign(one) for one in parts}
+    return ("held" if signs == {1} else "not held" if 1 in signs else
+            "refuted" if signs == {-1} else "not seen at this scale")
 
 
 def percent(one):
