@@ -45,6 +45,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "parity/test_names.py": "looks names up in other libraries",
     "test_tables.py": "reads the pages that the site is made of",
     "test_claim_snapshots.py": "experiments on the host, and their files",
+    "test_claim_family.py": "experiments on the host",
     "test_claim_code.py": "source text, and files of experiments on the host",
     "test_claim_jobs.py": "processes on the host, and their files",
     "test_claim_cnns.py": "experiments on the host",

@@ -9,6 +9,7 @@ from . import (
     dropconnect,
     dropout,
     duplicated_batch,
+    family,
     flip_diversity,
     mixing,
     multi_sample,
@@ -27,6 +28,7 @@ from . import (
 from .claim import Claim, Verdict
 
 CLAIMS = {claim.name: claim for claim in (
+    family.CLAIM,
     dropout.CLAIM, rate.CLAIM, data_size.CLAIM, sparsity.CLAIM, together.CLAIM, uncertainty.CLAIM,
     dropconnect.CLAIM, dropconnect.INFERENCE, targeted.CLAIM, snapshots.CLAIM,
     variance_shift.CLAIM, mixing.CLAIM, stochastic_depth.CLAIM, stochastic_depth.GRADIENTS,
