@@ -1,5 +1,6 @@
 """The reference tables of the site: they list what the code has, and tell what is missing."""
 
+import dataclasses
 import inspect
 import re
 import sys
@@ -162,6 +163,23 @@ def test_the_table_of_claims_has_a_row_for_each_from_its_runs_by_the_code_of_now
         assert ours.startswith(due.headline if due else "-")
     for word, count in words.items():
         assert f"{count} {word}" in text.partition("<div")[0]
+
+
+def test_the_claims_that_did_not_hold_are_written_into_the_page_of_what_was_not_reproduced(
+        monkeypatch):
+    """If not: PYTHONPATH=site python -m scripts.claims"""
+    text = claims_page.MISSING.read_text(encoding="utf-8")
+    assert text.count(claims_page.START) == 1 and claims_page.with_missing(text) == text
+    claim = claims.CLAIMS["rate"]
+    monkeypatch.setitem(claims_page.CLAIMS, "rate", dataclasses.replace(
+        claim, judge=lambda results, settings: claim.judge(results, settings)._replace(
+            word="refuted")))
+    changed = claims_page.with_missing(text)
+    own, = (line for line in changed.splitlines() if "](tables/claims.md#rate)" in line)
+    assert own.count("refuted: test error 6.10 % at p = 0") == 1 and own.endswith(", 5 seeds) |")
+    assert changed.replace(f"{own}\n", "").replace(f"\n{own}", "") == text
+    with pytest.raises(ValueError, match="not-reproduced.md must have a place for the claims, bet"):
+        claims_page.with_missing(text.replace("<!-- end -->", ""))
 
 
 def test_the_figures_of_claims_are_the_same_bytes_each_time():

@@ -56,3 +56,11 @@ class Claim:
         if (*self.rule,) != WORDS:
             raise ValueError(f"rule must say what each of {', '.join(WORDS)} needs, got "
                              f"{', '.join(self.rule) or 'none'}")
+
+
+def by_paper(claims):
+    """{paper: [Claim]} in the order of the years; those of no paper come last."""
+    found: dict = {}
+    for claim in claims:
+        found.setdefault(claim.paper, []).append(claim)
+    return dict(sorted(found.items(), key=lambda one: one[0][-4:]))

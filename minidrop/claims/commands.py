@@ -8,6 +8,7 @@ from ..options import on_backend
 from ..suggest import Suggesting, unknown
 from ..xp import asked
 from . import CLAIMS, ledger, stamps
+from .claim import by_paper
 
 SCALES = ("quick", "standard", "paper")
 
@@ -27,7 +28,8 @@ def names(about):
 
     With ABOUT those alone whose name, sentence, paper or techniques have it.
     """
-    there, wide = papers(about), max(map(len, CLAIMS))
+    there = by_paper(claim for claim in CLAIMS.values() if _about(claim, about))
+    wide = max(map(len, CLAIMS))
     if not there:
         raise click.UsageError(f"no claim is about {about!r}; `minidrop claims list` has them all")
     for paper, found in there.items():
@@ -40,14 +42,9 @@ def names(about):
                 raise click.ClickException(str(error)) from None
 
 
-def papers(about=""):
-    """{paper: [Claim]}, in the order of the claims; of those that have `about` in their words."""
-    found: dict = {}
-    for claim in CLAIMS.values():
-        words = " ".join([claim.name, claim.sentence, claim.source, *claim.techniques])
-        if about.lower() in words.lower():
-            found.setdefault(claim.paper, []).append(claim)
-    return found
+def _about(claim, text):
+    words = " ".join([claim.name, claim.sentence, claim.source, *claim.techniques])
+    return text.lower() in words.lower()
 
 
 @claims.command()

@@ -5,6 +5,7 @@ gives what `recipe.train` takes besides.  Its rates are those that papers, or th
 for images of this size, or nearest to it.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ def swa(net, this, share, lr):
             "schedules": {"lr": swa_rates(this.settings["lr"], lr, steps, start)}}
 
 
-ARMS = {
+ARMS: dict[str, Callable] = {
     "none": lambda net, this: {},
     "dropout": lambda net, this, p: put(net, BLOCKS, Dropout(p)),
     "gaussian": lambda net, this, p: put(net, BLOCKS, GaussianDropout(p)),

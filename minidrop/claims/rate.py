@@ -27,8 +27,9 @@ def judge(results, settings):
               for arm, one in zip(("0", "0.9"), ends, strict=True)]
     means = [100 * compare.column(results, arm).mean() for arm in results]
     return Verdict(compare.both(*ends), "test error " + ", ".join(
-        f"{mean:.2f} % at p = {arm}" for arm, mean in zip(results, means, strict=True)),
-        tuple(lines))
+        f"{mean:.2f} % at p = {arm}" for arm, mean in zip(results, means, strict=True))
+        + f"; less the middle {compare.percent(ends[0])} points at p = 0, "
+        f"{compare.percent(ends[1])} at 0.9", tuple(lines))
 
 
 def draw(results, settings):

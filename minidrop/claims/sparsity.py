@@ -62,7 +62,8 @@ def judge(results, settings):
     share = {arm: 100 * compare.column(results, arm, "zeros").mean() for arm in results}
     return Verdict(compare.both(lower, zeros), ", ".join(
         f"{arm}: mean activation {mean[arm]:.2f}, {share[arm]:.0f} % of activations are 0"
-        for arm in results), tuple(lines))
+        for arm in results) + f"; with dropout {lower} lower, and {compare.percent(zeros)} points "
+        "more zeros", tuple(lines))
 
 
 def draw(results, settings):

@@ -36,8 +36,9 @@ def judge(results, settings):
               for (arm, other), one in zip([*pairs, *more], [
                   *gains, *(compare.less(results, *pair) for pair in more)], strict=True)]
     return Verdict(compare.both(*gains), "test error " + ", ".join(
-        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results),
-        tuple(lines))
+        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results)
+        + f"; dropout + max-norm has {compare.percent(gains[0])} points less than dropout, "
+        f"{compare.percent(gains[1])} less than max-norm", tuple(lines))
 
 
 def draw(results, settings):

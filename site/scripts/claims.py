@@ -1,17 +1,23 @@
 """The ledger of claims: each sentence of a paper, how it was tried, by which rule, and the verdict.
 
-Everything comes from `minidrop.claims` and from the runs that are published with it.
+Everything comes from `minidrop.claims` and from the runs that are published with it; those that did
+not hold are written into not-reproduced.md too:
+
+    PYTHONPATH=site python -m scripts.claims
 """
 
 import functools
 from collections import Counter
+from pathlib import Path
 
 from scripts import bibliography, citations, figures, links
 
 from minidrop.claims import CLAIMS, ledger
-from minidrop.claims.claim import WORDS
+from minidrop.claims.claim import WORDS, by_paper
 
 PAGE = "tables/claims.md"
+MISSING = Path(__file__).parents[1] / "pages" / "not-reproduced.md"
+START, END = "<!-- claims: written by site/scripts/claims.py -->\n", "\n<!-- end -->"
 
 
 def pages():
@@ -31,7 +37,7 @@ def page(claims):
              for scale in claim.scales}
     if odd := sorted({*ledger.PUBLISHED.glob("*.json")} - known):
         raise ValueError(f"minidrop/claims/results has {odd[0].name}, which is of no claim")
-    there = grouped(claims)
+    there = by_paper(claims.values())
     yield "# What held and what did not\n"
     yield ("What papers claim, each with an experiment small enough for a laptop, and a rule for "
            "the verdict that was fixed before the run. A claim that was not seen here may hold at "
@@ -52,12 +58,26 @@ def page(claims):
             yield from entry(claim)
 
 
-def grouped(claims):
-    """{paper: [Claim]} in the order of the years."""
-    found: dict = {}
-    for claim in claims.values():
-        found.setdefault(claim.paper, []).append(claim)
-    return dict(sorted(found.items(), key=lambda one: one[0][-4:]))
+def with_missing(text):
+    """The page of what was not reproduced with the claims of now that did not hold."""
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"{MISSING.name} must have a place for the claims, between the lines "
+                         f"{START.strip()} and {END.strip()}")
+    return before + START + "\n".join(missing(CLAIMS)) + END + after
+
+
+def missing(claims):
+    """The lines of a table of the claims whose runs, at any scale, did not hold."""
+    yield "| claim | the paper's effect | what was seen here |\n|---|---|---|"
+    for one in by_paper(claims.values()).values():
+        for claim in one:
+            for scale, verdict, seeds in verdicts(claim):
+                if verdict.word != "held":
+                    yield (f"| [{claim.name}](tables/claims.md#{claim.name}): {claim.sentence} "
+                           f"({claim.paper}) | {claim.effect} | {verdict.word}: "
+                           f"{verdict.headline} ({scale}, {seeds} seeds) |")
 
 
 def row(claim, paper):
@@ -159,7 +179,7 @@ def alt(claim, scale, verdict):
 
 def _axes(claim, scale):
     axis = drawn(claim.name, scale).axes[0]
-    title = " ".join(axis.get_title().split()) or axis.get_ylabel()
+    title = " ".join(axis.get_title(loc="left").split()) or axis.get_ylabel()
     return title, axis.get_xlabel()
 
 
@@ -169,3 +189,7 @@ def drawn(name, scale):
     claim = CLAIMS[name]
     results = ledger.results(claim, dict(ledger.published(claim))[scale])
     return claim.draw(results, claim.scales[scale])
+
+
+if __name__ == "__main__":
+    MISSING.write_text(with_missing(MISSING.read_text(encoding="utf-8")), encoding="utf-8")
