@@ -52,6 +52,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_claim_heads.py": "experiments on the host",
     "test_claim_mlps.py": "experiments on the host",
     "test_claim_mixing.py": "experiments on the host",
+    "test_claim_pruned.py": "experiments on the host",
     "test_claims.py": "experiments on the host, and their files",
     "test_cli.py": "the command line prints text",
     "test_data.py": "files and their splits live on the host",

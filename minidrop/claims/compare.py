@@ -45,6 +45,13 @@ def both(*parts):
             "refuted" if signs == {-1} else "not seen at this scale")
 
 
+def every(ones):
+    """The word for a claim of more than all others, by the intervals of what it has more."""
+    signs = {sign(one) for one in ones}
+    return ("held" if signs == {1} else "not held" if 1 in signs else
+            "refuted" if -1 in signs else "not seen at this scale")
+
+
 def percent(one):
     """An interval of shares, in percent."""
     half = f" +- {100 * one.half:.2f}" if math.isfinite(one.half) else ""

@@ -57,7 +57,8 @@ def judge(results, settings):
     """By the rule of the claim."""
     shares, high = settings["shares"], settings["high"]
     found = {arm: intervals(column(results, arm)) for arm in results}
-    lines = ["test accuracy (%), mean and 95 % interval, by pruned share of weights",
+    what = "units" if settings.get("unit") else "weights"
+    lines = [f"test accuracy (%), mean and 95 % interval, by pruned share of {what}",
              "pruned " + "".join(f"{arm:>14}" for arm in found)]
     lines += [f"{share:<7}" + "".join(f"{_percent(row[i]):>14}" for row in found.values())
               for i, share in enumerate(shares)]
