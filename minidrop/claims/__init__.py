@@ -4,14 +4,20 @@ One file a claim: `minidrop claims run NAME`.
 """
 
 from . import (
+    carried,
+    cutoff,
     data_size,
     depth_time,
     dropconnect,
     dropout,
     duplicated_batch,
+    dynamics,
+    early,
     family,
     flip_diversity,
     half,
+    late,
+    longer,
     mixing,
     multi_sample,
     rate,
@@ -38,6 +44,8 @@ CLAIMS = {claim.name: claim for claim in (
     variance_shift.CLAIM, mixing.CLAIM, stochastic_depth.CLAIM, stochastic_depth.GRADIENTS,
     depth_time.CLAIM, mixing.SWEEP,
     multi_sample.CLAIM, samples.CLAIM, sample_cost.CLAIM, duplicated_batch.CLAIM,
-    sample_rates.CLAIM, flip_diversity.CLAIM)}
+    sample_rates.CLAIM, flip_diversity.CLAIM,
+    dynamics.CLAIM, early.CLAIM, early.DEPTH, late.CLAIM, cutoff.CLAIM, longer.CLAIM,
+    carried.CLAIM)}
 
 __all__ = ["CLAIMS", "Claim", "Verdict"]

@@ -1,0 +1,159 @@
+"""What the claims on early and late dropout share: networks, crops, noise that has its time.
+
+The noise is dropout behind the hidden layers, with one rate for all, or stochastic depth with a
+gate for each example and rates that grow from 0 in the first block, as in the paper's code.  Early
+noise ends at a share of the run, `settings["cutoff"]`; late noise begins there.
+"""
+
+from functools import partial
+
+from ..binding import scaled
+from ..inputs.flip_crop import flip_crop
+from ..inputs.mixup import Mixup
+from ..models import drop_paths, mixer, mlp, place
+from ..noise import Stream
+from ..plots import DARK, MIDDLE, subplots
+from ..schedules.early_late import early, late
+from ..train import evaluate
+from ..units.dropout import Dropout
+from . import cnns, compare, recipe
+
+TIMES = {"standard": None,                       # arm: factors of the rate, one for each step
+         "early": lambda cutoff, total: early(1.0, cutoff, total, "linear"),
+         "late": lambda cutoff, total: late(1.0, cutoff, total)}
+MIXER = {                                        # the settings of claims on a Mixer, of each scale
+    "quick": {"data": "digits", "images": 1197, "net": "mixer", "patch": 2, "width": 16,
+              "depth": 2, "noise": "dropout", "p": 0.1, "cutoff": 1 / 6, "padding": 1,
+              "epochs": 12, "batch_size": 50, "lr": 0.1, "momentum": 0.9, "seeds": 5},
+    "standard": {"data": "cifar10", "images": 10000, "net": "mixer", "patch": 8, "width": 32,
+                 "depth": 4, "noise": "dropout", "p": 0.1, "cutoff": 1 / 6, "padding": 4,
+                 "mirror": True, "epochs": 12, "batch_size": 100, "lr": 0.1, "momentum": 0.9,
+                 "seeds": 5},
+    "paper": {"data": "cifar10", "images": 35000, "net": "mixer", "patch": 4, "width": 192,
+              "depth": 4, "noise": "dropout", "p": 0.1, "cutoff": 1 / 6, "padding": 4,
+              "mirror": True, "epochs": 300, "batch_size": 128, "lr": 0.1, "momentum": 0.9,
+              "seeds": 5}}
+MLP = {                                          # and of those on a perceptron
+    "quick": {"data": "digits", "images": 1197, "net": "mlp", "hidden": [20], "noise": "dropout",
+              "p": 0.1, "cutoff": 1 / 6, "padding": 1, "epochs": 12, "batch_size": 50, "lr": 0.2,
+              "momentum": 0.9, "seeds": 8},
+    "standard": {"data": "mnist", "images": 10000, "net": "mlp", "hidden": [100, 100],
+                 "noise": "dropout", "p": 0.1, "cutoff": 1 / 6, "padding": 4, "epochs": 20,
+                 "batch_size": 100, "lr": 0.05, "momentum": 0.9, "seeds": 8},
+    "paper": MIXER["paper"]}
+
+
+def network(settings, x, p=0.0, classes=10):
+    """The network for images (N, C, H, W), not yet drawn, with noise of the rate `p`, if any; the
+    pattern of its rates."""
+    if settings["net"] == "mixer":
+        net = mixer(x.shape[2], x.shape[1], settings["patch"], settings["width"],
+                    settings["depth"], classes)
+    else:
+        net = mlp(x[0].size, *settings["hidden"], classes)
+    if settings["noise"] == "stochastic_depth":
+        if p:
+            drop_paths(net, p, rule="linspace", mode="row", scaling="inverted")
+        return net, "sum.p"
+    pattern = "drop*" if settings["net"] == "mixer" else "hidden*.drop"
+    if p:
+        place(net, pattern, Dropout(p))
+    return net, f"{pattern}.p"
+
+
+def run(arm, seed, settings, progress):
+    """Train one arm and measure it: the `run` of claims on one network."""
+    splits = cnns.images(settings)
+    net = train(arm, splits.train, settings, seed, progress)
+    return measured(net, splits, settings, seed)
+
+
+def train(arm, given, settings, seed, progress, classes=10, recorder=None, **changed):
+    """Draw and train the network of an arm, "none" or one of TIMES; the network, in evaluation.
+
+    `recorder(net)`, if there is one, makes a recorder for `fit` of the network as it was drawn;
+    `changed` are settings, or what `recipe.train` takes besides.
+    """
+    own = settings | changed
+    own["batch"] = crops(own)
+    net, rates = network(own, given[0], 0.0 if arm == "none" else own["p"], classes)
+    total, schedules = recipe.steps(given, own), {}
+    if (factors := TIMES.get(arm)) is not None:
+        schedules[rates] = scaled(factors(round(own["cutoff"] * total), total))
+    if recorder is not None:
+        own["recorder"] = recorder(net.init(seed))
+    return recipe.train(net, given, own, seed, progress, schedules)
+
+
+def crops(settings):
+    """The batch function: each image shifted by up to "padding" pixels, and perhaps mirrored.
+
+    None where nothing is shifted; with "mixing" each batch is mixed too, by weights from a Beta
+    distribution.
+    """
+    padding, alpha = settings["padding"], settings.get("mixing", 0)
+    if not padding:
+        return None
+    cut = partial(flip_crop, padding=padding, mirror=settings.get("mirror", False))
+    return cut if not alpha else lambda rng, x, y: Mixup(alpha)(rng, *cut(rng, x, y))
+
+
+def shifted(pair, settings, seed):
+    """A pair (x, y) cut once as its images are cut in training, unmixed, the same for all arms."""
+    cut = crops(settings | {"mixing": 0})
+    return pair if cut is None else cut(Stream(seed, "claims/shifted"), *pair)
+
+
+def measured(net, splits, settings, seed):
+    """Test error; loss and error, without noise, on training images that are cut as in training."""
+    loss, right = evaluate(net, shifted(splits.train, settings, seed))
+    return {"error": recipe.error(net, splits.test), "training": round(loss, 6),
+            "training_error": round(1 - right, 4)}
+
+
+def lines(results):
+    """For each arm the intervals of both errors, in percent, and of the training loss."""
+    yield from compare.table(results, test_error="error", training_error="training_error")
+    for arm in results:
+        yield f"{arm}: training loss {compare.interval(compare.column(results, arm, 'training'))}"
+
+
+def in_regime(results, regime, parts, name="error"):
+    """The word by the intervals `parts` where the network "underfits", or "overfits"; and a line.
+
+    It underfits where it makes more errors with the noise throughout than without, and overfits
+    where it makes fewer; where that is not seen, nothing is.
+    """
+    fewer, more = ("none", "standard") if regime == "underfits" else ("standard", "none")
+    gap = compare.less(results, fewer, more, name)
+    there = compare.sign(gap) == 1
+    return compare.both(*parts) if there else "not seen at this scale", (
+        f"test error, {more} - {fewer}: {compare.percent(gap)} points: by its rule the network "
+        + (regime if there else f"does not {regime.removesuffix('s')}"))
+
+
+def headline(results):
+    """Test errors and training losses of the arms, in a sentence."""
+    mean = {name: {arm: compare.column(results, arm, name).mean() for arm in results}
+            for name in ("error", "training")}
+    return "test error and training loss: " + "; ".join(
+        f"{arm} {100 * mean['error'][arm]:.2f} %, {mean['training'][arm]:.4f}" for arm in results)
+
+
+def draw(results, settings):
+    """Two panels: test error and training loss of all arms, with the interval of each."""
+    figure, axes = subplots(1, 2, size=(9.0, 1.2 + 0.45 * len(results)), sharey=True)
+    places = range(len(results), 0, -1)
+    for axis, name, factor, label in (
+            (axes[0], "error", 100, f"test error on {settings['data']}, %"),
+            (axes[1], "training", 1, "training loss without noise, nats")):
+        for at, arm in zip(places, results, strict=True):
+            values = factor * compare.column(results, arm, name)
+            one = compare.interval(values)
+            axis.plot(values, [at - 0.2] * len(values), ".", color=MIDDLE, alpha=0.7)
+            axis.errorbar([one.mean], [at], xerr=[one.half] if len(values) > 1 else None, fmt="o",
+                          color=DARK, capsize=3)
+        axis.set(xlabel=label, yticks=[*places], yticklabels=[*results],
+                 ylim=(0.4, len(results) + 0.6))
+    axes[0].set(ylabel="arm", title=compare.over(results))
+    return figure
