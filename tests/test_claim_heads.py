@@ -143,7 +143,10 @@ def test_a_step_is_timed_beside_one_of_dropout(turns):
     found = heads.cost(*((net, batch) for net in nets), settings)
     assert found == {"cost": 1.5, "ms": 4.0}           # medians, of neighbours for the ratio
     (_, blocks, losses), = turns
-    assert blocks == 1 and losses[0] != losses[1] and all(isinstance(one, float) for one in losses)
+    assert blocks == 1 and all(isinstance(one, float) for one in losses)
+    for m, loss in zip((8, 1), losses, strict=True):
+        z = heads.network(settings, splits.train[0], m).init(0)(batch[0])
+        assert_allclose(loss, float(multi_sample_cross_entropy(z, batch[1]).data), rtol=1e-5)
     assert any((w.data != old).any() for w, old in zip(nets[0].parameters(), before, strict=True))
 
 
@@ -237,7 +240,8 @@ UNSURE = [FAST, SLOW, [4.0, 3.0, 2.0]]       # saves, saves nothing, loses
     (UNSURE, LEVEL, "not seen at this scale"), ([4.0, 3.0, 2.0], DOWN, "refuted"),
     ([4.0, 3.0, 2.0], LEVEL, "not seen at this scale")])
 def test_eight_samples_are_judged_by_steps_and_errors(losses, dropout, word):
-    found = {"none": rows(UP), "dropout": rows(dropout), "m = 8": rows(MID, losses, 1.2)}
+    found = {"none": rows(UP, [0.3, 0.2, 0.1]), "dropout": rows(dropout),
+             "m = 8": rows(MID, losses, 1.2)}
     verdict = CLAIMS["multi-sample"].judge(found, {})
     assert verdict.word == word
     if losses is FAST:
@@ -341,6 +345,13 @@ def test_ends_are_drawn_against_samples_and_rates():
     time, memory = sample_cost.draw(measured(0.2, 2.0), settings).axes
     assert_allclose(time.get_lines()[0].get_xydata()[:, 1], [1, 2.01])
     assert_allclose(memory.get_lines()[0].get_xydata()[:, 1], [1, 2])
+    twice = measured(0.2, 2.0)
+    for one in twice["small VGG"]:
+        one.update(peak_mb=[5.0, 20.0], repeated_growth=[1.1, 8.0])
+    axes = sample_cost.draw(twice, settings).axes
+    ours = [line.get_xydata()[:, 1] for axis in axes for line in axis.get_lines()
+            if line.get_linestyle() != "None"]
+    assert_allclose(ours, [[1, 2.01], [1.1, 8], [1, 8], [1, 4], [1, 8], [1, 8]])
 
 
 # --- whole runs ----------------------------------------------------------------------------------

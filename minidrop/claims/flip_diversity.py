@@ -23,8 +23,8 @@ def judge(results, settings):
               for arm, one in gains.items()]
     word = {1: "held", -1: "refuted"}.get(compare.sign(gains["flips"]), "not seen at this scale")
     return Verdict(word, "held-out error " + ", ".join(
-        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results),
-        tuple(lines))
+        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results)
+        + f"; flips gain {compare.percent(gains['flips'])} points", tuple(lines))
 
 
 def draw(results, settings):

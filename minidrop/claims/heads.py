@@ -14,7 +14,7 @@ from ..units.multi_sample import MultiSampleDropout, multi_sample_cross_entropy
 from ..xp import array_module, asked, floats
 from . import compare, recipe
 
-STYLES = ((LIGHT, "-"), (MIDDLE, "--"), (DARK, "-"))
+STYLES = {"dropout": (MIDDLE, "--"), "m = 8": (DARK, "-")}
 NETWORK = ("Three convolutions (16, 32 and 64 maps), each with ReLU and a pool, and a head of two "
            "layers (1024-128-10) on the first 5,000 training images of CIFAR-10, measured on 5,000 "
            "others (quick: one convolution and 256-32-10 on digits). Dropout in front of both "
@@ -146,7 +146,8 @@ def draw(results, settings):
     figure, axes = subplots(2, 2, size=(9.0, 6.0), sharey="row")
     steps = in_epoch(settings)
     plain = statistics.fmean(run["ms"] for runs in results.values() for run in runs)
-    for (arm, runs), (colour, line) in zip(results.items(), STYLES, strict=True):
+    for arm, runs in results.items():
+        colour, line = STYLES.get(arm, (LIGHT, "-"))
         ms = plain * statistics.fmean(run["cost"] for run in runs)
         for row, (name, factor) in zip(axes, (("losses", 1), ("errors", 100)), strict=True):
             values = factor * compare.column(results, arm, name)

@@ -33,7 +33,8 @@ def judge(results, settings):
     return Verdict(compare.both(steps, gain), (
         f"steps saved {compare.percent(steps)} %, time saved {compare.percent(time)} %; error "
         + ", ".join(f"{100 * compare.column(results, arm).mean():.2f} % of {arm}"
-                    for arm in results)), tuple(lines))
+                    for arm in results) + f", {compare.percent(gain)} points less than dropout"),
+        tuple(lines))
 
 
 CLAIM = Claim(

@@ -33,7 +33,7 @@ def judge(results, settings):
     return Verdict(compare.both(time, memory), (
         f"a step with 8 samples takes {found['growth'][m].mean:.2f} times as long as with one and "
         f"{found['more'][m].mean:.2f} times its memory; beside the batch repeated, "
-        f"{found['ratio'][m].mean:.2f} of the time and {found['memory'][m].mean:.2f} of the "
+        f"{found['ratio'][m]} of the time and {found['memory'][m].mean:.2f} of the "
         "memory"), tuple(lines))
 
 
@@ -47,13 +47,16 @@ def draw(results, settings):
         for name, colour, line, label in zip(
                 names, (DARK, MIDDLE), ("-", "--"), ("m samples", "batch repeated"), strict=True):
             values = compare.column(results, arm, name)
-            found = [compare.interval(row) for row in (values / values[:, :1]).T]
+            if name.endswith("mb"):
+                values = values / values[:, :1]
+            found = [compare.interval(row) for row in values.T]
             axis.errorbar(m, [one.mean for one in found],
                           None if len(values) == 1 else [one.half for one in found], color=colour,
                           linestyle=line, marker="o", capsize=3, label=label)
         axis.plot(m, m, color=LIGHT, linewidth=1, label="in proportion to m")
         axis.set(xscale="log", yscale="log", xticks=m, xticklabels=[f"{k}" for k in m], yticks=m,
-                 yticklabels=[f"{k}" for k in m], title=title, xlabel="m (scales of powers)")
+                 yticklabels=[f"{k}" for k in m], title=title, xlabel="m (scales of powers)",
+                 ylim=(0.5, 2 * m[-1]))
         axis.minorticks_off()
     axes[0].legend()
     return figure
