@@ -48,7 +48,11 @@ def judge(results, settings):
     gains = [compare.less(results, *pair) for pair in pairs]
     lines += [f"{other} - {arm}: {compare.percent(one)} points of test error"
               for (arm, other), one in zip(pairs, gains, strict=True)]
-    return Verdict(compare.both(*gains[:len(MIXED)]), _errors(results), tuple(lines))
+    none = 100 * compare.column(results, "none").mean()
+    return Verdict(compare.both(*gains[:len(MIXED)]), f"test error {none:.2f} % without mixing, "
+                   "and points less: " + ", ".join(
+                       f"{compare.percent(one)} with {arm}"
+                       for arm, one in zip(MIXED, gains, strict=False)), tuple(lines))
 
 
 def judge_cells(results, settings):
@@ -60,12 +64,10 @@ def judge_cells(results, settings):
     ends = [compare.less(results, middle, other) for other in (few, many)]
     lines += [f"{other} cells - {middle} cells: {compare.percent(one)} points of test error"
               for other, one in zip((few, many), ends, strict=True)]
-    return Verdict(compare.both(*ends), _errors(results, " cells"), tuple(lines))
-
-
-def _errors(results, unit=""):
-    return "test error " + ", ".join(
-        f"{100 * compare.column(results, arm).mean():.2f} % with {arm}{unit}" for arm in results)
+    return Verdict(compare.both(*ends), "test error " + ", ".join(
+        f"{100 * compare.column(results, arm).mean():.2f} % with {arm} cells" for arm in results)
+        + f"; with {middle} {compare.percent(ends[0])} points less than with {few}, "
+        f"{compare.percent(ends[1])} less than with {many}", tuple(lines))
 
 
 def draw(results, settings):

@@ -70,8 +70,9 @@ def judge(results, settings):
     lines += [f"{other} - linear: {compare.percent(one)} points of test error"
               for other, one in zip(("constant", "uniform"), gains, strict=True)]
     return Verdict(compare.both(*gains), "test error " + ", ".join(
-        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results),
-        tuple(lines))
+        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results)
+        + f"; linear has {compare.percent(gains[0])} points less than constant, "
+        f"{compare.percent(gains[1])} less than uniform", tuple(lines))
 
 
 def halves(results, arm):
@@ -93,7 +94,7 @@ def judge_gradients(results, settings):
     lines += [f"ln(linear / constant) {name}: {one}" for name, one in zip(names, parts,
                                                                          strict=True)]
     return Verdict(compare.both(*parts), "the gradient of the first layer is with stochastic depth "
-                   + " and ".join(f"{exp(one.mean):.2f} times as large {name}"
+                   + " and ".join(f"{exp(one.mean):.2f} times as large {name} (ln {one})"
                                   for name, one in zip(names, parts, strict=True)), tuple(lines))
 
 
