@@ -90,7 +90,7 @@ def draw(results, settings):
 
 def named(arm, settings):
     """An arm with its rates."""
-    return f"{arm} {', '.join(f'{rate:g}' for rate in settings['rates'][arm])}"
+    return f"{arm} {', '.join(f'{rate:.3g}' for rate in settings['rates'][arm])}"
 
 
 CLAIM = Claim(
