@@ -51,7 +51,8 @@ def run(arm, seed, settings, progress):
         return sample_shared.grow(lr) + grow(seed)
 
     other = {"a": helper, "b": network}[arm]
-    return {"score": other(make(len(SIZES))), "net": cached(seed)}
+    both = network, sample_shared.network
+    return {"score": other(make(len(SIZES))), "net": cached(seed), "both": both}
 
 
 def helper(x):
@@ -121,6 +122,7 @@ def test_words_and_what_a_run_does_not_execute_do_not_count(code, old, new):
     ("FACTOR, UNREAD = 3", "FACTOR, UNREAD = 2"), ("SIZES = (1, 2)", "SIZES = (1, 3)"),
     ("return 5", "return 6"), ("helper(x):", "helper(x, y=0):"),
     ('"a": helper, "b": network', '"a": network, "b": helper'),
+    ("network, sample_shared.network", "sample_shared.network, network"),
     ("x if SGD else run", "x if Path else run"), ("functools.cache", "functools.lru_cache(3)"),
     ("sample_shared.network(x)", "network(x)"),
     ("return x\n\n\ndef judge", "return -x\n\n\ndef judge"),
