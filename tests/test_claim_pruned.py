@@ -271,6 +271,14 @@ def test_the_figure_has_a_line_for_each_arm_with_its_means(unit, there):
     assert pruned.draw({arm: runs[:1] for arm, runs in found.items()}, settings).axes
 
 
+def test_the_figure_of_half_is_of_what_lies_near_the_whole_plain_network():
+    shares = [0.0, 0.25, 0.5]
+    found = made(shares, none=[[0.95, 0.5, 0.9]] * 2, targeted=[[0.96, 0.5, 0.97]] * 2)
+    (axis,) = half.draw(found, {"shares": shares, "unit": False, "data": "digits"}).axes
+    assert_allclose(axis.get_ylim(), (89, 97))
+    assert any(np.allclose(line.get_ydata(orig=False), 95) for line in axis.lines)
+
+
 # --- whole runs ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", NAMES)
