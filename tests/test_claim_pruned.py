@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidrop import data
-from minidrop.claims import CLAIMS, compare, half, pruned, rivals
+from minidrop.claims import CLAIMS, compare, half, pruned, rivals, targeted
 from minidrop.claims.claim import WORDS
 from minidrop.intervals import Interval
 from minidrop.nn import Wrapped
@@ -13,6 +13,7 @@ from minidrop.optim import SGD, Adam
 from minidrop.train import evaluate, fit
 from minidrop.units.dropout import Dropout
 from minidrop.weights.l0 import L0, expected_l0
+from minidrop.weights.pruning import prune
 from minidrop.weights.smallify import Smallify, smallify_step
 from minidrop.weights.targeted import TargetedDropout
 from minidrop.weights.variational import Variational
@@ -181,6 +182,13 @@ def test_of_a_residual_network_convolutions_of_its_stages_are_pruned(fits, monke
         assert isinstance(fits[-1]["optimizer"], SGD) and rates[0] == settings["lr"]
         assert len(pruned.weights(net, settings)) == 6
         assert {w.ndim for w in pruned.weights(net, settings)} == {4}
+
+
+def test_the_claim_on_targeted_dropout_prunes_convolutions_and_no_norms():
+    net, pattern = targeted.network("targeted", np.zeros((1, 3, 8, 8)), {
+        "depth": 8, "rates": {"targeted": [0.5, 0.5]}})
+    kept = prune(net.init(0), 0.5, unit=False, pattern=pattern)
+    assert len(kept) == 6 and all(path.endswith(("conv1.weight", "conv2.weight")) for path in kept)
 
 
 # --- verdicts ------------------------------------------------------------------------------------

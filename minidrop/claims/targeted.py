@@ -50,7 +50,7 @@ def network(arm, x, settings):
     elif arm in settings["rates"]:
         gamma, alpha = settings["rates"][arm]
         wrap(net, layers, lambda layer: TargetedDropout(layer, gamma, alpha, unit=False))
-    return net, "stage*" if depth else None
+    return net, "stage*.conv*.weight" if depth else None
 
 
 def judge(results, settings):
