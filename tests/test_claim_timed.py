@@ -278,6 +278,9 @@ def test_early_is_judged_where_the_network_underfits(name, standard, loss, error
     verdict = CLAIMS[name].judge(found, {})
     assert verdict.word == word
     assert any("the network underfits" in line for line in verdict.lines) == (standard == UP)
+    assert ("underfits, as standard has 1.00 " in verdict.headline) == (standard == UP)
+    assert ("early has 1.00 +- 0.00 points less than none, and" in verdict.headline) == (
+        error == DOWN)
 
 
 @pytest.mark.parametrize("none, standard, late, word", [
@@ -327,7 +330,7 @@ def test_carried_is_judged_by_the_other_classes(standard, early, word):
                     standard={"error": LEVEL, "own": standard, "training": MID},
                     early={"error": early, "own": LEVEL, "training": MID})
     verdict = carried.judge(found, {})
-    assert verdict.word == word and "1.10 % of none" in verdict.headline
+    assert verdict.word == word and "1.10 % of none, 1.00 % of st" in verdict.headline
 
 
 def curves(norm, distance, variance, error):
@@ -353,8 +356,9 @@ LOW, HIGH, SAME = (0.8,) * 3, (1.2,) * 3, (1.0,) * 3
 def test_dynamics_is_judged_by_four_curves(given, word):
     verdict = dynamics.judge(curves(*given), {"early": 5})
     assert verdict.word == word
-    said = {LOW: "length of gradients -20.0 %, as claimed", SAME: "0.0 %, undecided; distance",
-            HIGH: "length of gradients +20.0 %, the other way"}[given[0]]
+    said = {LOW: "length of gradients -20.00 +- 1.99 %, as claimed; distance",
+            SAME: " %, undecided; distance",
+            HIGH: "length of gradients 20.00 +- 2.98 %, the other way"}[given[0]]
     assert said in verdict.headline
 
 

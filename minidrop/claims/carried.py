@@ -56,9 +56,9 @@ def judge(results, settings):
     lines += [f"on its own classes: {regime}",
               f"on its own classes, none - early: {compare.percent(own)} points",
               f"on the other classes, none - early: {compare.percent(gain)} points"]
-    return Verdict(word, "error on other classes " + ", ".join(
-        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results),
-        (*lines,))
+    return Verdict(word, f"on the other classes {timed.errors(results)}; early has "
+                   f"{compare.percent(gain)} points less than none; on its own classes {regime}",
+                   (*lines,))
 
 
 def draw(results, settings):

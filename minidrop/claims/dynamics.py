@@ -63,7 +63,7 @@ def judge(results, settings):
         return compare.unjudged(lines)
     claimed = {name: Interval(CURVES[name][1] * one.mean, one.half) for name, one in found.items()}
     return Verdict(compare.both(*claimed.values()), "; ".join(
-        f"{CURVES[name][0]} {100 * found[name].mean:+.1f} %, {SAID[compare.sign(one)]}"
+        f"{CURVES[name][0]} {compare.percent(found[name])} %, {SAID[compare.sign(one)]}"
         for name, one in claimed.items()), tuple(lines))
 
 

@@ -14,7 +14,8 @@ def judge(results, settings):
     lines += [regime, f"training loss, none - early: {loss}"]
     lines += [f"test error, {other} - {arm}: {compare.percent(compare.less(results, arm, other))} "
               "points" for arm, other in (("early", "none"), ("early", "standard"))]
-    return Verdict(word, timed.headline(results), (*lines,))
+    return Verdict(word, f"{timed.errors(results)}; early has {compare.percent(gain)} points less "
+                   f"than none, and {loss} less training loss; {regime}", (*lines,))
 
 
 PROTOCOL = (

@@ -22,7 +22,9 @@ def judge(results, settings):
     word, regime = timed.in_regime(results, "underfits", gains[:2])
     lines += [regime, *(f"test error, {other} - {arm}: {compare.percent(one)} points"
                         for (arm, other), one in zip(pairs, gains, strict=True))]
-    return Verdict(word, timed.headline(results), (*lines,))
+    return Verdict(word, f"{timed.errors(results)}; early has {compare.percent(gains[1])} points "
+                   f"less than none, by the short recipe {compare.percent(gains[0])}; {regime}",
+                   (*lines,))
 
 
 CLAIM = Claim(

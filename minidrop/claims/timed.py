@@ -119,7 +119,7 @@ def lines(results):
 
 
 def in_regime(results, regime, parts, name="error"):
-    """The word by the intervals `parts` where the network "underfits", or "overfits"; and a line.
+    """The word by the intervals `parts` where the network "underfits", or "overfits"; a line on it.
 
     It underfits where it makes more errors with the noise throughout than without, and overfits
     where it makes fewer; where that is not seen, nothing is.
@@ -128,16 +128,14 @@ def in_regime(results, regime, parts, name="error"):
     gap = compare.less(results, fewer, more, name)
     there = compare.sign(gap) == 1
     return compare.both(*parts) if there else "not seen at this scale", (
-        f"test error, {more} - {fewer}: {compare.percent(gap)} points: by its rule the network "
-        + (regime if there else f"does not {regime.removesuffix('s')}"))
+        f"the network {regime if there else 'does not ' + regime.removesuffix('s')}, as {more} "
+        f"has {compare.percent(gap)} points more test error than {fewer}")
 
 
-def headline(results):
-    """Test errors and training losses of the arms, in a sentence."""
-    mean = {name: {arm: compare.column(results, arm, name).mean() for arm in results}
-            for name in ("error", "training")}
-    return "test error and training loss: " + "; ".join(
-        f"{arm} {100 * mean['error'][arm]:.2f} %, {mean['training'][arm]:.4f}" for arm in results)
+def errors(results):
+    """The test errors of the arms, in a sentence."""
+    return "test error " + ", ".join(
+        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results)
 
 
 def draw(results, settings):
