@@ -25,6 +25,10 @@ class History(NamedTuple):
     validation_accuracy: Any    # (epochs,) share of right labels; nan where y holds no labels
 
 
+class Diverged(ValueError):
+    """The loss of a run is not finite."""
+
+
 class Score(NamedTuple):
     """Mean loss and share of right labels on a data set, in evaluation."""
 
@@ -170,11 +174,11 @@ def _check_functions(loss, batch, penalty, project):
 
 
 def _finite_mean(losses, epochs, lr):
-    """The mean loss of an epoch; ValueError where it is not finite."""
+    """The mean loss of an epoch; Diverged where it is not finite."""
     mean = sum(losses) / len(losses)
     if not math.isfinite(mean):
-        raise ValueError(f"the loss is {mean} after epoch {epochs}; lower the learning rate (lr is "
-                         f"{lr:g}) or look at the data")
+        raise Diverged(f"the loss is {mean} after epoch {epochs}; lower the learning rate (lr is "
+                       f"{lr:g}) or look at the data")
     return mean
 
 

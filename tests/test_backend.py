@@ -398,7 +398,7 @@ def test_claims_compute_where_they_are_asked_to(xp, backend, monkeypatch, tmp_pa
     for name, claim in CLAIMS.items():
         if name == "sample-cost":                 # it times steps on the processor, and never fits
             continue
-        small = claim.scales["quick"] | {"epochs": 5, "seeds": 1, "images": 64, "batch_size": 32,
+        small = claim.scales["quick"] | {"epochs": 5, "seeds": 1, "images": 64, "batch_size": 16,
                                          "passes": 2, "samples": 2, "lrs": [0.1], "sizes": [20]}
         monkeypatch.setitem(claim.scales, "quick", small)
         code, text = run("claims", "run", name, "--backend", backend)

@@ -22,6 +22,7 @@ from minidrop.claims import (
     uncertainty,
 )
 from minidrop.claims.claim import WORDS
+from minidrop.functional import cross_entropy
 from minidrop.intervals import Interval
 from minidrop.train import evaluate, fit
 from minidrop.units.dropout import Dropout
@@ -99,6 +100,23 @@ def test_a_rate_is_chosen_on_validation_data_and_the_test_data_are_seen_once(mon
     assert [net for net, pair in seen if pair == "test"] == [0.2]
 
 
+def test_a_rate_at_which_the_loss_is_not_finite_is_not_chosen():
+    splits = mlps.images({"data": "digits", "images": 120})
+    settings = {"hidden": [4], "momentum": 0.9, "epochs": 2, "batch_size": 50, "lrs": [0.2, 0.1]}
+
+    def make(lr):
+        net = mlps.network(settings, 64)
+        return recipe.train(net, splits.train, settings, 0, False, lr=lr, loss=lambda z, y:
+                            cross_entropy(z, y) + (0 if lr < 0.2 else math.inf))
+
+    assert recipe.chosen(make, settings, splits)["lr"] == 0.1
+    with pytest.raises(ValueError, match="lrs must hold a rate at which the loss stays finite, got "
+                                         "0.2$"):
+        recipe.each(make, settings | {"lrs": [0.2]})
+    with pytest.raises(ValueError, match="other"):                 # what is no matter of the rate
+        recipe.each(lambda lr: int("other"), settings)
+
+
 def of(low, high):
     return Interval((low + high) / 2, (high - low) / 2)
 
@@ -152,15 +170,53 @@ def test_the_arms_of_rate_are_rates_of_hidden_units(fits, arm):
 
 
 def test_sizes_differ_in_images_and_not_in_steps(fits):
-    settings = tiny("data-size", images=120, sizes=[10, 70, 500], batch_size=20, epochs=2)
+    settings = tiny("data-size", images=120, sizes=[10, 70, 500], batch_size=20, epochs=2,
+                    lrs=[0.001, 0.2])
     found = data_size.run("dropout", 1, settings, False)
     x, _ = data.digits().train
-    assert [len(call["data"][0]) for call in fits] == [10, 70, 120] and len(found["error"]) == 3
+    assert [len(call["data"][0]) for call in fits] == [10, 10, 70, 70, 120, 120]
+    assert [call["optimizer"].lr for call in fits] == [0.001, 0.2] * 3
+    for pair, lr, wrong in zip((fits[:2], fits[2:4], fits[4:]), found["lr"], found["error"],
+                               strict=True):
+        small, large = (evaluate(call["net"], data.digits().validation)[1] for call in pair)
+        best = pair[large > small]                # False is 0
+        assert lr == best["optimizer"].lr
+        assert_allclose(wrong, 1 - evaluate(best["net"], data.digits().test)[1], atol=1e-4)
     for call in fits:
         assert_array_equal(call["data"][0], x[:len(call["data"][0])])
         assert drops(call["net"]) == {"input.drop": 0.2, "hidden1.drop": 0.5}
         assert len(call["schedules"]["lr"]) == 12 == call["epochs"] * math.ceil(
             len(call["data"][0]) / 20)
+
+
+@pytest.mark.parametrize("arm, rates", [("mean", [0.1, 0.3]), ("gaussian", [0.3, 0.1])])
+def test_both_inferences_choose_a_rate_together(monkeypatch, arm, rates):
+    """By the mean 0.1 has fewer errors, by samples 0.3, and by both together 0.1."""
+    wrong = {("mean", 0.1): 0.1, ("gaussian", 0.1): 0.3, ("mean", 0.3): 0.5, ("gaussian", 0.3): 0.2}
+
+    def error(net, pair):
+        assert pair is splits.validation
+        return wrong[net.hidden1.inference, net.lr]
+
+    def train(net, given, settings, seed, progress, lr):
+        net.init(seed).eval().lr = lr
+        return net
+
+    splits = mlps.images({"data": "digits", "images": 120})
+    monkeypatch.setattr(mlps, "images", lambda settings: splits)
+    monkeypatch.setattr(recipe, "error", error)
+    monkeypatch.setattr(recipe, "train", train)
+    found = dropconnect.run_inference(arm, 0, tiny("inference", lrs=rates), False)
+    assert (found["lr"], found["validation"]) == (0.1, 0.2)
+
+
+def test_the_arms_of_dropconnect_choose_among_the_same_rates(fits):
+    for arm in CLAIMS["dropconnect"].arms:
+        fits.clear()
+        found = dropconnect.run(arm, 0, tiny("dropconnect", lrs=[1e-6, 0.2], epochs=3), False)
+        assert [call["optimizer"].lr for call in fits] == [1e-6, 0.2] and found["lr"] == 0.2
+        assert_allclose(found["error"], 1 - evaluate(fits[1]["net"], data.digits().test).accuracy,
+                        atol=1e-4 if arm != "dropconnect" else 0.05)       # it draws anew
 
 
 @pytest.mark.parametrize("arm", CLAIMS["together"].arms)
@@ -200,7 +256,7 @@ def test_what_is_measured_of_activations():
 
 
 def test_dropconnect_has_masks_of_weights_and_both_inferences_one_network(fits):
-    settings = tiny("dropconnect", hidden=[6, 5], samples=4)
+    settings = tiny("dropconnect", hidden=[6, 5], samples=4, lrs=[0.1])
     for arm, kinds in (("none", (0, 0)), ("dropout", (2, 0)), ("dropconnect", (0, 2))):
         dropconnect.run(arm, 0, settings, False)
         net = fits[-1]["net"]
@@ -216,6 +272,7 @@ def test_dropconnect_has_masks_of_weights_and_both_inferences_one_network(fits):
         assert {net.hidden1.inference, net.hidden2.inference} == {arm}
         assert (net.hidden1.p, net.hidden1.samples, net.hidden1.per) == (0.5, 4, "example")
     assert found["mean"]["loss"] != found["gaussian"]["loss"]
+    assert found["mean"]["validation"] == found["gaussian"]["validation"]
     assert_allclose(found["mean"]["loss"], evaluate(nets[1], data.digits().test).loss, atol=1e-6)
 
 
@@ -270,8 +327,9 @@ def test_a_u_is_above_its_middle_at_both_ends(first, last, word):
 def test_data_size_is_judged_by_its_rule(gains, word):
     settings = {"images": 90, "sizes": [10, 50]}
     away = [-1e-4, 0, 1e-4]
-    found = {"none": [{"error": [0.3 + gain + one for gain in gains]} for one in away],
-             "dropout": [{"error": [0.3] * 3} for _ in away]}
+    rates = {"lr": [0.1] * 3, "validation": [0.3] * 3}
+    found = {"none": [{"error": [0.3 + gain + one for gain in gains]} | rates for one in away],
+             "dropout": [{"error": [0.3] * 3} | rates for _ in away]}
     assert data_size.judge(found, settings).word == word
 
 
@@ -300,9 +358,11 @@ def test_together_is_better_than_each_alone(alone, norm, word):
     (LEVEL, LEVEL, "not seen at this scale")])
 def test_dropconnect_is_better_than_both_others(none, other, word):
     errors = {"none": none, "dropout": other, "dropconnect": MID}
-    found = results(**{arm: {"error": row, "training": MID} for arm, row in errors.items()})
+    chosen = {"lr": [0.1] * 3, "validation": MID}
+    found = results(**{arm: {"error": row} | chosen for arm, row in errors.items()})
     assert dropconnect.judge(found, {}).word == word
-    found = results(gaussian={"error": MID, "loss": MID}, mean={"error": none, "loss": other})
+    found = results(gaussian={"error": MID, "loss": MID} | chosen,
+                    mean={"error": none, "loss": other} | chosen)
     assert dropconnect.judge_inference(found, {}).word == word
 
 
@@ -338,7 +398,7 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name, words", [
     ("dropout", ["refuted"]), ("rate", ["not held"]), ("sparsity", ["held"]),
-    ("uncertainty", ["held"]), ("dropconnect", ["refuted"]), ("data-size", WORDS),
+    ("uncertainty", ["held"]), ("dropconnect", WORDS), ("data-size", WORDS),
     ("together", WORDS), ("inference", WORDS)])
 def test_the_quick_scale_takes_less_than_a_minute_and_ends_as_it_did(name, words):
     """Where one word alone is expected the intervals were far from changing it."""

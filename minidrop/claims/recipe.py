@@ -1,7 +1,9 @@
 """How every claim trains: SGD with momentum, a rate that falls as half a cosine, one choice."""
 
+import contextlib
+
 from ..optim import SGD, cosine
-from ..train import evaluate, fit
+from ..train import Diverged, evaluate, fit
 
 TAKEN = ("loss", "project", "penalty", "batch", "recorder")    # by `fit`, where a claim has them
 
@@ -36,12 +38,33 @@ def error(net, pair):
     return round(1 - evaluate(net, pair).accuracy, 4)
 
 
+def each(make, settings):
+    """{rate: make(rate)} for `settings["lrs"]`, but for those at which the loss is not finite."""
+    made = {}
+    for lr in settings["lrs"]:
+        with contextlib.suppress(Diverged):
+            made[lr] = make(lr)
+    if not made:
+        raise Diverged("lrs must hold a rate at which the loss stays finite, got "
+                       + ", ".join(f"{lr:g}" for lr in settings["lrs"]))
+    return made
+
+
+def best(made, wrong):
+    """(rate, what was made, its errors) of that with the fewest, `wrong(one)`; of equals the first.
+
+    >>> best({0.1: "ab", 0.2: "a", 0.4: "b"}, len)
+    (0.2, 'a', 1)
+    """
+    errors = {lr: wrong(one) for lr, one in made.items()}
+    lr = min(errors, key=errors.__getitem__)
+    return lr, made[lr], errors[lr]
+
+
 def chosen(make, settings, splits):
     """What came out of the rate whose network `make(lr)` has the fewest errors on validation data.
 
-    Of equal ones the first of `settings["lrs"]`.  The test data are seen once, by that network.
+    The test data are seen once, by that network.
     """
-    nets = {lr: make(lr) for lr in settings["lrs"]}
-    errors = {lr: error(net, splits.validation) for lr, net in nets.items()}
-    lr = min(errors, key=errors.__getitem__)
-    return {"error": error(nets[lr], splits.test), "lr": lr, "validation": errors[lr]}
+    lr, net, wrong = best(each(make, settings), lambda net: error(net, splits.validation))
+    return {"error": error(net, splits.test), "lr": lr, "validation": wrong}
