@@ -85,6 +85,6 @@ CLAIM = Claim(
           "refuted": "it underfits, and all nine lie below 0"},
     arms=("none", "standard", *EARLY),
     scales=timed.MLP,
-    takes={"quick": "half a minute of one core", "standard": "8 minutes, beside much else",
+    takes={"quick": "15 seconds of one core", "standard": "8 minutes, beside much else",
            "paper": "300 epochs of a Mixer each, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)
