@@ -48,6 +48,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_claim_family.py": "experiments on the host",
     "test_claim_code.py": "source text, and files of experiments on the host",
     "test_claim_jobs.py": "processes on the host, and their files",
+    "test_claim_blocks.py": "experiments on the host",
     "test_claim_cnns.py": "experiments on the host",
     "test_claim_heads.py": "experiments on the host",
     "test_claim_timed.py": "experiments on the host",

@@ -4,11 +4,15 @@ One file a claim: `minidrop claims run NAME`.
 """
 
 from . import (
+    block_size,
     carried,
     cutoff,
+    cutout,
+    cutout_together,
     cycles,
     data_size,
     depth_time,
+    dropblock,
     dropconnect,
     dropout,
     duplicated_batch,
@@ -27,6 +31,7 @@ from . import (
     sample_cost,
     sample_rates,
     samples,
+    scheduled,
     snapshot_diversity,
     snapshots,
     sparsity,
@@ -41,6 +46,7 @@ from .claim import Claim, Verdict
 
 CLAIMS = {claim.name: claim for claim in (
     family.CLAIM,
+    dropblock.CLAIM, block_size.CLAIM, scheduled.CLAIM, cutout.CLAIM, cutout_together.CLAIM,
     dropout.CLAIM, rate.CLAIM, data_size.CLAIM, sparsity.CLAIM, together.CLAIM, uncertainty.CLAIM,
     dropconnect.CLAIM, dropconnect.INFERENCE, targeted.CLAIM, targeted_units.CLAIM,
     rivals.CLAIM, rivals.UNITS, half.CLAIM, snapshots.CLAIM,

@@ -3,7 +3,7 @@
 import math
 
 from ..intervals import Interval, mean_interval
-from ..plots import DARK, MIDDLE, subplots
+from ..plots import DARK, LIGHT, MIDDLE, subplots
 from ..xp import array_module
 from .claim import Verdict
 
@@ -52,6 +52,25 @@ def every(ones):
             "refuted" if -1 in signs else "not seen at this scale")
 
 
+def of_parts(results, parts, told=None, name="of {}"):
+    """The verdict of a claim on errors, of {what: differences of paired seeds}, by `both`.
+
+    The parts lie above 0 where the claim is right; differences that are only `told` decide nothing;
+    `name` says how the headline calls an arm.
+    """
+    lines = [*table(results, test_error="error", training_error="training")]
+    if one_seed(results):
+        return unjudged(lines)
+    found = {what: interval(values) for what, values in parts.items()}
+    more = {what: interval(values) for what, values in (told or {}).items()}
+    lines += [f"{what}: {percent(one)} points of test error"
+              for what, one in (found | more).items()]
+    errors = ", ".join(f"{100 * column(results, arm).mean():.2f} % {name.format(arm)}"
+                       for arm in results)
+    decisive = "; ".join(f"{what}: {percent(one)} points" for what, one in found.items())
+    return Verdict(both(*found.values()), f"test error {errors}; {decisive}", tuple(lines))
+
+
 def percent(one):
     """An interval of shares, in percent."""
     half = f" +- {100 * one.half:.2f}" if math.isfinite(one.half) else ""
@@ -85,6 +104,22 @@ def draw_arms(results, label, name="error"):
                       color=DARK, capsize=3)
     axis.set(yticks=[*places], yticklabels=[*results], xlabel=label, ylabel="arm",
              title=over(results), ylim=(0.4, len(results) + 0.6))
+    return figure
+
+
+def draw_curve(results, settings, label):
+    """A figure: test and training error, in percent, against the numbers that the arms are."""
+    figure, axis = subplots(size=(6.5, 3.6))
+    numbers = [float(arm) for arm in results]
+    for name, colour, line, which in (("error", DARK, "-", "test"),
+                                      ("training", LIGHT, "--", "training")):
+        found = [interval(100 * column(results, arm, name)) for arm in results]
+        axis.errorbar(numbers, [one.mean for one in found],
+                      None if one_seed(results) else [one.half for one in found],
+                      color=colour, linestyle=line, marker="o", capsize=3, label=which)
+    axis.set(xlabel=label, ylabel="error, %", ylim=(0, None),
+             title=f"error on {settings['data']}, %; {over(results)}")
+    axis.legend()
     return figure
 
 

@@ -1,6 +1,5 @@
 """The error against the rate of dropout: a U, flat in its middle."""
 
-from ..plots import DARK, LIGHT, subplots
 from . import compare, mlps, recipe
 from .claim import Claim, Verdict
 
@@ -34,19 +33,7 @@ def judge(results, settings):
 
 def draw(results, settings):
     """Test and training error against the rate."""
-    figure, axis = subplots(size=(6.5, 3.6))
-    rates = [float(arm) for arm in results]
-    for name, colour, line, label in (("error", DARK, "-", "test"),
-                                      ("training", LIGHT, "--", "training")):
-        found = [compare.interval(100 * compare.column(results, arm, name)) for arm in results]
-        axis.errorbar(rates, [one.mean for one in found],
-                      None if compare.one_seed(results) else [one.half for one in found],
-                      color=colour, linestyle=line, marker="o", capsize=3, label=label)
-    axis.set(xlabel="p, the share of hidden units that is dropped", ylabel="error, %",
-             ylim=(0, None),
-             title=f"error on {settings['data']}, %; {compare.over(results)}")
-    axis.legend()
-    return figure
+    return compare.draw_curve(results, settings, "p, the share of hidden units that is dropped")
 
 
 CLAIM = Claim(

@@ -61,6 +61,11 @@ def best(made, wrong):
     return lr, made[lr], errors[lr]
 
 
+def errors(net, splits):
+    """The shares of wrong labels on the test data and on the training data."""
+    return {"error": error(net, splits.test), "training": error(net, splits.train)}
+
+
 def chosen(make, settings, splits):
     """What came out of the rate whose network `make(lr)` has the fewest errors on validation data.
 
