@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidrop import data
-from minidrop.claims import CLAIMS, compare, half, pruned, rivals, targeted
+from minidrop.claims import CLAIMS, compare, half, pruned, pruners, rivals, targeted
 from minidrop.claims.claim import WORDS
 from minidrop.intervals import Interval
 from minidrop.nn import Wrapped
@@ -180,8 +180,8 @@ def test_of_a_residual_network_convolutions_of_its_stages_are_pruned(fits, monke
             assert len(there) == (6 if arm == "targeted" else 3)
             assert all(path.startswith("stage") for path in there)
         assert isinstance(fits[-1]["optimizer"], SGD) and rates[0] == settings["lr"]
-        assert len(pruned.weights(net, settings)) == 6
-        assert {w.ndim for w in pruned.weights(net, settings)} == {4}
+        assert len(pruners.weights(net, settings)) == 6
+        assert {w.ndim for w in pruners.weights(net, settings)} == {4}
 
 
 def test_the_claim_on_targeted_dropout_prunes_convolutions_and_no_norms():

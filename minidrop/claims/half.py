@@ -59,7 +59,7 @@ CLAIM = Claim(
           "not held": "it contains 0, and lies above a loss of a quarter of a point: as good, and "
                       "not better",
           "not seen at this scale": "it contains 0, and reaches further down; or one seed alone",
-          "refuted": "it lies below 0"},
+          "refuted": "the interval of that difference lies below 0"},
     arms=("none", "targeted"),
     scales={
         "quick": pruned.QUICK | {"unit": False, "shares": SHARES, "chosen": {
