@@ -271,7 +271,7 @@ def curves(linear, constant):
         return [{"gradient": [early] * 40 + [late] * 20, "error": 0.1, "training": 0.0}
                 for early, late in pairs]
 
-    return {"constant": rows(constant), "linear": rows(linear), "uniform": rows(constant)}
+    return {"constant": rows(constant), "linear": rows(linear), "uniform": rows([(9.0, 0.1)] * 3)}
 
 
 ONE = [(1.0, 1.0), (1.1, 1.0), (1.0, 1.1)]
