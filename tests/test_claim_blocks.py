@@ -203,7 +203,8 @@ def judged(name, errors, seeds=3):
 
 
 @pytest.mark.parametrize("none, dropout, spatial, word", [
-    (UP, UP, UP, "held"), (UP, UP, LEVEL, "not held"), (DOWN, LEVEL, UP, "not held"),
+    (UP, UP, UP, "held"), (UP, UP, LEVEL, "not held"), (LEVEL, UP, UP, "not held"),
+    (DOWN, LEVEL, UP, "not held"),
     (LEVEL, UP, LEVEL, "not held"), (DOWN, DOWN, LEVEL, "not seen at this scale"),
     (MID, MID, MID, "not seen at this scale"), (DOWN, DOWN, DOWN, "refuted")])
 def test_dropblock_is_better_than_none_dropout_and_whole_maps(none, dropout, spatial, word):
