@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidrop import data
-from minidrop.claims import CLAIMS, carried, cutoff, dynamics, recipe, timed
+from minidrop.claims import CLAIMS, augmented, carried, cutoff, dynamics, recipe, timed
 from minidrop.claims.claim import WORDS
 from minidrop.inputs.flip_crop import flip_crop
 from minidrop.inputs.mixup import Mixup
@@ -89,9 +89,9 @@ def test_noise_has_its_places_and_its_time(fits, arm, net, noise):
 def test_a_network_has_the_sizes_of_its_settings():
     x = np.zeros((2, 3, 8, 8), "float32")
     settings = {"net": "mlp", "noise": "dropout", "hidden": [7, 5]}
-    net, _ = timed.network(settings, x, classes=4)
+    net, _ = augmented.network(settings, x, classes=4)
     assert net.init(0)(x).shape == (2, 4) and net.hidden1.linear.weight.shape == (7, 192)
-    net, _ = timed.network({"net": "mixer", "noise": "dropout", "patch": 4, "width": 6,
+    net, _ = augmented.network({"net": "mixer", "noise": "dropout", "patch": 4, "width": 6,
                             "depth": 3}, x, classes=4)
     assert net.init(0)(x).shape == (2, 4) and net.out.weight.shape == (4, 6)
     assert "block3" in vars(net) and "block4" not in vars(net)
@@ -110,21 +110,21 @@ def test_noise_that_ended_at_once_was_never_there():
 
 def test_images_are_shifted_and_mixed_as_settings_say(fits):
     x, y = (part[:12] for part in data.digits(image=True).train)
-    assert timed.crops({"padding": 0}) is None
+    assert augmented.crops({"padding": 0}) is None
     for mirror in (False, True):
-        for given, there in zip(timed.crops({"padding": 2, "mirror": mirror})(3, x, y),
+        for given, there in zip(augmented.crops({"padding": 2, "mirror": mirror})(3, x, y),
                                 flip_crop(3, x, y, 2, mirror), strict=True):
             assert_array_equal(given, there)
-    mixed = timed.crops({"padding": 2, "mixing": 0.3})(Stream(3), x, y)
+    mixed = augmented.crops({"padding": 2, "mixing": 0.3})(Stream(3), x, y)
     rng = Stream(3)
     for given, there in zip(mixed, Mixup(0.3)(rng, *flip_crop(rng, x, y, 2, False)), strict=True):
         assert_array_equal(given, there)
     whole = data.digits(image=True).train
     settings = {"padding": 1, "mixing": 0.3}
-    once = timed.shifted(whole, settings, 4)
+    once = augmented.shifted(whole, settings, 4)
     assert_array_equal(once[1], whole[1])                                     # and not mixed
     assert_array_equal(once[0], flip_crop(Stream(4, "claims/shifted"), *whole, 1, False)[0])
-    assert timed.shifted(whole, {"padding": 0}, 4) is whole
+    assert augmented.shifted(whole, {"padding": 0}, 4) is whole
     timed.train("none", (x, y), tiny("late"), 0, False)
     timed.train("none", (x, y), tiny("late"), 0, False, padding=2)
     assert fits[0]["batch"] is None
@@ -138,7 +138,7 @@ def test_what_is_measured_is_without_noise_on_images_cut_anew(fits):
     given, net = tuple(part[:120] for part in splits.train), fits[0]["net"]
     for there, one in zip(fits[0]["data"], given, strict=True):
         assert_array_equal(there, one)
-    loss, right = evaluate(net, timed.shifted(given, settings, 3))
+    loss, right = evaluate(net, augmented.shifted(given, settings, 3))
     assert_allclose((found["training"], found["training_error"]), (loss, 1 - right), atol=1e-4)
     assert found["training"] != round(evaluate(net, given).loss, 6)
     assert_allclose(found["error"], 1 - evaluate(net, splits.test).accuracy, atol=1e-4)
@@ -169,10 +169,10 @@ def test_the_looks_of_dynamics_are_those_of_a_recorder(fits):
     found = {arm: dynamics.run(arm, 1, settings, False) for arm in ("none", "standard")}
     given = tuple(part[:120] for part in data.digits(image=True).train)
     for arm, p in (("none", 0), ("standard", 0.1)):
-        net, _ = timed.network(settings, given[0], p)
-        recorder = Dynamics(net.init(1), timed.shifted(given, settings, 1), [0, 2, 5, 8],
+        net, _ = augmented.network(settings, given[0], p)
+        recorder = Dynamics(net.init(1), augmented.shifted(given, settings, 1), [0, 2, 5, 8],
                             batches=2, batch_size=30, seed=1)
-        recipe.train(net, given, settings, 1, False, batch=timed.crops(settings),
+        recipe.train(net, given, settings, 1, False, batch=augmented.crops(settings),
                      recorder=recorder)
         assert found[arm]["step"] == [0, 2, 5, 8]
         for name in dynamics.CURVES:
@@ -210,7 +210,7 @@ def test_nine_settings_share_one():
 
 def test_the_short_recipe_is_shorter_and_mixed_more(fits, monkeypatch):
     alphas = []
-    monkeypatch.setattr(timed, "Mixup", lambda alpha: alphas.append(alpha) or Mixup(alpha))
+    monkeypatch.setattr(augmented, "Mixup", lambda alpha: alphas.append(alpha) or Mixup(alpha))
     for arm in CLAIMS["longer"].arms:
         CLAIMS["longer"].run(arm, 0, tiny("longer"), False)
         noise = fits[-1]["seen"]

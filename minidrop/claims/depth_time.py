@@ -95,7 +95,7 @@ CLAIM = Claim(
     rule={"held": f"the interval of the saving lies above {LEAST:.0%}".replace("%", " %"),
           "not held": f"it lies above 0, but not above {LEAST:.0%}".replace("%", " %"),
           "not seen at this scale": "it contains 0; or one seed alone",
-          "refuted": "it lies below 0"},
+          "refuted": "the interval lies below 0"},
     arms=("batch", "row"),
     scales={
         "quick": {"data": "digits", "images": 400, "net": "resnet20", "turns": 7, "batch_size": 50,

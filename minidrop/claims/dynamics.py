@@ -5,6 +5,7 @@ from ..plots import DARK, MIDDLE, subplots
 from ..recorder import Dynamics
 from ..xp import array_module
 from . import cnns, compare, timed
+from .augmented import shifted
 from .claim import Claim, Verdict
 
 # Each curve: what the figure calls it, which way dropout moves it, whether for a while alone.
@@ -21,7 +22,7 @@ def run(arm, seed, settings, progress):
     splits, made = cnns.images(settings), []
 
     def recorder(net):
-        made.append(Dynamics(net, timed.shifted(splits.train, settings, seed), settings["looks"],
+        made.append(Dynamics(net, shifted(splits.train, settings, seed), settings["looks"],
                              settings["batches"], settings["batch_size"], seed=seed))
         return made[0]
 

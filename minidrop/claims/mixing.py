@@ -1,12 +1,9 @@
 """Mixing images and labels: mixup, CutMix and Attentive CutMix against none; how many cells."""
 
-from ..inputs.attentive_cutmix import AttentiveCutMix
-from ..inputs.cutmix import CutMix
-from ..inputs.mixup import Mixup
-from ..nn import Sequential
 from ..plots import DARK, LIGHT, MIDDLE, subplots
 from . import cnns, compare, recipe
 from .claim import Claim, Verdict
+from .mixes import transform
 
 MIXED = ("mixup", "cutmix", "attentive")
 CELLS = ("2", "8", "20")                # of 64, the arms of the second claim
@@ -19,24 +16,6 @@ def run(arm, seed, settings, progress):
     net = cnns.network(settings, splits.train[0])
     recipe.train(net, splits.train, settings, seed, progress, batch=batch)
     return {"error": recipe.error(net, splits.test), "training": recipe.error(net, splits.train)}
-
-
-def transform(arm, given, settings, seed, progress):
-    """What is done to each mini-batch of an arm: the name of a technique, or a number of cells."""
-    if arm == "none":
-        return None
-    if arm in ("mixup", "cutmix"):
-        return {"mixup": Mixup, "cutmix": CutMix}[arm](settings["alpha"])
-    cells = settings["cells"] if arm == "attentive" else int(arm)
-    return AttentiveCutMix(extractor(given, settings, seed, progress), cells)
-
-
-def extractor(given, settings, seed, progress):
-    """The front of a network that was trained on the same images, unmixed and for fewer epochs."""
-    net = cnns.network(settings, given[0])
-    recipe.train(net, given, settings, seed, progress and f"{progress}, extractor",
-                 epochs=settings["extractor_epochs"])
-    return Sequential(**{name: getattr(net, name) for name in settings["front"]})
 
 
 def judge(results, settings):

@@ -5,18 +5,12 @@ gate for each example and rates that grow from 0 in the first block, as in the p
 noise ends at a share of the run, `settings["cutoff"]`; late noise begins there.
 """
 
-from functools import partial
-
 from ..binding import scaled
-from ..inputs.flip_crop import flip_crop
-from ..inputs.mixup import Mixup
-from ..models import drop_paths, mixer, mlp, place
-from ..noise import Stream
 from ..plots import DARK, MIDDLE, subplots
 from ..schedules.early_late import early, late
 from ..train import evaluate
-from ..units.dropout import Dropout
 from . import cnns, compare, recipe
+from .augmented import crops, network, shifted
 
 TIMES = {"standard": None,                       # arm: factors of the rate, one for each step
          "early": lambda cutoff, total: early(1.0, cutoff, total, "linear"),
@@ -43,24 +37,6 @@ MLP = {                                          # and of those on a perceptron
     "paper": MIXER["paper"]}
 
 
-def network(settings, x, p=0.0, classes=10):
-    """The network for images (N, C, H, W), not yet drawn, with noise of the rate `p`, if any; the
-    pattern of its rates."""
-    if settings["net"] == "mixer":
-        net = mixer(x.shape[2], x.shape[1], settings["patch"], settings["width"],
-                    settings["depth"], classes)
-    else:
-        net = mlp(x[0].size, *settings["hidden"], classes)
-    if settings["noise"] == "stochastic_depth":
-        if p:
-            drop_paths(net, p, rule="linspace", mode="row", scaling="inverted")
-        return net, "sum.p"
-    pattern = "drop*" if settings["net"] == "mixer" else "hidden*.drop"
-    if p:
-        place(net, pattern, Dropout(p))
-    return net, f"{pattern}.p"
-
-
 def run(arm, seed, settings, progress):
     """Train one arm and measure it: the `run` of claims on one network."""
     splits = cnns.images(settings)
@@ -83,25 +59,6 @@ def train(arm, given, settings, seed, progress, classes=10, recorder=None, **cha
     if recorder is not None:
         own["recorder"] = recorder(net.init(seed))
     return recipe.train(net, given, own, seed, progress, schedules)
-
-
-def crops(settings):
-    """The batch function: each image shifted by up to "padding" pixels, and perhaps mirrored.
-
-    None where nothing is shifted; with "mixing" each batch is mixed too, by weights from a Beta
-    distribution.
-    """
-    padding, alpha = settings["padding"], settings.get("mixing", 0)
-    if not padding:
-        return None
-    cut = partial(flip_crop, padding=padding, mirror=settings.get("mirror", False))
-    return cut if not alpha else lambda rng, x, y: Mixup(alpha)(rng, *cut(rng, x, y))
-
-
-def shifted(pair, settings, seed):
-    """A pair (x, y) cut once as its images are cut in training, unmixed, the same for all arms."""
-    cut = crops(settings | {"mixing": 0})
-    return pair if cut is None else cut(Stream(seed, "claims/shifted"), *pair)
 
 
 def measured(net, splits, settings, seed):
