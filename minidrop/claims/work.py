@@ -50,7 +50,8 @@ def each(claim, settings, wanted, jobs=1, dask=None, progress=False):
 def one(run, arm, seed, settings, label=False):
     """One run, as it is kept: what came out, how long it took, with which versions."""
     start = time.perf_counter()
-    result = run(arm, seed, settings, label)
+    with xp.array_module().errstate(over="ignore", invalid="ignore"):    # `fit` tells of such rates
+        result = run(arm, seed, settings, label)
     return {"arm": arm, "seed": seed, "result": result,
             "seconds": round(time.perf_counter() - start, 1), "versions": versions()}
 
