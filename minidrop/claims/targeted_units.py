@@ -43,6 +43,6 @@ CLAIM = Claim(
                                        "chosen": PUBLISHED},
         "paper": pruned.PAPER | {"unit": True, "shares": SHARES, "high": 0.85, "ramp": 0.444,
                                  "chosen": PUBLISHED}},
-    takes={"quick": "a few seconds of one core", "standard": "2 minutes of one core",
+    takes={"quick": "a few seconds of one core", "standard": "at most 2 minutes of one core",
            "paper": "90,000 steps of a ResNet-32 each, for a GPU, and not timed by us"},
     run=pruned.run, judge=targeted.judge, draw=pruned.draw)
