@@ -1,5 +1,6 @@
 """The command line: `minidrop lesson`, `show`, `train`, `bench`, `claims` and the others."""
 
+import json
 import sys
 import traceback
 
@@ -214,9 +215,17 @@ main.add_command(verify)
 
 
 @main.command()
-def doctor():
+@click.option("--report", is_flag=True,
+              help="More, for a report of a fault: it names no user, machine or path.")
+@click.option("--json", "as_json", is_flag=True, help="What --report prints, as JSON.")
+def doctor(report, as_json):
     """Versions, threads, BLAS, GPU, data of this machine."""
-    from .doctor import report
+    from .doctor import report as facts
+    from .fault_report import gathered
 
-    for what, found in report():
-        click.echo(f"{what:12s} {found}")
+    found = gathered() if report or as_json else facts()
+    if as_json:
+        return click.echo(json.dumps(dict(found), indent=1))
+    wide = max(12, *(len(what) for what, _ in found))
+    for what, text in found:
+        click.echo(f"{what:{wide}s} {text}")

@@ -34,6 +34,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "site/test_widgets.py": "compares with what Chromium shows",
     "test_axes.py": "reads a page and draws its figure",
     "test_bench.py": "times NumPy beside PyTorch",
+    "test_doctor.py": "prints text about the host",
     "test_fast.py": "fast paths of the host",
     "test_fast_convolution.py": "strategies for the host",
     "test_workers.py": "threads, which a GPU has no use for",

@@ -66,6 +66,7 @@ FLOORS = (
     ("bench/pair.py", 9),
     ("bench/twins.py", 9.05), ("bench/layers.py", 9.1), ("bench/acts.py", 9.15),
     ("bench/techniques.py", 9.2), ("bench/", 9.1), ("doctor.py", 9.5),
+    ("fault_report.py", 9.6), ("discreet.py", 1), ("selftest.py", 9),
     ("lesson.py", 9),
     ("catalog.py", 8), ("terminal.py", 8), ("plots.py", 8),
     ("drawing.py", 8.5), ("layout.py", 7.6), ("graph.py", 7.5),

@@ -1,8 +1,10 @@
 """What times depend on besides the code: processor, BLAS, threads, versions, allocator."""
 
+import os
 import platform
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy
 from threadpoolctl import threadpool_info
@@ -35,6 +37,17 @@ def processor():
         text = ""
     name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return name[1] if name else platform.processor() or platform.machine()
+
+
+def features():
+    """The instructions beyond its baseline that NumPy found here."""
+    config: Any = numpy.show_config(mode="dicts")
+    return " ".join(config["SIMD Extensions"].get("found", ["none"]))
+
+
+def usable_cores():
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def memory_allocator():
