@@ -2,12 +2,11 @@
 
 import contextlib
 import json
-import os
 import time
 from pathlib import Path
 
 from ..arguments import count, describe
-from ..files import alone
+from ..files import alone, clear, put
 from . import fingerprint
 from .work import each, time_left
 
@@ -33,6 +32,7 @@ def run(claim, scale, seeds=None, folder=FOLDER, progress=True, jobs=1, dask=Non
     seeds, jobs = count(settings["seeds"] if seeds is None else seeds, "seeds"), count(jobs, "jobs")
     try:
         with alone(path):
+            clear(path)
             record = _begin(claim, scale, settings, path)
             wanted = [(arm, seed) for seed in range(seeds) for arm in claim.arms]
             _go_on(claim, record, wanted, path, progress, jobs, dask)
@@ -115,10 +115,7 @@ def read(path):
 
 def write(path, record):
     """Put the record into a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    put(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
 
 
 def _settings(claim, scale):
