@@ -69,13 +69,14 @@ def test_every_arm_learns_the_first_images_by_the_same_rule(fits, name):
     for seed, arm in enumerate(CLAIMS[name].arms):
         fits.clear()
         CLAIMS[name].run(arm, seed, settings, False)
-        assert len(fits) == (2 if name == "dropblock" and arm != "none" else 1)
-        for call in fits:
+        assert len(fits) == (2 if name == "dropblock" else 1)
+        lrs = settings["lrs"] if (name, arm) == ("dropblock", "none") else [settings["lr"]] * 2
+        for call, lr in zip(fits, lrs, strict=False):
             assert_array_equal(call["data"][0], x[:15])
             assert_array_equal(call["data"][1], y[:15])
             assert (call["seed"], call["epochs"], call["batch_size"]) == (seed, 2, 10)
-            assert (call["optimizer"].lr, call["optimizer"].momentum) == (settings["lr"], 0.9)
-            wave = settings["lr"] / 2 * (1 + np.cos(np.pi * np.arange(4) / 4))
+            assert (call["optimizer"].lr, call["optimizer"].momentum) == (lr, 0.9)
+            wave = lr / 2 * (1 + np.cos(np.pi * np.arange(4) / 4))
             assert_allclose(call["schedules"]["lr"], wave, rtol=1e-12)
             assert len(call["found"]) == 4
 
@@ -129,8 +130,11 @@ def test_each_noise_is_behind_both_convolutions_at_the_rate_that_validation_chos
 
     monkeypatch.setattr(cnns, "images", lambda settings: splits)
     monkeypatch.setattr(recipe, "error", error)
-    found = run("dropblock", arm, ps=[0.2, 0.5, 0.7], block=4)
-    assert len(fits) == (1 if arm == "none" else 3)
+    found = run("dropblock", arm, ps=[0.2, 0.5, 0.7], lrs=[0.04, 0.02, 0.01], block=4)
+    assert len(fits) == 3                                                # as many tries for all
+    lr = tiny("dropblock")["lr"]
+    assert [call["optimizer"].lr for call in fits] == (
+        [0.04, 0.02, 0.01] if arm == "none" else [lr] * 3)
     for call, p in zip(fits, (0.2, 0.5, 0.7), strict=False):
         layers = call["layers"]
         assert [*layers] == ([] if arm == "none" else ["stage1.dropblock", "stage2.dropblock"])
@@ -140,7 +144,7 @@ def test_each_noise_is_behind_both_convolutions_at_the_rate_that_validation_chos
         assert [*call["schedules"]] == ["lr"] and call.get("batch") is None
     best = 0 if arm == "none" else 0.5
     assert found == {"error": best, "training": best / 2, "p": best,
-                     "validation": abs(best - 0.4)}
+                     "lr": 0.04 if arm == "none" else lr, "validation": abs(best - 0.4)}
     assert [p for part, p in seen if part == "test"] == [best]           # and that once
 
 
@@ -197,7 +201,7 @@ MID = [0.010, 0.011, 0.012]
 def judged(name, errors, seeds=3):
     """The verdict of a claim whose arms have these errors, in order; None is MID."""
     arms = CLAIMS[name].arms
-    found = {arm: [{"error": one, "training": 0.5, "p": 0.3}
+    found = {arm: [{"error": one, "training": 0.5, "p": 0.3, "lr": 0.02}
                    for one in (errors.get(arm) or MID)[:seeds]] for arm in arms}
     return CLAIMS[name].judge(found, {"data": "shapes"})
 
@@ -210,7 +214,8 @@ def judged(name, errors, seeds=3):
 def test_dropblock_is_better_than_none_dropout_and_whole_maps(none, dropout, spatial, word):
     verdict = judged("dropblock", {"none": none, "dropout": dropout, "spatial": spatial})
     assert verdict.word == word
-    assert verdict.lines[-1].startswith("rates chosen: dropout 0.3, 0.3, 0.3; spatial 0.3")
+    assert verdict.lines[-1].startswith(
+        "chosen (learning rate, or p): none 0.02, 0.02, 0.02; dropout 0.3, 0.3, 0.3; spatial 0.3")
 
 
 @pytest.mark.parametrize("one, three, seven, word", [

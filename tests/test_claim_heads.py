@@ -18,6 +18,7 @@ from minidrop.claims import (
     samples,
 )
 from minidrop.claims.claim import WORDS
+from minidrop.nn import Flatten, Linear, Sequential
 from minidrop.train import evaluate, fit
 from minidrop.units.dropout import Dropout
 from minidrop.units.multi_sample import MultiSampleDropout, multi_sample_cross_entropy
@@ -161,7 +162,7 @@ ARMS = {
     "sample-rates": {f"p = {p}, m = {m}": (m, [p, p], False, 0) for p in (0.2, 0.5, 0.7)
                      for m in (1, 8)},
     "flip-diversity": {"m = 8": (8, [0.4, 0.3], False, 0), "flips": (8, [0.4, 0.3], True, 0),
-                       "shifts": (8, [0.4, 0.3], False, 1)}}
+                       "alike": (8, [0.4, 0.3], True, 0), "shifts": (8, [0.4, 0.3], False, 1)}}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -288,13 +289,25 @@ def test_all_rates_must_save_steps_and_their_mean_errors(worst, errors, word):
     assert sample_rates.judge(found, {}).word == word
 
 
-@pytest.mark.parametrize("plain, word", [
-    (UP, "held"), (LEVEL, "not seen at this scale"), (MID, "not seen at this scale"),
-    (DOWN, "refuted")])
-def test_flips_are_judged_and_shifts_are_not(plain, word):
+@pytest.mark.parametrize("plain, alike, word", [
+    (UP, UP, "held"), (UP, LEVEL, "not held"), (LEVEL, UP, "not held"),
+    (LEVEL, LEVEL, "not seen at this scale"), (MID, DOWN, "not seen at this scale"),
+    (DOWN, DOWN, "refuted")])
+def test_flips_are_judged_against_masks_and_equal_flips_and_shifts_are_not(plain, alike, word):
     for shifts in (UP, DOWN):
-        found = {"m = 8": rows(plain), "flips": rows(MID), "shifts": rows(shifts)}
+        found = {"m = 8": rows(plain), "flips": rows(MID), "alike": rows(alike),
+                 "shifts": rows(shifts)}
         assert flip_diversity.judge(found, {}).word == word
+
+
+def test_flips_alike_are_the_same_for_all_samples_of_an_image_and_not_for_all_images():
+    layer = flip_diversity.Alike(Sequential(flatten=Flatten(), out=Linear(2 * 4 * 4, 3)), 0.4, 8,
+                                 flip=True).init(5)
+    masks, flips, shifts = layer.sample((40, 2, 4, 4))
+    assert flips.shape == (8, 40) and shifts is None and masks.shape == (8, 40, 2, 4, 4)
+    assert_array_equal(flips, flips[:1].repeat(8, 0))
+    assert 5 < flips[0].sum() < 35 and not (masks[0] == masks[1]).all()
+    assert layer(np.ones((40, 2, 4, 4), "f")).shape == (8, 40, 3)
 
 
 def measured(ratio, memory, rounds=3):

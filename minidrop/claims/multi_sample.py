@@ -61,7 +61,7 @@ CLAIM = Claim(
           "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
           "refuted": "both intervals lie below 0"},
     arms=(*SAMPLES,),
-    scales={"quick": heads.QUICK, "standard": heads.STANDARD | {"seeds": 5}, "paper": heads.PAPER},
+    scales={"quick": heads.QUICK, "standard": heads.STANDARD, "paper": heads.PAPER},
     takes={"quick": "half a minute of one core", "standard": "10 minutes of one core",
            "paper": heads.TAKES},
     run=run, judge=judge, draw=heads.draw)

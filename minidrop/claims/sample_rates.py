@@ -77,6 +77,6 @@ CLAIM = Claim(
     arms=(*ARMS,),
     scales={"quick": heads.QUICK, "standard": heads.STANDARD,
             "paper": heads.PAPER},
-    takes={"quick": "half a minute of one core", "standard": "12 minutes of one core",
+    takes={"quick": "half a minute of one core", "standard": "20 minutes of one core",
            "paper": heads.TAKES},
     run=run, judge=judge, draw=draw)
