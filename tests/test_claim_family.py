@@ -121,7 +121,7 @@ def test_averages_are_what_is_measured(fits, monkeypatch):
     recorder = call["recorder"]
     assert (recorder.start, recorder.every, recorder.taken) == (9, 3, 2)
     assert_allclose(call["schedules"]["lr"][9:], 0.05)
-    assert fits[0]["recorder"].mu == 0.999
+    assert fits[0]["recorder"].mu == 0.79
 
 
 def test_all_arms_learn_from_the_same_network_and_batches_and_are_measured_alike(fits):
@@ -201,3 +201,12 @@ def test_the_paper_and_the_standard_scale_have_every_arm_at_its_rate():
     for scale in ("quick", "standard", "paper"):
         assert {*CLAIM.scales[scale]["rates"]} == {*CLAIM.arms} - {"none"}
     assert len(CLAIM.techniques) == len(CLAIM.arms) - 1 == 18
+
+
+@pytest.mark.parametrize("scale", ["quick", "standard"])
+def test_averages_have_a_memory_within_the_run(scale):
+    own = CLAIM.scales[scale]
+    in_epoch = own["images"] // own["batch_size"]
+    (mu,), (share, rate) = own["rates"]["ema"], own["rates"]["swa"]
+    assert_allclose(1 / (1 - mu), in_epoch * own["epochs"] / 10, rtol=0.02)
+    assert (share * own["epochs"]) % 1 == 0 and rate == own["lr"] / 2      # whole epochs

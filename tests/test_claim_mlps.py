@@ -367,6 +367,23 @@ def test_dropconnect_is_better_than_both_others(none, other, word):
     assert dropconnect.judge_inference(found, {}).word == word
 
 
+@pytest.mark.parametrize("tried, last, told", [
+    ([0.1, 0.05, 0.2], [0.2, 0.2], True), ([0.1, 0.05, 0.2], [0.2, 0.1], False),
+    ([0.1, 0.2, 0.4], [0.2, 0.2], False), ([0.1, 0.2], [0.2, 0.2], False), ((), [0.2, 0.2], False)])
+def test_a_rate_at_the_end_of_three_in_every_run_is_told(tried, last, told):
+    found = {"none": [{"lr": lr} for lr in (0.1, 0.2)], "dropconnect": [{"lr": lr} for lr in last]}
+    line = compare.rates(found, tried)
+    assert line.startswith(f"rates chosen: none 0.1, 0.2; dropconnect {last[0]:g}, {last[1]:g}")
+    assert ("an end of those tried" in line) == told
+    assert line.endswith(": dropconnect at 0.2)") == told and "none at" not in line
+    runs = [{"error": 0.1, "loss": 0.1, "validation": 0.1, "lr": 0.2}]
+    for judge, arms in ((dropconnect.judge, ("none", "dropout", "dropconnect")),
+                        (dropconnect.judge_inference, ("gaussian", "mean")),
+                        (together.judge, CLAIMS["together"].arms)):
+        lines = judge(dict.fromkeys(arms, runs), {"lrs": [0.1, 0.05, 0.2]}).lines
+        assert sum("an end of those tried" in line for line in lines) == 1
+
+
 @pytest.mark.parametrize("off, auc, word", [
     (UP, DOWN, "held"), (UP, UP, "not held"), (DOWN, DOWN, "not held"), (DOWN, UP, "refuted"),
     (LEVEL, LEVEL, "not seen at this scale")])

@@ -86,10 +86,19 @@ def table(results, **names):
             f"{percent(interval(column(results, arm, name))):>22}" for name in names.values())
 
 
-def rates(results):
-    """A line on the learning rates that validation data chose."""
+def rates(results, tried=()):
+    """A line on the learning rates that validation data chose, and on what they leave open.
+
+    Of three `tried` or more an arm whose runs all took the first, or the last, may want another.
+    """
+    chosen = {arm: [one["lr"] for one in runs] for arm, runs in results.items()}
+    ends = (min(tried), max(tried)) if len(tried) > 2 else ()
+    at_end = [f"{arm} at {found[0]:g}" for arm, found in chosen.items()
+              if len({*found}) == 1 and found[0] in ends]
     return "rates chosen: " + "; ".join(
-        f"{arm} " + ", ".join(f"{one['lr']:g}" for one in runs) for arm, runs in results.items())
+        f"{arm} " + ", ".join(f"{lr:g}" for lr in found) for arm, found in chosen.items()) + (
+        f" (always an end of those tried, so that others may suit better: {', '.join(at_end)})"
+        if at_end else "")
 
 
 def draw_arms(results, label, name="error"):

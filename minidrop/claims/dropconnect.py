@@ -60,7 +60,7 @@ def network(settings, inputs):
 def judge(results, settings):
     """By the rule of the claim."""
     lines = [*compare.table(results, test_error="error", validation="validation"),
-             compare.rates(results)]
+             compare.rates(results, settings.get("lrs", ()))]
     if compare.one_seed(results):
         return compare.unjudged(lines)
     gains = {other: compare.less(results, "dropconnect", other) for other in ("none", "dropout")}
@@ -77,7 +77,7 @@ def judge_inference(results, settings):
     lines = [*compare.table(results, test_error="error")]
     lines += [f"{arm}: loss {compare.interval(compare.column(results, arm, 'loss'))}"
               for arm in results]
-    lines.append(compare.rates(results))
+    lines.append(compare.rates(results, settings.get("lrs", ())))
     if compare.one_seed(results):
         return compare.unjudged(lines)
     error, loss = (compare.less(results, "gaussian", "mean", name) for name in ("error", "loss"))

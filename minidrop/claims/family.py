@@ -105,22 +105,30 @@ CLAIM = Claim(
           "those that papers or their programs state for images of this size or nearest to it, "
           "where they state one.",
     effect="each paper reports fewer errors, at its own scale",
-    protocol="ResNet-8 on the first 2,500 of the images for training of CIFAR-10 (quick: on "
-             "digits, with blocks, squares and shifts as small as they are), 12 epochs in "
-             "mini-batches of 50, SGD with momentum 0.9, a rate that falls from 0.1 as half a "
-             "cosine, no weight decay; nothing is tuned for any technique. Between the "
-             "convolutions of the blocks: dropout and Gaussian dropout 0.3 (wide ResNets), "
-             "spatial dropout 0.1, early dropout from 0.1 to 0 in a sixth of the run. DropBlock "
-             "0.1 with blocks of 7 in the last two stages, behind all convolutions and on the "
-             "skips. Stochastic depth up to 0.5. The last layer: DropConnect 0.5, or 8 samples "
+    protocol="ResNet-8 on the first 1,000 of the images for training of CIFAR-10 (quick: on "
+             "digits, with blocks, squares and shifts as small as they are), 28 epochs (quick: 4) "
+             "in mini-batches of 50, SGD with momentum 0.9, a rate that falls as half a cosine, no "
+             "weight decay. All arms share its first value 0.03, with which, of 0.01, 0.03, 0.1 "
+             "and 0.3, none has the fewest errors on validation data with seed 900: 53.6 %, and "
+             "9.7 % on its own images (quick: 0.1, which was not chosen). With 2,500 images, 12 "
+             "epochs and the rate 0.1, as this claim was planned first, none had 31.6 % errors on "
+             "its own images, so that it was to be moved to where a network learns them. Nothing "
+             "is tuned for any technique. Between the "
+             "convolutions of the blocks: dropout 0.3 (wide ResNets), Gaussian dropout with the "
+             "same rate, spatial dropout 0.1, early dropout from 0.1 to 0 in a sixth of the run. "
+             "DropBlock 0.1 in the last two stages, behind all convolutions and on the skips, with "
+             "blocks of 4, half the side of the smallest maps, as the paper's 7 are of maps of 14. "
+             "Stochastic depth up to 0.5. The last layer: DropConnect 0.5, or 8 samples "
              "of dropout 0.5. Targeted dropout of the weights of the blocks, 0.75 and 0.66. "
              "Max-norm 3, L2 1e-4. Images: mirrored and shifted by up to 4 pixels, Cutout 16, "
              "mixup and CutMix with alpha 1 in every batch, Attentive CutMix of 8 of 64 cells "
              "by a network that was trained before on the same images, which costs a run more. "
-             "Averages of weights: EMA 0.999, SWA over the last quarter at the rate 0.05. Left "
+             "Averages of weights: EMA with a memory 1 / (1 - mu) of a tenth of the run, 0.982 "
+             "for 560 steps (quick: 0.79), since the usual 0.999 remembers more steps than there "
+             "are; SWA over the last quarter, at half of the first rate. Left "
              "out is what needs another network (alpha dropout), another way to predict (MC "
              "dropout, ensembles), or is there to make a network smaller (pruning, Smallify, "
-             "L0, variational dropout). Paired seeds.",
+             "L0, variational dropout). Paired seeds. Paper: 0.999, and SWA at 0.05.",
     measure="error on 5,000 images that nothing was chosen by, less than that of none, in pairs of "
             "seeds. The intervals are 95 % together: of 18 comparisons each has an eighteenth of "
             "what may go wrong, and the rest of the errors, without what arms and seeds have in "
@@ -134,12 +142,12 @@ CLAIM = Claim(
         "quick": {"data": "digits", "net": "resnet8", "images": 600, "epochs": 4, "batch_size": 50,
                   "lr": 0.1, "momentum": 0.9, "seeds": 3, "rates": RATES | {
                       "dropblock": [0.1, 2], "flip-crop": [1, False], "cutout": [4],
-                      "attentive-cutmix": [1]}},
-        "standard": {"data": "cifar10", "net": "resnet8", "images": 2500, "held_out": 5000,
-                     "epochs": 12, "batch_size": 50, "lr": 0.1, "momentum": 0.9, "seeds": 3,
-                     "rates": RATES},
+                      "attentive-cutmix": [1], "ema": [0.79]}},
+        "standard": {"data": "cifar10", "net": "resnet8", "images": 1000, "held_out": 5000,
+                     "epochs": 28, "batch_size": 50, "lr": 0.03, "momentum": 0.9, "seeds": 3,
+                     "rates": RATES | {"ema": [0.982], "swa": [0.25, 0.015]}},
         "paper": {"data": "cifar10", "net": "resnet20", "images": 35000, "epochs": 164,
                   "batch_size": 128, "lr": 0.1, "momentum": 0.9, "seeds": 5, "rates": RATES}},
-    takes={"quick": "a minute of one core", "standard": "40 minutes of one core",
+    takes={"quick": "a minute of one core", "standard": "45 minutes of one core",
            "paper": "164 epochs of a ResNet-20 each, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)

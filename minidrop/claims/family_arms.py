@@ -31,7 +31,7 @@ from . import cnns, recipe
 
 BLOCKS = "stage*.drop"                            # between the convolutions of a block
 APART = 1000                                      # seeds of networks that look for others
-RATES = {"dropout": [0.3], "gaussian": [0.3], "spatial": [0.1], "dropblock": [0.1, 7],
+RATES = {"dropout": [0.3], "gaussian": [0.3], "spatial": [0.1], "dropblock": [0.1, 4],
          "multi-sample": [0.5, 8], "early-dropout": [0.1, 1 / 6], "stochastic-depth": [0.5],
          "dropconnect": [0.5], "targeted": [0.75, 0.66], "max-norm": [3], "l2": [1e-4],
          "flip-crop": [4, True], "cutout": [16], "mixup": [1], "cutmix": [1],

@@ -25,7 +25,7 @@ def run(arm, seed, settings, progress):
 def judge(results, settings):
     """By the rule of the claim."""
     lines = [*compare.table(results, test_error="error", validation="validation"),
-             compare.rates(results)]
+             compare.rates(results, settings.get("lrs", ()))]
     if compare.one_seed(results):
         return compare.unjudged(lines)
     pairs = [("dropout + max-norm", other) for other in ("dropout", "max-norm")]
