@@ -116,7 +116,9 @@ CLAIM = Claim(
              "(quick: a fifth). Of two first rates each run takes the one with the fewer errors on "
              "validation data, of all of its networks, or of the last where that alone is "
              "compared, and none at which the loss is not finite. Nothing else was chosen by any "
-             "data. Images are neither flipped nor shifted. Paired seeds.",
+             "data; with seed 900 the one network at 0.01 had 13.5 % errors on its own images and "
+             "44.6 % on validation data, that with dropout 25.0 % and 45.6 %. Images are neither "
+             "flipped nor shifted. Paired seeds.",
     measure="error of the mean of the probabilities on images that no choice has seen, mean and "
             "95 % interval over the seeds; differences are of paired seeds. The last snapshot, and "
             "dropout, are told, and no part of the rule.",
