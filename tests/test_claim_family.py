@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from minidrop.claims import CLAIMS, cnns, compare, family, family_arms, recipe
 from minidrop.claims.claim import WORDS
@@ -15,7 +15,7 @@ from minidrop.inputs.mixup import Mixup
 from minidrop.nn import Noise
 from minidrop.train import fit
 from minidrop.units.multi_sample import multi_sample_cross_entropy
-from minidrop.weight_averages import EMA, SWA
+from minidrop.weight_averages import EMA, SWA, WeightAverage
 
 CLAIM = CLAIMS["family"]
 TINY = CLAIM.scales["quick"] | {"images": 60, "epochs": 4, "batch_size": 20}
@@ -66,8 +66,16 @@ def test_layers_stand_where_they_are_said_to(fits, arm, places, attributes):
 
 
 def test_branches_are_left_out_the_deeper_the_more_often(fits):
-    call, _ = trained("stochastic-depth", fits)
-    assert_allclose([layer.p for layer in call["noise"].values()], [1 / 6, 1 / 3, 1 / 2])
+    call, _ = trained("stochastic-depth", fits, rates=TINY["rates"] | {"stochastic-depth": [0.3]})
+    gates = call["noise"].values()
+    assert_allclose([layer.p for layer in gates], [0.1, 0.2, 0.3])
+    assert {(layer.mode, layer.scaling) for layer in gates} == {("batch", "paper")}
+
+
+def test_connections_and_samples_are_dropped_with_their_rate_and_not_kept(fits):
+    for arm, *rates in (("dropconnect", 0.3), ("multi-sample", 0.2, 4)):
+        call, _ = trained(arm, fits, rates=TINY["rates"] | {arm: rates})
+        assert call["noise"]["out"].p == rates[0]
 
 
 def test_early_dropout_is_over_after_a_sixth_of_the_run(fits):
@@ -113,24 +121,31 @@ def test_weights_are_bounded_or_decay(fits):
 
 
 def test_averages_are_what_is_measured(fits, monkeypatch):
+    seen, score = [], WeightAverage.average
+    monkeypatch.setattr(WeightAverage, "average", lambda self, x: seen.append(x) or score(self, x))
     for arm, kind in (("ema", EMA), ("swa", SWA)):
         call, found = trained(arm, fits)
+        assert seen[-1] is call["data"][0]        # batch norms get their statistics there
         average = call["recorder"].average(call["data"][0])
         assert isinstance(call["recorder"], kind)
         assert found["training"] == recipe.error(average, call["data"])
     recorder = call["recorder"]
     assert (recorder.start, recorder.every, recorder.taken) == (9, 3, 2)
     assert_allclose(call["schedules"]["lr"][9:], 0.05)
-    assert fits[0]["recorder"].mu == 0.79
+    assert call["schedules"]["lr"][0] == 0.1
+    ema = fits[0]["recorder"]
+    assert (ema.mu, ema.start, ema.every, ema.kind) == (0.79, 1, 1, "corrected")
 
 
 def test_all_arms_learn_from_the_same_network_and_batches_and_are_measured_alike(fits):
     seen, score = [], recipe.error
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "error", lambda net, pair: seen.append(len(pair[0])) or score(
-            net, pair))
+        patch.setattr(recipe, "error", lambda net, pair: seen.append(pair) or score(net, pair))
         trained("none", fits)
-    assert seen == [len(cnns.images(TINY).test[0]), 60]
+    splits = cnns.images(TINY)
+    for pair, due in zip(seen, (splits.test, splits.train), strict=True):
+        assert_array_equal(pair[0], due[0])
+        assert_array_equal(pair[1], due[1])
     trained("dropout", fits)
     first, second = (dict(call["net"].named_parameters()) for call in fits)
     assert first.keys() == second.keys()

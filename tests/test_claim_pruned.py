@@ -33,13 +33,19 @@ def tiny(name, arm=None, **changed):
     return settings | {"chosen": own} | changed
 
 
+def weights(net):
+    """All of them in one row."""
+    return np.concatenate([w.data.ravel() for w in net.parameters()])
+
+
 @pytest.fixture
 def fits(monkeypatch):
     """What fit is given in all runs, in order."""
     calls = []
 
     def spy(net, optimizer, given, epochs, **rest):
-        calls.append({"net": net, "optimizer": optimizer, "data": given, "epochs": epochs, **rest})
+        calls.append({"net": net, "optimizer": optimizer, "data": given, "epochs": epochs,
+                      "first": weights(net), **rest})
         return fit(net, optimizer, given, epochs, **rest)
 
     monkeypatch.setattr(pruned, "fit", spy)
@@ -67,6 +73,8 @@ def test_each_arm_has_its_method_in_its_hidden_layers_and_no_other(fits, arm, un
     for layer in layers.values():
         if arm == "L0":
             assert (layer.gates, layer.start) == ("output" if unit else "weight", 1.0)
+        if arm == "Smallify":
+            assert layer.decay == 0.9
         if arm in ("targeted", "ramping"):
             assert (layer.gamma, layer.alpha, layer.unit) == (0.6, 0.7, unit)
     assert ("project" in call) == (arm == "Smallify") and call.get("project") in (
@@ -78,6 +86,7 @@ def test_every_arm_is_trained_by_adam_at_its_own_rate(fits, arm):
     call, _ = trained(fits, arm, images=120, batch_size=50, ramp=0.5)
     assert isinstance(call["optimizer"], Adam) and call["optimizer"].lr == 0.007
     assert (call["seed"], call["epochs"], call["batch_size"]) == (4, 2, 50)
+    assert_array_equal(call["first"], weights(call["net"].init(4)))
     assert_array_equal(call["data"][0], data.digits().train[0][:120])
     rates = call["schedules"]
     assert len(rates["lr"]) == 6 and rates["lr"][0] == 0.007 > rates["lr"][-1]
@@ -179,7 +188,10 @@ def test_of_a_residual_network_convolutions_of_its_stages_are_pruned(fits, monke
             there = [path for path, one in net.named_modules() if isinstance(one, kind)]
             assert len(there) == (6 if arm == "targeted" else 3)
             assert all(path.startswith("stage") for path in there)
-        assert isinstance(fits[-1]["optimizer"], SGD) and rates[0] == settings["lr"]
+        sgd = fits[-1]["optimizer"]
+        assert isinstance(sgd, SGD) and (sgd.momentum, sgd.weight_decay) == (0.9, 2e-4)
+        falls = [0.01, 0.01, 0.01, 0.01, 0.001, 1e-4, 1e-4, 1e-5]            # after 4, 5, 7 of 8
+        assert_allclose(rates, falls)
         assert len(pruners.weights(net, settings)) == 6
         assert {w.ndim for w in pruners.weights(net, settings)} == {4}
 

@@ -175,6 +175,8 @@ def test_the_looks_of_dynamics_are_those_of_a_recorder(fits):
         recipe.train(net, given, settings, 1, False, batch=augmented.crops(settings),
                      recorder=recorder)
         assert found[arm]["step"] == [0, 2, 5, 8]
+        splits = data.digits(image=True)._replace(train=given)
+        assert timed.measured(net, splits, settings, 1).items() <= found[arm].items()
         for name in dynamics.CURVES:
             assert_allclose(found[arm][name], getattr(recorder, name), atol=1e-6)
     assert found["none"]["model_distance"][0] == 0 < found["none"]["model_distance"][1]
