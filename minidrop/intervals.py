@@ -27,8 +27,8 @@ class Interval(NamedTuple):
 
     Printed they are in lines, one for each number.
 
-    >>> print(Interval(0.5, 0.25))
-    0.500 +- 0.250
+    >>> print(Interval(0.5, 0.25), f"{Interval(0.5, 0.25):.1f}")
+    0.500 +- 0.250 0.5 +- 0.2
     """
 
     mean: Any
@@ -47,7 +47,10 @@ class Interval(NamedTuple):
     def __str__(self):
         if getattr(self.mean, "ndim", 0):
             return "\n".join(map(str, map(Interval, self.mean, self.half)))
-        return f"{self.mean:.3f} +- {self.half:.3f}"
+        return f"{self:.3f}"
+
+    def __format__(self, digits):
+        return f"{self.mean:{digits}} +- {self.half:{digits}}" if digits else str(self)
 
 
 def mean_interval(values, level=0.95):

@@ -324,8 +324,10 @@ def test_the_cost_is_judged_by_time_and_memory(ratio, memory, word):
     settings = {"samples": [1, 8]}
     verdict = sample_cost.judge(measured(ratio, memory), settings)
     assert verdict.word == word
-    assert verdict.headline.startswith(f"a step with 8 samples takes 2.01 times as long as with "
-                                       f"one and {memory:.2f} times its memory; ")
+    assert verdict.headline == (
+        f"a step with 8 samples takes 2.01 +- 0.02 times as long as with one and {memory:.2f} +- "
+        f"0.00 times its memory; beside the batch repeated, {ratio + 0.01:.2f} +- 0.02 of the time "
+        f"and {memory / 8:.2f} +- 0.00 of the memory")
     assert sample_cost.judge(measured(0.2, 2.0, 1), settings)[:2] == (
         "not seen at this scale", "one seed has no interval")
 

@@ -331,7 +331,10 @@ def test_data_size_is_judged_by_its_rule(gains, word):
     rates = {"lr": [0.1] * 3, "validation": [0.3] * 3}
     found = {"none": [{"error": [0.3 + gain + one for gain in gains]} | rates for one in away],
              "dropout": [{"error": [0.3] * 3} | rates for _ in away]}
-    assert data_size.judge(found, settings).word == word
+    verdict = data_size.judge(found, settings)
+    assert verdict.word == word
+    assert verdict.headline.endswith(f"; {verdict.lines[-1]}") and " less that at 90: " in (
+        verdict.lines[-1])
 
 
 @pytest.mark.parametrize("mean, zeros, word", [

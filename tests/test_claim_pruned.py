@@ -1,5 +1,7 @@
 """Claims on pruning: what each method trains with, what is pruned, verdicts and figures."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -232,6 +234,8 @@ def test_targeted_dropout_beats_every_rival_or_it_did_not_hold(first, second, wo
     assert verdict.word == word
     assert "81.0 % of targeted" in verdict.headline                # the share 0 is no part of it
     assert verdict.lines[0].endswith("by pruned share of weights") and len(verdict.lines) == 7
+    assert [line.split(": ")[1] for line in verdict.lines[-2:]] == [
+        f"{part} points" for part in re.findall("by (.*? [+]- [0-9.]+)", verdict.headline)]
     one = rivals.judge({arm: runs[:1] for arm, runs in found.items()}, settings)
     assert one.word == "not seen at this scale"
 
@@ -258,7 +262,9 @@ def test_half_is_better_than_the_whole_or_as_good_or_worse(halves, word):
     found = made(shares, none=[[0.95, 0.5, 0.99]] * 3,
                  targeted=[[0.99, 0.5, value] for value in halves])
     settings = {"shares": shares, "unit": False}
-    assert half.judge(found, settings).word == word
+    verdict = half.judge(found, settings)
+    assert verdict.word == word
+    assert verdict.lines[-1].split(": ")[1] + " more" == verdict.headline.split(": ")[1]
     one = half.judge({arm: runs[:1] for arm, runs in found.items()}, settings)
     assert one.word == "not seen at this scale"
 

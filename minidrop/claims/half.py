@@ -19,8 +19,8 @@ def judge(results, settings):
     word = ("held" if gain.low > 0 else "refuted" if gain.high < 0 else
             "not held" if gain.low > -MARGIN else "not seen at this scale")
     return Verdict(word, f"accuracy {100 * half.mean():.2f} % with half of the weights after "
-                   f"targeted dropout, {100 * whole.mean():.2f} % of the whole network without",
-                   tuple(lines))
+                   f"targeted dropout, {100 * whole.mean():.2f} % of the whole network without: "
+                   f"{compare.percent(gain)} points more", tuple(lines))
 
 
 def at(results, settings, arm, share):

@@ -20,7 +20,10 @@ def judge(results, settings):
     lines += [f"targeted - {arm}, mean over all shares above 0: {compare.percent(one)} points"
               for arm, one in gains.items()]
     return Verdict(compare.every(gains.values()), "accuracy over all pruned shares " + ", ".join(
-        f"{100 * mean.mean():.1f} % of {arm}" for arm, mean in means.items()), tuple(lines))
+        f"{100 * mean.mean():.1f} % of {arm}" for arm, mean in means.items())
+        + "; targeted has more than " + ", ".join(
+            f"{arm} by {compare.percent(one)}" for arm, one in gains.items()) + " points",
+        tuple(lines))
 
 
 def survival(results, arm):

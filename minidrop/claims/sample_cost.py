@@ -31,9 +31,9 @@ def judge(results, settings):
         return compare.unjudged(lines)
     time, memory = (compare.interval(0.5 - rows[name][:, m]) for name in ("ratio", "memory"))
     return Verdict(compare.both(time, memory), (
-        f"a step with 8 samples takes {found['growth'][m].mean:.2f} times as long as with one and "
-        f"{found['more'][m].mean:.2f} times its memory; beside the batch repeated, "
-        f"{found['ratio'][m]} of the time and {found['memory'][m].mean:.2f} of the "
+        f"a step with 8 samples takes {found['growth'][m]:.2f} times as long as with one and "
+        f"{found['more'][m]:.2f} times its memory; beside the batch repeated, "
+        f"{found['ratio'][m]:.2f} of the time and {found['memory'][m]:.2f} of the "
         "memory"), tuple(lines))
 
 

@@ -66,9 +66,11 @@ def judge(results, settings):
     if len(column(results, "none")) == 1:
         return Verdict("not seen at this scale", f"one seed has no interval; {whole}", (*lines,))
 
+    tried: list = []
+
     def ahead(arm, other, i):
         gain = Interval(*mean_interval(column(results, arm)[:, i] - column(results, other)[:, i]))
-        lines.append(f"at {shares[i]} pruned, {arm} - {other}: {_percent(gain)}")
+        tried.append(f"at {shares[i]} pruned, {arm} - {other}: {_percent(gain)}")
         return gain.low > 0
 
     last = {arm: max((i for i, one in enumerate(row) if one.low >= high), default=-1)
@@ -82,8 +84,8 @@ def judge(results, settings):
     word = ("held" if seen and j > i and ahead("ramping", "targeted", j) else
             "not held" if seen else "refuted" if opposite else "not seen at this scale")
     kept = f"no share keeps {high:.0%}" if i < 0 else f"at {shares[i]} pruned " + ", ".join(
-        f"{arm} {100 * row[i].mean:.1f}" for arm, row in found.items())
-    return Verdict(word, f"{kept}; {whole} (accuracy in %)", tuple(lines))
+        f"{arm} {_percent(row[i])}" for arm, row in found.items())
+    return Verdict(word, "; ".join([kept, *tried, f"{whole} (accuracy in %)"]), (*lines, *tried))
 
 
 def draw(results, settings):

@@ -185,10 +185,14 @@ def _axes(claim, scale):
 
 @functools.cache
 def drawn(name, scale):
-    """The claim's own figure of the published runs."""
+    """The claim's own figure of the published runs, which pyplot keeps no more."""
+    import matplotlib.pyplot as plt
+
     claim = CLAIMS[name]
     results = ledger.results(claim, dict(ledger.published(claim))[scale])
-    return claim.draw(results, claim.scales[scale])
+    figure = claim.draw(results, claim.scales[scale])
+    plt.close(figure)
+    return figure
 
 
 if __name__ == "__main__":
