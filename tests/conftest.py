@@ -81,6 +81,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_kill.py": "kills processes",
     "test_lessons.py": "runs the lessons as a user does",
     "test_memory.py": "looks at the host's memory and garbage collector",
+    "test_mutations.py": "changes source text, and runs tests in processes",
     "test_museum.py": "makes a page, whose lines run on the host",
     "test_rectified.py": "the row of zeros is for NumPy's instructions; a GPU takes one zero",
     "test_network_drawings.py": "makes pictures, on the host",

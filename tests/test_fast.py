@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidrop import Tensor, grad
-from minidrop.fast import channels, choice, masks, products, rectified, samples, windows
+from minidrop.fast import channels, choice, masks, products, rectified, samples, windows, winograd
+from minidrop.fast.gathered import Gathered
 from minidrop.ops import fused, window
 from minidrop.ops.normal import normal
 
@@ -196,3 +197,29 @@ def test_convolutions(draw, patch):
         return made[0]
 
     agree(everything("plain"), everything(name, "gathered"), draw.dtype)
+
+
+def too_large(path):
+    """A fast path whose result, or each of several by number, or the first, is 1 % too large."""
+    def wrong(*arrays, **settings):
+        made = path(*arrays, **settings)
+        if isinstance(made, dict):
+            return {i: array * 1.01 for i, array in made.items()}
+        return made * 1.01 if isinstance(made, np.ndarray) else (made[0] * 1.01, *made[1:])
+
+    return wrong
+
+
+@pytest.mark.parametrize("test, place, name", [
+    (test_relu, rectified, "relu"), (test_relu, rectified, "gradient"),
+    (test_masks, masks, "masked"), (test_masked_weights, masks, "masked_linear"),
+    (test_linear, fused, "product"), (test_linear, fused, "products"),
+    (test_norms, channels, "scaled"), (test_norms, channels, "gradients"),
+    (test_norms, samples, "normed"), (test_norms, samples, "gradients"),
+    (test_convolutions, Gathered, "conv2d"), (test_convolutions, Gathered, "conv2d_back"),
+    (test_convolutions, winograd, "conv2d"), (test_convolutions, winograd, "conv2d_back"),
+], ids=lambda part: getattr(part, "__name__", str(part)).rpartition(".")[2])
+def test_a_fast_path_that_is_wrong_is_noticed(test, place, name, monkeypatch):
+    monkeypatch.setattr(place, name, too_large(getattr(place, name)))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        test()

@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+import minidrop as md
 from minidrop.verify import check, run
 from minidrop.verify.field.libraries import LIBRARIES, TABLE
 from minidrop.verify.places import found_at
@@ -76,6 +77,14 @@ MANNERS = {"dtype": {"dtype", "answer"}, "shape": ANY, "type": ANY, "input": {"i
 @pytest.mark.parametrize("entry", [e for e in WRONG if named(e).split(" (")[0] in QUICK], ids=named)
 def test_a_fault_is_found_at_its_equation(entry, unnamed):
     found(entry)
+
+
+@pytest.mark.parametrize("given", [{"impl": md.Dropout}, {"tags": ("dropout.7",)},
+                                   {"tags": (), "manner": "prints"}], ids=str)
+def test_what_is_right_or_fails_elsewhere_is_not_found(given, unnamed):
+    entry, = (entry for entry in WRONG if named(entry).startswith("dropout: kept with p"))
+    with pytest.raises(AssertionError):
+        found(entry._replace(**given))
 
 
 @pytest.mark.parametrize("entry", [*MUSEUM, *OTHERS[::EACH]], ids=named)
