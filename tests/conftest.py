@@ -87,6 +87,8 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_network_drawings.py": "makes pictures, on the host",
     "test_picture_greys.py": "makes pictures, on the host",
     "test_pictures.py": "makes pictures, on the host",
+    "test_promises.py": "files, processes and source text",
+    "test_release.py": "reads files of the project",
     "test_readme.py": "reads the README",
     "test_regimes.py": "a handful of results, on the host",
     "test_rows.py": "a fast path of the host",

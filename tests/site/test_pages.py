@@ -3,6 +3,7 @@
 import pytest
 
 pytestmark = pytest.mark.site
+CHUNKS = 8                      # of pages, so that several processes share them
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 TYPED = r"""() => {
   const walker = document.createTreeWalker(
@@ -35,9 +36,10 @@ def names(built):
             if not name.startswith(("slides/", "assets/", "source/"))] + source[::20]
 
 
-def test_every_page_is_whole_typeset_and_no_wider_than_a_telephone(built, address, tab):
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_every_page_is_whole_typeset_and_no_wider_than_a_telephone(chunk, built, address, tab):
     wrong = {}
-    for name in names(built):
+    for name in names(built)[chunk::CHUNKS]:
         tab.troubles.clear()
         tab.set_viewport_size(WIDE)
         tab.goto(f"{address}/{name}", wait_until="load")
