@@ -89,7 +89,7 @@ def draw(results, settings):
 
 
 def looks(last, *steps):
-    """Settings of a recorder that looks at some steps, and at eight more up to the last."""
+    """Settings of a recorder that looks at some steps, and at seven more up to the last."""
     return [*steps, *range(last // 4, last + 1, last // 8)]
 
 
