@@ -174,6 +174,15 @@ def test_the_family_is_judged_by_its_rule(gains, word):
     assert family.judge(one, TINY).word == "not seen at this scale"
 
 
+def test_a_technique_that_never_acted_is_named():
+    found = errors(a=0.0, b=0.1)
+    found["a"] = found["none"]
+    named = [line for line in family.judge(found, TINY).lines if line.startswith("the same errors")]
+    assert len(named) == 1 and named[0].endswith(": a")
+    found["a"] = [*found["none"][:2], found["none"][2] | {"training": 0.2}]
+    assert "the same errors" not in str(family.judge(found, TINY).lines)
+
+
 def test_intervals_hold_together_and_take_seeds_in_pairs():
     found = errors(a=0.02, b=0.03, c=0.01)
     table = np.array([[one["error"] for one in runs] for runs in found.values()])
