@@ -174,6 +174,7 @@ def test_each_arm_has_the_head_that_its_name_says(fits, turns, name):
         found = claim.run(arm, 4, settings, False)
         (call,) = fits
         assert head(call["net"]) == ARMS[name][arm] and call["seed"] == 4
+        assert isinstance(call["net"].out, flip_diversity.Alike) == (arm == "alike")
         assert call.get("batch") is (duplicated_batch.repeated if arm == "repeated" else None)
         assert len(call["data"][0]) == 100 and call["optimizer"].lr == settings["lr"]
         assert ("cost" in found) == (name in TIMED)
