@@ -271,7 +271,8 @@ def test_a_verdict_has_its_numbers_and_one_seed_none(name):
     verdict = judged(name, {first: UP})
     assert verdict.headline.startswith("test error 2.10 % ") and first in verdict.headline
     decisive = verdict.headline.split("; ")[1:]
-    assert len(decisive) > 1 and all(f"{one} of test error" in verdict.lines for one in decisive)
+    assert len(decisive) > 1 and all(
+        f"{one.removesuffix(', the other way')} of test error" in verdict.lines for one in decisive)
     assert judged(name, {first: UP}, seeds=1)[:2] == ("not seen at this scale",
                                                       "one seed has no interval")
 
@@ -296,11 +297,40 @@ def test_a_curve_has_the_errors_of_both_kinds_in_percent():
 def test_each_claim_draws_all_of_its_arms(name):
     claim = CLAIMS[name]
     found = {arm: [{"error": one, "training": 0.5} for one in UP] for arm in claim.arms}
-    (axis,) = claim.draw(found, {"data": "shapes"}).axes
-    if name in ("block-size", "cutout"):
+    axis, *others = claim.draw(found, {"data": "shapes"}).axes
+    assert bool(others) == (name not in ("block-size", "cutout"))
+    if not others:
         assert [str(int(x)) for x in axis.containers[0][0].get_xdata()] == [*claim.arms]
     else:
         assert [text.get_text() for text in axis.get_yticklabels()] == [*claim.arms]
+
+
+def test_a_figure_shows_the_differences_that_decide():
+    found = {"none": [{"error": one} for one in (0.3, 0.4, 0.5)],
+             "a + b": [{"error": one} for one in (0.1, 0.3, 0.5)]}
+    left, right = compare.draw_pairs(found, {"data": "cifar10"}, [("a + b", "none")]).axes
+    assert left.get_xlabel() == "test error on CIFAR-10, %"
+    assert_allclose(left.get_lines()[0].get_xdata(), [30, 40, 50])
+    (label,) = right.get_yticklabels()
+    assert label.get_text() == "none - (a + b)"
+    assert_allclose(right.get_lines()[0].get_xdata(), [20, 10, 0], atol=1e-12)
+    half = 100 * compare.interval([0.2, 0.1, 0]).half
+    assert_allclose(right.containers[0][2][0].get_segments()[0][:, 0], [10 - half, 10 + half])
+    one = {arm: runs[:1] for arm, runs in found.items()}
+    assert not compare.draw_pairs(one, {"data": "x"}, [("a + b", "none")]).axes[1].containers[0][2]
+
+
+def test_a_part_that_went_the_other_way_is_told_in_the_headline():
+    up, down = ([{"error": one} for one in values] for values in (UP, DOWN))
+    found = {"a": [{"error": one} for one in MID], "up": up, "down": down}
+    verdict = compare.in_pairs(found, [("a", "up"), ("a", "down")], [("down", "up")], more=["m"])
+    assert verdict.word == "not held" and verdict.headline.endswith(
+        "; up - a: 1.00 +- 0.00 points; down - a: -1.00 +- 0.00 points, the other way")
+    assert verdict.lines[-4:] == (
+        "up - a: 1.00 +- 0.00 points of test error", "down - a: -1.00 +- 0.00 points of test error",
+        "up - down: 2.00 +- 0.00 points of test error", "m")
+    single = compare.in_pairs({arm: runs[:1] for arm, runs in found.items()}, [("a", "up")])
+    assert single.headline == "one seed has no interval"
 
 
 # --- whole runs ----------------------------------------------------------------------------------

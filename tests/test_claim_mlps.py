@@ -309,7 +309,8 @@ def test_dropout_is_judged_by_its_rule(none, word):
             for arm, values in (("none", none), ("dropout", MID))}
     verdict = dropout.judge(results(**rows), {})
     assert verdict.word == word
-    assert verdict.headline.startswith(f"test error {100 * np.mean(none):.2f} % without dropout, ")
+    assert verdict.headline.startswith(f"test error {100 * np.mean(none):.2f} % of none, ")
+    assert f"; none - dropout: {100 * np.mean(none) - 1.1:.2f} +- " in verdict.headline
 
 
 @pytest.mark.parametrize("first, last, word", [
@@ -341,10 +342,13 @@ def test_data_size_is_judged_by_its_rule(gains, word):
     (UP, DOWN, "held"), (UP, UP, "not held"), (DOWN, DOWN, "not held"), (DOWN, UP, "refuted"),
     (LEVEL, LEVEL, "not seen at this scale")])
 def test_sparse_is_lower_and_more_often_zero(mean, zeros, word):
-    both = {"dead": MID, "squared_error": MID}
-    found = results(none={"mean": mean, "zeros": zeros} | both,
-                    dropout={"mean": MID, "zeros": MID} | both)
-    assert sparsity.judge(found, {}).word == word
+    found = results(none={"mean": mean, "zeros": zeros, "dead": MID,
+                          "squared_error": [0.1] * 3},
+                    dropout={"mean": MID, "zeros": MID, "dead": UP, "squared_error": [0.3] * 3})
+    verdict = sparsity.judge(found, {})
+    assert verdict.word == word and verdict.headline.endswith(
+        "; its squared error is 0.30 of the variance, 0.10 without, and 2 % of its units are "
+        "always 0, 1 % without")
 
 
 @pytest.mark.parametrize("alone, norm, word", [
@@ -364,7 +368,10 @@ def test_dropconnect_is_better_than_both_others(none, other, word):
     errors = {"none": none, "dropout": other, "dropconnect": MID}
     chosen = {"lr": [0.1] * 3, "validation": MID}
     found = results(**{arm: {"error": row} | chosen for arm, row in errors.items()})
-    assert dropconnect.judge(found, {}).word == word
+    verdict = dropconnect.judge(found, {})
+    assert verdict.word == word
+    assert ("; but dropout itself has " in verdict.headline) == (
+        (none, other) == (DOWN, UP))
     found = results(gaussian={"error": MID, "loss": MID} | chosen,
                     mean={"error": none, "loss": other} | chosen)
     assert dropconnect.judge_inference(found, {}).word == word

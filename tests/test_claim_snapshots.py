@@ -12,6 +12,7 @@ from minidrop.claims import (
     CLAIMS,
     budgets,
     cnns,
+    compare,
     cycles,
     early_drop,
     ledger,
@@ -337,7 +338,12 @@ def alike(correlation, barrier):
 def test_diversity_is_of_outputs_and_of_barriers(correlation, barrier, word):
     """Of the run without cycles; that with them is in the middle."""
     found = {"snapshot": alike(MID, MID), "nocycle": alike(correlation, barrier)}
-    assert snapshot_diversity.judge(found, {}).word == word
+    verdict = snapshot_diversity.judge(found, {})
+    assert verdict.word == word
+    assert verdict.headline.endswith(
+        "; of the last two networks alone the correlation is "
+        f"{np.mean(MID):.3f} and {np.mean(correlation):.3f} ("
+        f"{compare.interval(np.subtract(correlation, MID))} less with cycles)")
 
 
 COSTS = {"none": [0.4, 0.401, 0.402], "a tenth": [0.41, 0.411, 0.412],

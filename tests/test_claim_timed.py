@@ -397,7 +397,7 @@ def test_the_figures_show_what_was_measured():
     axes = timed.draw(found, {"data": "mnist"}).axes
     assert_allclose(axes[0].get_lines()[0].get_xdata(), [1.0, 1.1, 1.2])
     assert_allclose(axes[1].get_lines()[0].get_xdata(), UP)
-    assert axes[0].get_xlabel() == "test error on mnist, %"
+    assert axes[0].get_xlabel() == "test error on MNIST, %"
     rows = {arm: trained(DOWN) for arm in cutoff.EARLY} | {"0.4 until 1/6": trained(UP)}
     axes = cutoff.draw(results(none=trained(MID), standard=trained(UP), **rows), {}).axes
     assert_allclose([*axes[0].get_lines()[0].get_ydata()], [1.0] * 5)

@@ -454,6 +454,7 @@ def test_targeted_compares_paired_seeds():
     assert verdict.word == "not held"
     gain = "at 0.9 pruned, targeted - none: 42.0 +- 12.7"
     assert gain in verdict.lines and f"; {gain}; " in verdict.headline
+    assert verdict.lines[-1] == "at 0.9 pruned, ramping - none: 42.0 +- 0.0"
     results["none"] = pairs((0.98, 0), (0.30, 0.01))             # now they move together
     assert "at 0.9 pruned, targeted - none: 42.0 +- 0.0" in targeted.judge(results, settings).lines
     settings["shares"].append(0.95)               # ramping keeps 50 % there, is it better?
@@ -464,6 +465,27 @@ def test_targeted_compares_paired_seeds():
             for run, more in zip(results[arm], pairs(last), strict=True):
                 run["accuracy"][2:] = more["accuracy"]
         assert targeted.judge(results, settings).word == word
+
+
+def test_two_claims_of_one_set_of_runs_share_their_file(tmp_path):
+    calls: list = []
+    whole, part = toy(calls), toy(calls, name="part", runs_of="toy")
+    found = ledger.run(whole, "quick", folder=tmp_path, progress=False)
+    done = len(calls)
+    assert ledger.run(part, "quick", folder=tmp_path, progress=False) == found
+    assert len(calls) == done and [path.name for path in tmp_path.glob("*.json")] == [
+        "toy-quick.json"]
+    assert ledger.read(tmp_path / "toy-quick.json")["claim"] == "toy"
+    with pytest.raises(ValueError, match="under other settings: gain"):
+        ledger.run(toy(calls, runs_of="toy", scales={"quick": {"gain": 9, "seeds": 1}}), "quick",
+                   folder=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("name", [name for name in CLAIMS if CLAIMS[name].runs_of])
+def test_a_claim_on_runs_of_another_is_of_the_same_runs(name):
+    claim, other = CLAIMS[name], CLAIMS[CLAIMS[name].runs_of]
+    assert (claim.run, claim.arms, claim.scales) == (other.run, other.arms, other.scales)
+    assert not other.runs_of and f"`{other.name}`" in claim.protocol
 
 
 def test_a_rule_says_what_each_word_needs():

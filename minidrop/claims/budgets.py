@@ -13,6 +13,17 @@ from ..units.dropout import Dropout
 from ..xp import array_module, host, to_backend
 from . import cnns, recipe
 
+SCALES = {
+    "quick": {"data": "digits", "images": 1197, "net": "mlp", "hidden": [100], "epochs": 20,
+              "batch_size": 64, "lrs": [0.05, 0.2], "momentum": 0.9, "weight_decay": 1e-4,
+              "seeds": 5},
+    "standard": {"data": "cifar10", "images": 5000, "held_out": 10000, "net": "mlp",
+                 "hidden": [256, 256], "epochs": 20, "batch_size": 64, "lrs": [0.01, 0.03],
+                 "momentum": 0.9, "weight_decay": 1e-4, "seeds": 5},
+    "paper": {"data": "cifar10", "images": 35000, "net": "resnet110", "epochs": 200,
+              "batch_size": 64, "lrs": [0.1, 0.2], "momentum": 0.9, "weight_decay": 1e-4,
+              "seeds": 3}}
+
 
 def network(settings, x, p=0.0):
     """The network for images (N, C, H, W), not yet drawn, with dropout of its hidden units."""

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# Seen in full; in part, but not all of it; neither it nor its opposite; its opposite.
-WORDS = ("held", "not held", "not seen at this scale", "refuted")
+MEANING = {"held": "all parts of the claim were seen",
+           "not held": "a part of it was seen, and another was not",
+           "not seen at this scale": "no part of it was seen, nor the opposite of all",
+           "refuted": "the opposite was seen"}
+WORDS = (*MEANING,)
 _PAPER = re.compile(r"[A-Z][\w-]+(?: et al\.|,? & [A-Z][\w-]+)? (?:19|20)\d\d\b")
 
 
@@ -45,6 +48,12 @@ class Claim:
     judge: Callable
     draw: Callable
     effect: str = "not known to us well enough to be printed"     # `known`, in a few words
+    runs_of: str = ""           # the claim whose runs it judges by its own rule; else its own
+
+    @property
+    def kept_as(self):
+        """The name under which its runs are kept: its own, or that of the claim they are of."""
+        return self.runs_of or self.name
 
     @property
     def paper(self):

@@ -7,6 +7,9 @@ from ..plots import DARK, LIGHT, MIDDLE, subplots
 from ..xp import array_module
 from .claim import Verdict
 
+COLUMNS = {"test_error": "error", "training_error": "training", "validation": "validation"}
+NAMES = {"mnist": "MNIST", "cifar10": "CIFAR-10"}        # of data, as figures have them
+
 
 def column(results, arm, name="error"):
     """What was measured of an arm, (seeds, ...)."""
@@ -52,23 +55,42 @@ def every(ones):
             "refuted" if -1 in signs else "not seen at this scale")
 
 
-def of_parts(results, parts, told=None, name="of {}"):
+def of_parts(results, parts, told=None, name="of {}", more=()):
     """The verdict of a claim on errors, of {what: differences of paired seeds}, by `both`.
 
     The parts lie above 0 where the claim is right; differences that are only `told` decide nothing;
-    `name` says how the headline calls an arm.
+    `name` says how the headline calls an arm, and `more` are lines besides.
     """
-    lines = [*table(results, test_error="error", training_error="training")]
+    kept = next(iter(results.values()))[0]
+    columns = {title: name for title, name in COLUMNS.items() if name in kept}
+    lines = [*table(results, **columns)]
     if one_seed(results):
-        return unjudged(lines)
+        return unjudged([*lines, *more])
     found = {what: interval(values) for what, values in parts.items()}
-    more = {what: interval(values) for what, values in (told or {}).items()}
+    others = {what: interval(values) for what, values in (told or {}).items()}
     lines += [f"{what}: {percent(one)} points of test error"
-              for what, one in (found | more).items()]
+              for what, one in (found | others).items()]
     errors = ", ".join(f"{100 * column(results, arm).mean():.2f} % {name.format(arm)}"
                        for arm in results)
-    decisive = "; ".join(f"{what}: {percent(one)} points" for what, one in found.items())
-    return Verdict(both(*found.values()), f"test error {errors}; {decisive}", tuple(lines))
+    return Verdict(both(*found.values()), f"test error {errors}; {said(found)}",
+                   (*lines, *more))
+
+
+def in_pairs(results, pairs, told=(), name="of {}", more=()):
+    """The verdict of a claim that one arm makes fewer errors than another, of each (arm, other)."""
+    return of_parts(results, differences(results, pairs), differences(results, told), name, more)
+
+
+def differences(results, pairs, name="error"):
+    """{"other - arm": what `arm` has less than `other`, (seeds,)} of each (arm, other)."""
+    return {f"{other} - {f'({arm})' if ' + ' in arm else arm}":
+            column(results, other, name) - column(results, arm, name) for arm, other in pairs}
+
+
+def said(found):
+    """The intervals of a claim's parts, in points; one below 0 is against the claim."""
+    return "; ".join(f"{what}: {percent(one)} points" + ", the other way" * (sign(one) < 0)
+                     for what, one in found.items())
 
 
 def percent(one):
@@ -104,22 +126,37 @@ def rates(results, tried=()):
 def draw_arms(results, label, name="error"):
     """A figure: each arm's seeds as points, and the interval of their mean, in percent."""
     figure, axis = subplots(size=(6.5, 0.9 + 0.45 * len(results)))
-    places = range(len(results), 0, -1)
-    for place, arm in zip(places, results, strict=True):
-        values = 100 * column(results, arm, name)
+    rows(axis, {arm: 100 * column(results, arm, name) for arm in results})
+    axis.set(xlabel=label, ylabel="arm", title=over(results))
+    return figure
+
+
+def draw_pairs(results, settings, pairs):
+    """A figure: the test error of all arms, and the differences of paired seeds that decide."""
+    figure, (left, right) = subplots(1, 2, size=(9.0, 1.2 + 0.45 * max(len(results), len(pairs))))
+    rows(left, {arm: 100 * column(results, arm) for arm in results})
+    rows(right, {what: 100 * values for what, values in differences(results, pairs).items()})
+    right.axvline(0, color=LIGHT, linewidth=1)
+    left.set(xlabel=f"test error on {called(settings)}, %", ylabel="arm", title=over(results))
+    right.set(xlabel="points of test error", title="differences of paired seeds")
+    return figure
+
+
+def rows(axis, found):
+    """Draw {label: one value a seed} as a row each: the interval of the mean, the seeds below."""
+    places = range(len(found), 0, -1)
+    for place, values in zip(places, found.values(), strict=True):
         one = interval(values)
         axis.plot(values, [place - 0.2] * len(values), ".", color=MIDDLE, alpha=0.7)
         axis.errorbar([one.mean], [place], xerr=[one.half] if len(values) > 1 else None, fmt="o",
                       color=DARK, capsize=3)
-    axis.set(yticks=[*places], yticklabels=[*results], xlabel=label, ylabel="arm",
-             title=over(results), ylim=(0.4, len(results) + 0.6))
-    return figure
+    axis.set(yticks=[*places], yticklabels=[*found], ylim=(0.4, len(found) + 0.6))
 
 
-def draw_curve(results, settings, label):
+def draw_curve(results, settings, label, numbers=None):
     """A figure: test and training error, in percent, against the numbers that the arms are."""
     figure, axis = subplots(size=(6.5, 3.6))
-    numbers = [float(arm) for arm in results]
+    numbers = [float(arm) for arm in results] if numbers is None else numbers
     for name, colour, line, which in (("error", DARK, "-", "test"),
                                       ("training", LIGHT, "--", "training")):
         found = [interval(100 * column(results, arm, name)) for arm in results]
@@ -127,9 +164,14 @@ def draw_curve(results, settings, label):
                       None if one_seed(results) else [one.half for one in found],
                       color=colour, linestyle=line, marker="o", capsize=3, label=which)
     axis.set(xlabel=label, ylabel="error, %", ylim=(0, None),
-             title=f"error on {settings['data']}, %; {over(results)}")
+             title=f"error on {called(settings)}, %; {over(results)}")
     axis.legend()
     return figure
+
+
+def called(settings):
+    """The name of the data."""
+    return NAMES.get(settings["data"], settings["data"])
 
 
 def over(results):

@@ -30,8 +30,9 @@ def judge(results, settings):
     signs = [compare.sign(one) for one in gains.values()]
     best = max(gains, key=lambda arm: gains[arm].mean)
     return Verdict(word, f"of {len(gains)} settings of early dropout {signs.count(1)} make fewer "
-                   f"errors than none, {signs.count(-1)} more, {signs.count(0)} are undecided; "
-                   f"best {best}, by {compare.percent(gains[best])} points; {regime}", (*lines,))
+                   f"errors than none, {signs.count(-1)} more, {signs.count(0)} are undecided; the "
+                   f"best of so many is {best}, by {compare.percent(gains[best])} points; {regime}",
+                   (*lines,))
 
 
 def draw(results, settings):

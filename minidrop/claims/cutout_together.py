@@ -6,6 +6,8 @@ from ..units.dropout import Dropout
 from . import compare, lenets
 from .claim import Claim
 
+PAIRS = tuple((f"{arm} + cutout", arm) for arm in ("flip_crop", "dropout"))
+
 
 def run(arm, seed, settings, progress):
     """Train the network with the parts that the arm names: its errors."""
@@ -22,15 +24,12 @@ def run(arm, seed, settings, progress):
 
 def judge(results, settings):
     """By the rule of the claim."""
-    error = {arm: compare.column(results, arm) for arm in results}
-    gains = {f"{arm} - {arm} + cutout": error[arm] - error[f"{arm} + cutout"]
-             for arm in ("flip_crop", "dropout")}
-    return compare.of_parts(results, gains, {"none - cutout": error["none"] - error["cutout"]})
+    return compare.in_pairs(results, PAIRS, [("cutout", "none")])
 
 
 def draw(results, settings):
-    """The test error of all arms."""
-    return compare.draw_arms(results, f"test error on {settings['data']}, %")
+    """The test error of all arms, and what decides."""
+    return compare.draw_pairs(results, settings, PAIRS)
 
 
 CLAIM = Claim(

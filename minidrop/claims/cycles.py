@@ -51,7 +51,7 @@ def draw(results, settings):
                       None if compare.one_seed(results) else [one.half for one in found],
                       color=colour, linestyle=line, marker="o", capsize=3, label=label)
     left.set(xticks=range(len(results)), xticklabels=[*results], xlabel="cycles of one budget",
-             ylabel=f"error on {settings['data']}, %", title=compare.over(results))
+             ylabel=f"error on {compare.called(settings)}, %", title=compare.over(results))
     left.legend()
     several = [arm for arm in results if int(arm) > 1]
     for arm, marker in zip(several, "s^oD", strict=True):
@@ -94,16 +94,7 @@ CLAIM = Claim(
           "not seen at this scale": "none does, nor do all lie below 0; or one seed alone",
           "refuted": "all three intervals lie below 0"},
     arms=("1", "2", FEW, "10", "20"),
-    scales={
-        "quick": {"data": "digits", "images": 1197, "net": "mlp", "hidden": [100], "epochs": 20,
-                  "batch_size": 64, "lrs": [0.05, 0.2], "momentum": 0.9, "weight_decay": 1e-4,
-                  "seeds": 5},
-        "standard": {"data": "cifar10", "images": 5000, "held_out": 10000, "net": "mlp",
-                     "hidden": [256, 256], "epochs": 20, "batch_size": 64, "lrs": [0.01, 0.03],
-                     "momentum": 0.9, "weight_decay": 1e-4, "seeds": 5},
-        "paper": {"data": "cifar10", "images": 35000, "net": "resnet110", "epochs": 200,
-                  "batch_size": 64, "lrs": [0.1, 0.2], "momentum": 0.9, "weight_decay": 1e-4,
-                  "seeds": 3}},
+    scales=budgets.SCALES,
     takes={"quick": "6 seconds of one core", "standard": "at most 13 minutes of one core",
            "paper": "twice 200 epochs of a ResNet-110 each, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)

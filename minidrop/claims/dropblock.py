@@ -7,6 +7,8 @@ from ..units.spatial import SpatialDropout
 from . import cnns, compare, lenets, recipe
 from .claim import Claim
 
+PAIRS = tuple(("dropblock", other) for other in ("none", "dropout", "spatial"))
+
 
 def run(arm, seed, settings, progress):
     """Train the network of one arm in each of its ways: the errors of the one chosen."""
@@ -29,19 +31,15 @@ def learned(arm, p, lr, splits, settings, seed, progress):
 
 def judge(results, settings):
     """By the rule of the claim."""
-    error = {arm: compare.column(results, arm) for arm in results}
-    gains = {f"{arm} - dropblock": error[arm] - error["dropblock"]
-             for arm in ("none", "dropout", "spatial")}
-    told = {f"none - {arm}": error["none"] - error[arm] for arm in ("dropout", "spatial")}
-    verdict = compare.of_parts(results, gains, told)
-    rates = "; ".join(f"{arm} " + ", ".join(f"{one['lr' if arm == 'none' else 'p']:g}"
-                                            for one in runs) for arm, runs in results.items())
-    return verdict._replace(lines=(*verdict.lines, f"chosen (learning rate, or p): {rates}"))
+    chosen = "; ".join(f"{arm} " + ", ".join(f"{one['lr' if arm == 'none' else 'p']:g}"
+                                             for one in runs) for arm, runs in results.items())
+    return compare.in_pairs(results, PAIRS, [("dropout", "none"), ("spatial", "none")],
+                            more=[f"chosen (learning rate, or p): {chosen}"])
 
 
 def draw(results, settings):
-    """The test error of all arms."""
-    return compare.draw_arms(results, f"test error on {settings['data']}, %")
+    """The test error of all arms, and what decides."""
+    return compare.draw_pairs(results, settings, PAIRS)
 
 
 CLAIM = Claim(

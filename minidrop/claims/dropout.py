@@ -1,7 +1,9 @@
 """Dropout against none: the error of one perceptron, trained with it and without."""
 
 from . import compare, mlps, recipe
-from .claim import Claim, Verdict
+from .claim import Claim
+
+PAIRS = (("dropout", "none"),)
 
 
 def run(arm, seed, settings, progress):
@@ -18,21 +20,13 @@ def run(arm, seed, settings, progress):
 
 def judge(results, settings):
     """By the rule of the claim."""
-    lines = [*compare.table(results, test_error="error", validation="validation"),
-             compare.rates(results)]
-    if compare.one_seed(results):
-        return compare.unjudged(lines)
-    gain = compare.less(results, "dropout", "none")
-    lines.append(f"none - dropout: {compare.percent(gain)} points of test error")
-    word = ("not seen at this scale", "held", "refuted")[compare.sign(gain)]
-    errors = [100 * compare.column(results, arm).mean() for arm in ("none", "dropout")]
-    return Verdict(word, f"test error {errors[0]:.2f} % without dropout, {errors[1]:.2f} % with it "
-                   f"({compare.percent(gain)} points less)", tuple(lines))
+    return compare.in_pairs(results, PAIRS, more=[
+        compare.rates(results, settings.get("lrs", ()))])
 
 
 def draw(results, settings):
-    """The test error of both arms."""
-    return compare.draw_arms(results, f"test error on {settings['data']}, %")
+    """The test error of both arms, and their difference."""
+    return compare.draw_pairs(results, settings, PAIRS)
 
 
 CLAIM = Claim(

@@ -66,7 +66,8 @@ CLAIM = Claim(
     measure="the training loss with masks, the mean over the last epoch; and the time of a step, "
             "over that of dropout by the median of what both took in turns within one run. Mean "
             "and 95 % interval over the seeds; differences and ratios are of paired seeds. Errors "
-            "are told, and no part of the rule.",
+            "are told, and no part of the rule, nor is a step that is faster, but not twice as "
+            "fast. The ratio to the repeated batch is that of two such ratios, of two runs.",
     rule={"held": "half of what the repeated batch gains on dropout, less how far m = 8 is from "
                   "the repeated batch, has an interval above 0; and so has 1/2 less the time of a "
                   "step of m = 8 over that of the repeated batch",

@@ -103,11 +103,11 @@ CLAIM = Claim(
            "with a rate of 0.1 against none.",
     known="The figures are curves, whose numbers are not known to us well enough to be printed. No "
           "code of the authors computes them.",
-    protocol="The network, data, shifts and learning rate of the claim `early`: a small MLP-Mixer "
-             "on the first 10,000 training images of CIFAR-10 (quick: on digits), dropout at all "
-             "its places with the rate 0.1, throughout, against none; SGD with momentum 0.9, "
-             "mini-batches of 100 (quick: 50), 12 epochs. A look takes the gradients of 20 "
-             "mini-batches at the same weights, with the masks on, and the gradient of all "
+    protocol="The runs of none and standard of the claim `early`, under a recorder: a small "
+             "MLP-Mixer on the first 10,000 training images of CIFAR-10 (quick: on digits), "
+             "dropout at all its places with the rate 0.1, throughout, against none; SGD with "
+             "momentum 0.9, mini-batches of 100 (quick: 50), 12 epochs. A look takes the gradients "
+             "of 20 mini-batches at the same weights, with the masks on, and the gradient of all "
              "training images without masks; all of them are of images that were cut once, alike "
              "for both arms. Nothing was chosen for this claim by any data; but the measure was "
              "changed after one seed of the quick scale: the change of the mean over looks, where "

@@ -78,7 +78,8 @@ def draw(results, settings):
         right.plot([place + 0.2] * len(values), values, ".", color=MIDDLE, alpha=0.7)
         right.errorbar([place], [one.mean], None if len(values) == 1 else [one.half], fmt="o",
                        color=DARK, capsize=3)
-    left.set(xlabel="epoch", ylabel=f"error on validation data of {settings['data']}, %",
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.set(xlabel="epoch", ylabel=f"error on validation data of {compare.called(settings)}, %",
              title="mean over the seeds")
     left.legend(title="share of the run before\nthe rate falls")
     right.set(xticks=range(len(STYLES)), xticklabels=[*STYLES], ylabel="error at the end, %",
@@ -110,16 +111,7 @@ CLAIM = Claim(
                                     "below 0; or one seed alone",
           "refuted": "the first interval lies above 0, and both others lie below 0"},
     arms=(USUAL, *EARLY, NEVER),
-    scales={
-        "quick": {"data": "digits", "images": 1197, "net": "mlp", "hidden": [100], "epochs": 20,
-                  "batch_size": 64, "lrs": [0.05, 0.2], "momentum": 0.9, "weight_decay": 1e-4,
-                  "seeds": 5},
-        "standard": {"data": "cifar10", "images": 5000, "held_out": 10000, "net": "mlp",
-                     "hidden": [256, 256], "epochs": 20, "batch_size": 64, "lrs": [0.01, 0.03],
-                     "momentum": 0.9, "weight_decay": 1e-4, "seeds": 5},
-        "paper": {"data": "cifar10", "images": 35000, "net": "resnet110", "epochs": 200,
-                  "batch_size": 64, "lrs": [0.1, 0.2], "momentum": 0.9, "weight_decay": 1e-4,
-                  "seeds": 3}},
+    scales=budgets.SCALES,
     takes={"quick": "6 seconds of one core", "standard": "6 minutes of one core",
            "paper": "twice 200 epochs of a ResNet-110 each, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)

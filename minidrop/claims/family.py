@@ -86,7 +86,8 @@ def draw(results, settings):
     left.set(yticks=range(len(arms)), yticklabels=[named(arm, settings) for arm in arms],
              xlabel="error of none less that of the technique, points",
              title="one seed" if single else "95 % of the time all of these hold")
-    right.set(xlabel=f"error on {settings['data']}, % (lines: none)", title="mean over the seeds")
+    right.set(xlabel=f"error on {compare.called(settings)}, % (lines: none)",
+              title="mean over the seeds")
     right.legend()
     return figure
 

@@ -43,8 +43,9 @@ def judge(results, settings):
 
 
 def draw(results, settings):
-    """The held-out error of all arms."""
-    return compare.draw_arms(results, f"error on {settings['data']}, %")
+    """The held-out error of all arms, and what flips and shifts gain."""
+    return compare.draw_pairs(results, settings, [
+        ("flips", "m = 8"), ("flips", "alike"), ("shifts", "m = 8")])
 
 
 CLAIM = Claim(

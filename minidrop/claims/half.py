@@ -32,8 +32,9 @@ def draw(results, settings):
     """Accuracy against pruned share, near that of the whole plain network, which is a line."""
     figure, whole = pruned.draw(results, settings), 100 * at(results, settings, "none", 0.0).mean()
     axis, = figure.axes
-    axis.axhline(whole, color=LIGHT, linewidth=1)
+    axis.axhline(whole, color=LIGHT, linewidth=1, label="the whole network without")
     axis.set(ylim=(whole - 6, min(whole + 2, 100.2)))
+    axis.legend(loc="lower left")
     return figure
 
 

@@ -156,7 +156,8 @@ def draw(results, settings):
                 curve(axis, along * scale, values, colour, line, arm)
     axes[0][0].set(ylabel="training loss (nats), of an epoch", title=compare.over(results))
     axes[0][1].set(title="seconds: iterations times that of a step")
-    axes[1][0].set(ylabel=f"error on {settings['data']}, %", xlabel="iterations", ylim=(0, None))
+    axes[1][0].set(ylabel=f"error on {compare.called(settings)}, %", xlabel="iterations",
+                   ylim=(0, None))
     axes[1][1].set(xlabel="seconds")
     axes[0][0].legend()
     return figure

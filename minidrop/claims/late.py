@@ -1,22 +1,12 @@
 """Late dropout: where a network overfits, dropout that begins late is better than throughout."""
 
-from . import compare, timed
-from .claim import Claim, Verdict
+from . import timed
+from .claim import Claim
 
 
 def judge(results, settings):
     """By the rule of the claim."""
-    lines = [*timed.lines(results)]
-    if compare.one_seed(results):
-        return compare.unjudged(lines)
-    pairs = (("late", "none"), ("late", "standard"))
-    gains = [compare.less(results, *pair) for pair in pairs]
-    word, regime = timed.in_regime(results, "overfits", gains)
-    lines += [regime, *(f"test error, {other} - {arm}: {compare.percent(one)} points"
-                        for (arm, other), one in zip(pairs, gains, strict=True))]
-    return Verdict(word, f"{timed.errors(results)}; late has {compare.percent(gains[0])} points "
-                   f"less than none, {compare.percent(gains[1])} less than standard; {regime}",
-                   (*lines,))
+    return timed.in_pairs(results, "overfits", [("late", "none"), ("late", "standard")])
 
 
 CLAIM = Claim(

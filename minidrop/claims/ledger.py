@@ -17,7 +17,7 @@ BAR = "{desc}: {n_fmt} of {total_fmt} runs |{bar}| {elapsed}{postfix}"
 
 def path_of(claim, scale, folder=FOLDER):
     """The file that keeps the runs of a claim at a scale."""
-    return Path(folder, f"{claim.name}-{scale}.json")
+    return Path(folder, f"{claim.kept_as}-{scale}.json")
 
 
 def run(claim, scale, seeds=None, folder=FOLDER, progress=True, jobs=1, dask=None):
@@ -126,9 +126,9 @@ def _settings(claim, scale):
 
 def _begin(claim, scale, settings, path):
     if not path.is_file():
-        return {"claim": claim.name, "scale": scale, "settings": settings,
+        return {"claim": claim.kept_as, "scale": scale, "settings": settings,
                 "code": fingerprint.of(claim.run), "runs": [],
-                "command": f"minidrop claims run {claim.name} --scale {scale}"}
+                "command": f"minidrop claims run {claim.kept_as} --scale {scale}"}
     return checked(claim, settings, read(path), path)
 
 
@@ -147,6 +147,6 @@ def like(claim, settings, record, path):
     there = record["settings"]
     odd = [name for name in sorted(there.keys() | settings.keys())
            if there.get(name) != settings.get(name) and name != "seeds"]
-    if record["claim"] != claim.name or odd:
+    if record["claim"] != claim.kept_as or odd:
         raise ValueError(f"{path} holds runs of {record['claim']} under other settings: "
                          f"{', '.join(odd) or 'another claim'}; move it away to start anew")

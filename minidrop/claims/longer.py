@@ -1,7 +1,7 @@
 """Early dropout where a network is trained for longer, and its images are mixed less."""
 
-from . import cnns, compare, timed
-from .claim import Claim, Verdict
+from . import cnns, timed
+from .claim import Claim
 
 
 def run(arm, seed, settings, progress):
@@ -14,17 +14,8 @@ def run(arm, seed, settings, progress):
 
 def judge(results, settings):
     """By the rule of the claim."""
-    lines = [*timed.lines(results)]
-    if compare.one_seed(results):
-        return compare.unjudged(lines)
-    pairs = (("early, short", "none, short"), ("early", "none"), ("none", "none, short"))
-    gains = [compare.less(results, *pair) for pair in pairs]
-    word, regime = timed.in_regime(results, "underfits", gains[:2])
-    lines += [regime, *(f"test error, {other} - {arm}: {compare.percent(one)} points"
-                        for (arm, other), one in zip(pairs, gains, strict=True))]
-    return Verdict(word, f"{timed.errors(results)}; early has {compare.percent(gains[1])} points "
-                   f"less than none, by the short recipe {compare.percent(gains[0])}; {regime}",
-                   (*lines,))
+    pairs = [("early, short", "none, short"), ("early", "none")]
+    return timed.in_pairs(results, "underfits", pairs, told=[("none", "none, short")])
 
 
 CLAIM = Claim(

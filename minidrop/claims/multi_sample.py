@@ -42,7 +42,7 @@ CLAIM = Claim(
     techniques=("multi_sample", "dropout"),
     sentence="Training with eight dropout samples gets to the training loss of dropout in fewer "
              "iterations, and ends with fewer errors.",
-    source="Inoue 2019 (arXiv:1905.09788), abstract, figure 2 and table 1.",
+    source="Inoue 2019 (arXiv:1905.09788), abstract and table 1.",
     known="As a survey reports, eight samples are the main comparison; the values of the table are "
           "not known to us well enough to be printed.",
     protocol=heads.NETWORK + "In trials at the quick scale with two convolutions, and half of that "

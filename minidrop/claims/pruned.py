@@ -85,7 +85,7 @@ def draw(results, settings):
     axis.set(xlabel=f"share of the {what(settings)} that is pruned (not to scale)", ylim=(0, 102),
              ylabel="test accuracy, %", xticks=[*places],
              xticklabels=[f"{share:g}" for share in settings["shares"]],
-             title=f"{settings['data']}, pruned without fine-tuning; {compare.over(results)}")
+             title=f"{compare.called(settings)}, no fine-tuning; {compare.over(results)}")
     axis.legend(loc="lower left")
     return figure
 

@@ -7,6 +7,8 @@ from ..units.dropblock import DropBlock
 from . import compare, lenets
 from .claim import Claim
 
+PAIRS = (("growing, low", "fixed, low"), ("growing, high", "fixed, high"))
+
 
 def run(arm, seed, settings, progress):
     """Train the network at a rate, fixed or reached at the end: its errors."""
@@ -18,17 +20,13 @@ def run(arm, seed, settings, progress):
 
 def judge(results, settings):
     """By the rule of the claim."""
-    error = {arm: compare.column(results, arm) for arm in results}
-    gains = {f"fixed - growing, {which}": error[f"fixed, {which}"] - error[f"growing, {which}"]
-             for which in ("low", "high")}
-    costs = {f"high - low, {kind}": error[f"{kind}, high"] - error[f"{kind}, low"]
-             for kind in ("fixed", "growing")}
-    return compare.of_parts(results, gains, costs)
+    return compare.in_pairs(results, PAIRS, [("fixed, low", "fixed, high"),
+                                             ("growing, low", "growing, high")])
 
 
 def draw(results, settings):
-    """The test error of all arms."""
-    return compare.draw_arms(results, f"test error on {settings['data']}, %")
+    """The test error of all arms, and what decides."""
+    return compare.draw_pairs(results, settings, PAIRS)
 
 
 CLAIM = Claim(

@@ -85,7 +85,8 @@ def draw(results, settings):
                           label=arm)
         axis.axhline(100 * dropout, color=LIGHT, linestyle=":", label="dropout, one network")
         axis.set(xticks=places)
-    axes[0].set(xlabel="m, of the last m networks", ylabel=f"error on {settings['data']}, %",
+    axes[0].set(xlabel="m, of the last m networks",
+                ylabel=f"error on {compare.called(settings)}, %",
                 title=f"together; {compare.over(results)}")
     axes[1].set(xlabel="network, oldest first", title="alone", ylim=axes[1].get_ylim())
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)

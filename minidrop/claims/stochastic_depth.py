@@ -11,6 +11,7 @@ from .claim import Claim, Verdict
 
 LOOKS = 60                              # points of a curve
 LATE = 2 / 3                            # of the run, from where on it is late
+PAIRS = (("linear", "constant"), ("linear", "uniform"))
 STYLES = {"constant": (MIDDLE, "--"), "linear": (DARK, "-"), "uniform": (LIGHT, "-")}
 
 
@@ -63,16 +64,7 @@ def thinned(sizes):
 
 def judge(results, settings):
     """By the rule of the claim on errors."""
-    lines = [*compare.table(results, test_error="error", training_error="training")]
-    if compare.one_seed(results):
-        return compare.unjudged(lines)
-    gains = [compare.less(results, "linear", other) for other in ("constant", "uniform")]
-    lines += [f"{other} - linear: {compare.percent(one)} points of test error"
-              for other, one in zip(("constant", "uniform"), gains, strict=True)]
-    return Verdict(compare.both(*gains), "test error " + ", ".join(
-        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results)
-        + f"; linear has {compare.percent(gains[0])} points less than constant, "
-        f"{compare.percent(gains[1])} less than uniform", tuple(lines))
+    return compare.in_pairs(results, PAIRS)
 
 
 def halves(results, arm):
@@ -99,8 +91,8 @@ def judge_gradients(results, settings):
 
 
 def draw(results, settings):
-    """The test error of all arms."""
-    return compare.draw_arms(results, f"test error on {settings['data']}, %")
+    """The test error of all arms, and what decides."""
+    return compare.draw_pairs(results, settings, PAIRS)
 
 
 def draw_gradients(results, settings):
@@ -116,7 +108,7 @@ def draw_gradients(results, settings):
                   label=arm)
     axis.axvline(LATE * settings["epochs"], color="black", linewidth=0.6)
     axis.set(xlabel="epochs (the line: late begins)", ylabel="mean |gradient|", yscale="log",
-             title=f"first convolution, {settings['data']}; mean and range of the seeds")
+             title=f"first convolution, {compare.called(settings)}; mean and range of the seeds")
     axis.legend()
     return figure
 
@@ -170,7 +162,7 @@ GRADIENTS = Claim(
     source="Huang et al. 2016, its figure of the gradients of the first convolution.",
     known="As we recall the figure, the curve of stochastic depth lies above, and most so late in "
           "training; its numbers are not known to us well enough to be printed.",
-    protocol=PROTOCOL + " The runs are those of stochastic-depth, bit for bit.",
+    protocol=PROTOCOL + " The runs are those of the claim `stochastic-depth`.",
     measure="the mean absolute entry of the gradient of the first convolution, in each step of the "
             "training itself, averaged over the first two thirds of the steps and over the last; "
             "ln of linear over constant of paired seeds, mean and 95 % interval. Where one of them "
@@ -182,4 +174,5 @@ GRADIENTS = Claim(
           "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
           "refuted": "both intervals lie below 0"},
     arms=(*STYLES,), scales=SCALES, takes=TAKES, run=run, judge=judge_gradients,
-    draw=draw_gradients, effect="as we recall, larger gradients, and most so late")
+    draw=draw_gradients, effect="as we recall, larger gradients, and most so late",
+    runs_of="stochastic-depth")

@@ -12,7 +12,7 @@ from ..schedules.ramps import targeted_ramp
 from ..train import fit
 from ..units.dropout import Dropout
 from ..weights.targeted import TargetedDropout
-from ..xp import array_module
+from . import compare
 from .claim import Claim, Verdict
 
 LOW = 0.80                      # a network is of no use below
@@ -56,22 +56,25 @@ def network(arm, x, settings):
 def judge(results, settings):
     """By the rule of the claim."""
     shares, high = settings["shares"], settings["high"]
-    found = {arm: intervals(column(results, arm)) for arm in results}
+    found = {arm: intervals(compare.column(results, arm, "accuracy")) for arm in results}
     what = "units" if settings.get("unit") else "weights"
     lines = [f"test accuracy (%), mean and 95 % interval, by pruned share of {what}",
              "pruned " + "".join(f"{arm:>14}" for arm in found)]
     lines += [f"{share:<7}" + "".join(f"{_percent(row[i]):>14}" for row in found.values())
               for i, share in enumerate(shares)]
     whole = "unpruned " + ", ".join(f"{arm} {100 * row[0].mean:.1f}" for arm, row in found.items())
-    if len(column(results, "none")) == 1:
+    if compare.one_seed(results):
         return Verdict("not seen at this scale", f"one seed has no interval; {whole}", (*lines,))
 
     tried: list = []
 
     def ahead(arm, other, i):
-        gain = Interval(*mean_interval(column(results, arm)[:, i] - column(results, other)[:, i]))
-        tried.append(f"at {shares[i]} pruned, {arm} - {other}: {_percent(gain)}")
-        return gain.low > 0
+        gain = compare.less(results, other, arm, "accuracy")
+        one = Interval(gain.mean[i], gain.half[i])
+        text = f"at {shares[i]} pruned, {arm} - {other}: {_percent(one)}"
+        if text not in tried:
+            tried.append(text)
+        return one.low > 0
 
     last = {arm: max((i for i, one in enumerate(row) if one.low >= high), default=-1)
             for arm, row in found.items()}
@@ -83,6 +86,8 @@ def judge(results, settings):
     opposite = useless and all(found["targeted"][k].high < high for k in useless)
     word = ("held" if seen and j > i and ahead("ramping", "targeted", j) else
             "not held" if seen else "refuted" if opposite else "not seen at this scale")
+    if j >= 0:                                    # told, and no part of the rule
+        ahead("ramping", "none", j)
     kept = f"no share keeps {high:.0%}" if i < 0 else f"at {shares[i]} pruned " + ", ".join(
         f"{arm} {_percent(row[i])}" for arm, row in found.items())
     return Verdict(word, "; ".join([kept, *tried, f"{whole} (accuracy in %)"]), (*lines, *tried))
@@ -94,21 +99,16 @@ def draw(results, settings):
     places = range(len(settings["shares"]))
     for arm, runs in results.items():
         colour, line = STYLES[arm]
-        mean, half = zip(*intervals(100 * column(results, arm)), strict=True)
+        mean, half = zip(*intervals(100 * compare.column(results, arm, "accuracy")), strict=True)
         axis.errorbar(places, mean, half if len(runs) > 1 else None, color=colour, linestyle=line,
                       label=arm, capsize=2)
     axis.axhline(100 * settings["high"], color=LIGHT, linewidth=1, label=f"{settings['high']:.0%}")
     axis.set(xlabel="share of the weights that is pruned (not to scale)", ylim=(0, 102),
+             ylabel=f"test accuracy on {compare.called(settings)}, %",
              xticks=[*places], xticklabels=[f"{share:g}" for share in settings["shares"]],
-             title=f"test accuracy (%) on {settings['data']}, without fine-tuning:\n"
-                   + _bars(len(next(iter(results.values())))))
+             title=f"without fine-tuning; {compare.over(results)}")
     axis.legend(loc="lower left")
     return figure
-
-
-def column(results, arm):
-    """The accuracy of each seed at each share, (seeds, shares)."""
-    return array_module().asarray([run["accuracy"] for run in results[arm]])
 
 
 def intervals(values):
@@ -121,10 +121,6 @@ def intervals(values):
 def _percent(one):
     half = f" +- {100 * one.half:.1f}" if math.isfinite(one.half) else ""
     return f"{100 * one.mean:.1f}{half}"
-
-
-def _bars(seeds):
-    return "mean and 95 % interval over " + f"{seeds} seeds" if seeds > 1 else "one seed"
 
 
 CLAIM = Claim(
@@ -146,7 +142,9 @@ CLAIM = Claim(
     measure="test accuracy at each share of pruned weights, mean and 95 % interval over the seeds; "
             "a network keeps 97 % (on digits 95 %, on CIFAR-10 85 %) where its interval lies at or "
             "above, and is "
-            f"useless where it lies below {100 * LOW:.0f} %; differences are of paired seeds",
+            f"useless where it lies below {100 * LOW:.0f} %; differences are of paired seeds. It "
+            "keeps it at the largest such share, whatever it has at smaller ones, or unpruned: "
+            "ramping has less there. What ramping has more than none is told.",
     rule={"held": "at the largest share at which targeted dropout keeps 97 % the plain network is "
                   "useless and the interval of their difference lies above 0; and ramping keeps "
                   "97 % at a larger share, where the interval of its difference to targeted "

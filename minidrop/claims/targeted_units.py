@@ -26,7 +26,9 @@ CLAIM = Claim(
     measure="test accuracy at each share of pruned units, mean and 95 % interval over the seeds; a "
             "network keeps 90 % (on CIFAR-10 85 %) where its interval lies at or "
             f"above, and is useless where it lies below {100 * targeted.LOW:.0f} %; differences "
-            "are of paired seeds.",
+            "are of paired seeds. What ramping has more than none is told, and no part of the "
+            "rule, which looks at the largest share of targeted dropout alone, and at no share "
+            "between those in the table.",
     rule={"held": "at the largest share at which targeted dropout keeps 90 % the plain network is "
                   "useless and the interval of their difference lies above 0; and ramping keeps "
                   "90 % at a larger share, where the interval of its difference to targeted "

@@ -6,11 +6,12 @@ noise ends at a share of the run, `settings["cutoff"]`; late noise begins there.
 """
 
 from ..binding import scaled
-from ..plots import DARK, MIDDLE, subplots
+from ..plots import subplots
 from ..schedules.early_late import early, late
 from ..train import evaluate
 from . import cnns, compare, recipe
 from .augmented import crops, network, shifted
+from .claim import Verdict
 
 TIMES = {"standard": None,                       # arm: factors of the rate, one for each step
          "early": lambda cutoff, total: early(1.0, cutoff, total, "linear"),
@@ -89,6 +90,19 @@ def in_regime(results, regime, parts, name="error"):
         f"has {compare.percent(gap)} points more test error than {fewer}")
 
 
+def in_pairs(results, regime, pairs, told=()):
+    """The verdict of a claim that, in a regime, one arm of each pair makes fewer errors."""
+    shown = [*lines(results)]
+    if compare.one_seed(results):
+        return compare.unjudged(shown)
+    found, more = ({what: compare.interval(values) for what, values in
+                    compare.differences(results, some).items()} for some in (pairs, told))
+    word, there = in_regime(results, regime, found.values())
+    shown += [there, *(f"test error, {compare.said({what: one})}"
+                       for what, one in (found | more).items())]
+    return Verdict(word, f"{errors(results)}; {compare.said(found)}; {there}", tuple(shown))
+
+
 def errors(results):
     """The test errors of the arms, in a sentence."""
     return "test error " + ", ".join(
@@ -98,17 +112,10 @@ def errors(results):
 def draw(results, settings):
     """Two panels: test error and training loss of all arms, with the interval of each."""
     figure, axes = subplots(1, 2, size=(9.0, 1.2 + 0.45 * len(results)), sharey=True)
-    places = range(len(results), 0, -1)
     for axis, name, factor, label in (
-            (axes[0], "error", 100, f"test error on {settings['data']}, %"),
+            (axes[0], "error", 100, f"test error on {compare.called(settings)}, %"),
             (axes[1], "training", 1, "training loss without noise, nats")):
-        for at, arm in zip(places, results, strict=True):
-            values = factor * compare.column(results, arm, name)
-            one = compare.interval(values)
-            axis.plot(values, [at - 0.2] * len(values), ".", color=MIDDLE, alpha=0.7)
-            axis.errorbar([one.mean], [at], xerr=[one.half] if len(values) > 1 else None, fmt="o",
-                          color=DARK, capsize=3)
-        axis.set(xlabel=label, yticks=[*places], yticklabels=[*results],
-                 ylim=(0.4, len(results) + 0.6))
+        compare.rows(axis, {arm: factor * compare.column(results, arm, name) for arm in results})
+        axis.set(xlabel=label)
     axes[0].set(ylabel="arm", title=compare.over(results))
     return figure

@@ -2,7 +2,11 @@
 
 from ..weights.max_norm import apply_max_norm
 from . import compare, mlps, recipe
-from .claim import Claim, Verdict
+from .claim import Claim
+
+PAIRS = (("dropout + max-norm", "dropout"), ("dropout + max-norm", "max-norm"))
+TOLD = (("dropout + decay", "dropout"), ("dropout + decay", "decay"),
+        ("dropout + max-norm + decay", "dropout + max-norm"))
 
 
 def run(arm, seed, settings, progress):
@@ -24,26 +28,13 @@ def run(arm, seed, settings, progress):
 
 def judge(results, settings):
     """By the rule of the claim."""
-    lines = [*compare.table(results, test_error="error", validation="validation"),
-             compare.rates(results, settings.get("lrs", ()))]
-    if compare.one_seed(results):
-        return compare.unjudged(lines)
-    pairs = [("dropout + max-norm", other) for other in ("dropout", "max-norm")]
-    gains = [compare.less(results, *pair) for pair in pairs]
-    more = [("dropout + decay", "dropout"), ("dropout + decay", "decay"),
-            ("dropout + max-norm + decay", "dropout + max-norm")]
-    lines += [f"{other} - {arm}: {compare.percent(one)} points of test error"
-              for (arm, other), one in zip([*pairs, *more], [
-                  *gains, *(compare.less(results, *pair) for pair in more)], strict=True)]
-    return Verdict(compare.both(*gains), "test error " + ", ".join(
-        f"{100 * compare.column(results, arm).mean():.2f} % of {arm}" for arm in results)
-        + f"; dropout + max-norm has {compare.percent(gains[0])} points less than dropout, "
-        f"{compare.percent(gains[1])} less than max-norm", tuple(lines))
+    return compare.in_pairs(results, PAIRS, TOLD, more=[
+        compare.rates(results, settings.get("lrs", ()))])
 
 
 def draw(results, settings):
-    """The test error of all arms."""
-    return compare.draw_arms(results, f"test error on {settings['data']}, %")
+    """The test error of all arms, and what decides."""
+    return compare.draw_pairs(results, settings, PAIRS)
 
 
 CLAIM = Claim(

@@ -120,7 +120,8 @@ def draw(results, settings):
                        None if compare.one_seed(results) else [one.half for one in found],
                        color=colour, marker=mark, linestyle="none", capsize=3, label=label)
     right.set(xticks=range(len(results)), xticklabels=[*results], xlabel="place of dropout",
-              xlim=(-0.5, len(results) - 0.5), ylabel=f"test error on {settings['data']}, %",
+              xlim=(-0.5, len(results) - 0.5),
+              ylabel=f"test error on {compare.called(settings)}, %",
               title=f"statistics; {compare.over(results)}")
     right.legend()
     return figure

@@ -13,7 +13,7 @@ from pathlib import Path
 from scripts import bibliography, citations, figures, links
 
 from minidrop.claims import CLAIMS, ledger
-from minidrop.claims.claim import WORDS, by_paper
+from minidrop.claims.claim import MEANING, WORDS, by_paper
 
 PAGE = "tables/claims.md"
 MISSING = Path(__file__).parents[1] / "pages" / "not-reproduced.md"
@@ -45,6 +45,10 @@ def page(claims):
            "`minidrop claims run NAME` tries one anew. Minutes of one core are those of a machine "
            "without other work; those of the published runs stand below each claim, and some "
            "machines had more to do.\n")
+    yield ("The verdicts: " + "; ".join(f"**{word}**, {what}" for word, what in MEANING.items())
+           + ". Seen is what has a 95 % interval on the side of the claim. Each claim has its own "
+           "rule, which stands there in full. Some claims share runs, as they say, so that they "
+           "are not independent of each other.\n")
     yield '<div class="wide" markdown>\n'
     yield "| paper | claim | the paper's effect | ours | verdict | command |"
     yield "|---|---|---|---|---|---|"
