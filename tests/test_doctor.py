@@ -37,8 +37,8 @@ def stranger(monkeypatch, tmp_path):
     monkeypatch.setattr(platform, "node", lambda: "turing.example.org")
     monkeypatch.setattr(platform, "platform", lambda: "Linux-6.1-turing-x86_64")
     monkeypatch.setattr(doctor, "gpu", lambda: [("GPU", (
-        f"none: {home}/lib, {PACKAGE}/gpu.py, /srv/Zoe's own/libcuda.so, D:\\zoe\\cuda: token "
-        "s3cr3t of zoe@example.org at http://turing:3128/x"))])
+        f"none: {home}/lib, {PACKAGE}/gpu.py, /srv/Zoe's own/libcuda.so, D:\\zoe\\cuda; token "
+        "s3cr3t, of zoe@example.org at http://turing:3128/x"))])
     yield home
     threads.cache_clear()
 
@@ -55,7 +55,8 @@ def test_a_report_names_no_user_machine_path_or_secret(stranger):
     assert not [word for word in PLANTED if word.lower() in text.lower()], text
     assert not ABSOLUTE.search(text), text
     facts = dict(re.split(r"  +", line, maxsplit=1) for line in text.splitlines() if "  " in line)
-    assert facts["GPU"].startswith("none: ~/lib, minidrop/gpu.py, <path>, <path>")
+    assert facts["GPU"].startswith("none: ~/lib, minidrop/gpu.py, <path>, <path>;")
+    assert facts["GPU"].endswith("; token <secret>, of <address> at <address>")
     assert "cifar10 in $MINIDROP_DATA/cifar-10-batches-bin" in facts["data"]
     assert facts["Python"].endswith("Linux-6.1-<host>-x86_64")
     assert facts["MINIDROP_CONV"] == "winograd,plain" and facts["MINIDROP_DATA"] == "set"

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import runpy
 import subprocess
 import tomllib
 from pathlib import Path
@@ -123,6 +124,19 @@ def test_what_ci_installs_is_pinned_with_hashes_within_the_bounds():
             need = Requirement(line)
             if need.name != "torch":              # which comes without its libraries for GPUs
                 assert found[need.name][0] in SpecifierSet(str(need.specifier)), need
+
+
+@needs_ci
+def test_what_an_archive_lacks_or_has_too_much_is_told():
+    tools = runpy.run_path(str(CI / "wheel_tools.py"))
+    files = {"minidrop/a.py": b"1", "lessons/b.py": b"2", "tests/c.py": b"3", ".ci/run": b"4"}
+    assert tools["sdist_of"](files).keys() == files.keys() - {".ci/run"}
+    due = tools["wheel_of"](files)
+    assert due == {"minidrop/a.py": b"1", "minidrop/_lessons/b.py": b"2"}
+    found = {"minidrop/a.py": b"5", "minidrop/x.pyc": b"6", "minidrop-1.dist-info/RECORD": b"7"}
+    assert list(tools["differences"]("it", due, found, "dist-info")) == [
+        "it lacks minidrop/_lessons/b.py", "it holds another minidrop/a.py",
+        "it should not hold minidrop/x.pyc"]
 
 
 @needs_ci
