@@ -98,7 +98,7 @@ def cutmix_box(weight, center, height, width):
     weight = number(weight, "weight", most=1.0)
     size = count(height, "height"), count(width, "width")
     row, column = _whole(center, "center", 2, f"(row, column) of {size[0]} x {size[1]} pixels")
-    if not (0 <= row < size[0] and 0 <= column < size[1]):
+    if row >= size[0] or column >= size[1]:
         raise ValueError(f"center must lie within {size[0]} x {size[1]} pixels, got {center!r}")
     h, w = (int(side * math.sqrt(1 - weight)) // 2 for side in size)           # Eq. (cutmix.3)
     return (max(row - h, 0), min(row + h, size[0]),                            # Eq. (cutmix.4)
@@ -124,7 +124,7 @@ def cutmix(x, y, box, order):
     n, _, height, width = images(x).shape
     y, order = share_rows(y, n), order_of(order, n)
     top, bottom, left, right = _whole(box, "box", 4, "(top, bottom, left, right)")
-    if not (0 <= top <= bottom <= height and 0 <= left <= right <= width):
+    if not (top <= bottom <= height and left <= right <= width):
         raise ValueError(f"box must be (top, bottom, left, right) within {height} x {width} pixels,"
                          f" got {box!r}")
     inside = array_module(order).zeros((height, width), bool)
@@ -136,7 +136,7 @@ def cutmix(x, y, box, order):
 
 
 def _whole(values, name, n, what):
-    """`values` as `n` ints."""
+    """`values` as `n` ints, none below 0."""
     if not isinstance(values, tuple | list) or len(values) != n:
         raise TypeError(f"{name} must be {what}, got {describe(values)}")
     return tuple(count(value, name, least=0) for value in values)
