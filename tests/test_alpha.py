@@ -185,6 +185,7 @@ def test_alpha_6_at_p_1_everything_is_the_mean(xp, mean, var):
     a, b = md.alpha_affine(1 - 1e-12, mean, var)
     assert_allclose(a * SATURATION + b, mean, atol=1e-5)
     assert md.alpha_affine(1.0, mean, var) == (0.0, mean)
+    assert md.alpha_affine(0.0, mean, 1e-150) == (1.0, 0.0)       # the least variance
     x = md.Tensor(xp.asarray(X), requires_grad=True)
     for mask in (xp.zeros(3, bool), xp.ones(3, bool)):
         y = md.alpha_dropout(x, mask, 1.0, mean, var)

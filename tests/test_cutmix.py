@@ -350,6 +350,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
             (TypeError, r"box must be", lambda: md.cutmix(x, y, (0, 1, 2), order)),
             (ValueError, r"box must be .* within 4 x 5 pixels, got \(3, 2, 0, 1\)",
              lambda: md.cutmix(x, y, (3, 2, 0, 1), order)),
+            (ValueError, r"box must be", lambda: md.cutmix(x, y, (0, 1, 3, 2), order)),
             (ValueError, r"box must be", lambda: md.cutmix(x, y, (0, 5, 0, 1), order)),
             (ValueError, r"box must be", lambda: md.cutmix(x, y, (0, 1, 0, 6), order)),
             (ValueError, r"box must be a whole", lambda: md.cutmix(x, y, (-1, 1, 0, 1), order)),

@@ -197,6 +197,7 @@ def test_a_batch_of_tensors_and_a_stream_of_the_host(xp):
 
 
 def test_a_batch_transform_is_a_value():
+    assert md.Cutout(8, fill=[0.5, 0.25]).fill == (0.5, 0.25) and md.Cutout(8, [0.5]).fill == 0.5
     cut = md.Cutout(np.int64(8), fill=np.array([0.5, 0.25, 0.0]))
     assert repr(cut) == "Cutout(length=8, fill=(0.5, 0.25, 0.0))"
     assert cut == md.Cutout(8, [0.5, 0.25, 0]) == pickle.loads(pickle.dumps(cut))

@@ -126,6 +126,15 @@ def test_dropconnect_2_one_mask_for_the_batch_is_dropout_of_the_weights(xp):
                     rtol=1e-14)
 
 
+def test_dropconnect_2_one_mask_for_the_batch_is_multiplied_once(xp, monkeypatch):
+    monkeypatch.setattr("minidrop.weights.dropconnect.masked_linear", None)        # once for each
+    x, w, b = (xp.asarray(array) for array in (np.ones((3, 2)), np.ones((2, 2)), np.zeros(2)))
+    mask = xp.asarray(np.array([[True, False], [True, True]]))
+    for bias_mask in (None, xp.ones(2, bool)):
+        y = md.dropconnect(x, w, b, mask, bias_mask)
+        assert host(y).tolist() == [[1, 2]] * 3
+
+
 def test_dropconnect_2_with_whole_columns_is_dropout_of_the_inputs(xp):
     v, w, b, mask = *arrays(xp, V, W, B), keep(xp, [1, 0, 1], [0, 1, 1])
     due = md.linear(md.dropout_original(v, mask), w, b)

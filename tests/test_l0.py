@@ -77,6 +77,8 @@ def test_l0_2_by_hand(xp):
     assert z[0] == 0 and z[4] == 1
     s = (md.hard_concrete(u, xp.zeros(5), gamma=-1e-12, zeta=1 + 1e-12))      # hardly stretched
     assert_allclose(host(s)[0], 0.0357, atol=5e-5)
+    s = md.hard_concrete(u, xp.zeros(5), beta=2.0**-1022)         # as steep as can be
+    assert_allclose(host(s), [0, 0, 0.5, 1, 1], atol=1e-15)
 
 
 @PROPERTY
@@ -441,6 +443,7 @@ def test_l0_refuses_what_does_not_fit(xp):
             (ValueError, "gamma must be below 0", lambda: md.hard_concrete(x, x, gamma=0.0)),
             (ValueError, "zeta must be above 1", lambda: md.hard_concrete_expect(x, zeta=1.0)),
             (ValueError, "beta must be finite", lambda: md.hard_concrete_nonzero(x, beta=0.0)),
+            (ValueError, "beta must be finite", lambda: md.hard_concrete(x, x, beta=2.0**-1023)),
             (TypeError, "layer must be a Linear or Conv2d", lambda: md.L0(nn.ReLU())),
             (ValueError, "gates must be one of", lambda: md.L0(nn.Linear(1, 1), "unit")),
             (ValueError, "for a convolution in groups",

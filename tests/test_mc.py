@@ -148,6 +148,7 @@ class Shift(md.Module):
 
 def test_mc_8_by_hand_and_as_in_gals_code():
     assert md.mc_precision(p=0.5, length=2.0, n=100, decay=0.001) == 0.5 * 4 / (2 * 100 * 0.001)
+    assert md.mc_precision(0.0, 1.0, n=1, decay=1e-300) == 1 / 2e-300          # just above 0
     p, length, n, tau = 0.05, 1e-2, 455, 0.3
     decay = length**2 * (1 - p) / (2 * n * tau)   # net.py there: from tau to decay
     assert_allclose(md.mc_precision(p, length, n, decay), tau, rtol=1e-12)

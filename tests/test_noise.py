@@ -294,6 +294,8 @@ def test_a_stream_that_moves_makes_its_arrays_elsewhere_and_draws_the_same_bits(
 ERRORS = [
     (TypeError, "rng must be a Stream or an int seed", lambda: bernoulli(None, 0.5, 3)),
     (TypeError, "rng must be a Stream or an int seed", lambda: as_stream(np.random.default_rng(0))),
+    (TypeError, "rng must be a Stream or an int seed", lambda: bernoulli(True, 0.5, 3)),
+    (TypeError, "seed must be a whole number", lambda: Stream(0.5)),
     (TypeError, "name", lambda: Stream(7, None)),
     (ValueError, "backend must be one of 'numpy', 'cupy'", lambda: Stream(7, "", "jax")),
     (ValueError, "backend must be one of 'numpy', 'cupy'", lambda: Stream(7).to("jax")),
@@ -304,6 +306,9 @@ ERRORS = [
     (ValueError, "state", lambda: setattr(Stream(0), "state", (2**64, 2, 0))),
     (ValueError, r"a block below 2\^62, got", lambda: setattr(Stream(0), "state", (1, 2, 2**62))),
     (TypeError, "state", lambda: setattr(Stream(0), "state", (1, 2, 0.5))),
+    (ValueError, r"high must be at most 2\^32", lambda: integers(0, 2**32 + 1, 3)),
+    (ValueError, "b must be finite and in", lambda: beta(0, 1, 2.0**-1023)),
+    (ValueError, "a must be finite and in", lambda: beta(0, 2.0**1001, 1)),
 ]
 
 
@@ -311,6 +316,13 @@ ERRORS = [
 def test_a_mistake_is_named(kind, message, call):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_what_is_just_allowed_is_taken():
+    rng, last = Stream(0), (2**64 - 1, 2**64 - 1, 2**62 - 1)
+    rng.state = last
+    assert rng.state == last
+    assert beta(0, 2.0**-1022, 1) == 0 and beta(0, 2.0**1000, 1) == 1
 
 
 def test_a_refused_draw_takes_no_bits():

@@ -142,7 +142,8 @@ def run(tasks, done, path, jobs):
 @click.option("--jobs", default=1, show_default=True, help="How many are tried at a time.")
 @click.option("--only", default="", help="Files whose path holds this, such as units/dropout.py.")
 def main(path, count, seed, jobs, only):
-    sample = draw([change for change in population() if only in change.file], count, seed)
+    every = {name: change for name, change in population().items() if only in change.file}
+    sample = [every[name] for name in draw(every, count, seed)]
     tasks = {f"{file}: as it is": partial(untouched, file)
              for file in sorted({change.file for change in sample})}
     tasks |= {change.name: partial(tried, change) for change in sample}

@@ -18,6 +18,7 @@ COMPARISONS = {ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,),
                ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt),
                ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt)}
 BOOLEAN = {ast.And: ast.Or, ast.Or: ast.And}
+SYMMETRIC = {"min", "max", "minimum", "maximum"}  # of two arguments, whichever comes first
 NAMED = (ast.FunctionDef, ast.ClassDef)
 UNTOUCHED = {"annotation", "returns"}             # the fields of a node that hold types
 
@@ -109,7 +110,7 @@ def _expressions(node):
             yield "constant", ast.Constant(not value)
         case ast.Constant(int(value) | float(value)):
             yield from (("number", ast.Constant(value + step)) for step in (-1, 1))
-        case ast.Call(function, arguments, named):
+        case ast.Call(function, arguments, named) if _last(function) not in SYMMETRIC:
             for i, (one, two) in enumerate(zip(arguments, arguments[1:], strict=False)):
                 swapped = _with(_with(arguments, i, two), i + 1, one)
                 yield "arguments", ast.Call(function, swapped, named)
@@ -127,6 +128,10 @@ def _statements(node):
             return                                # a docstring
         case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.Raise() | ast.Delete():
             yield "statement", "pass"
+
+
+def _last(function):
+    return ast.unparse(function).rpartition(".")[2]
 
 
 def _with(things, i, thing):

@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-import random
 import tomllib
 from pathlib import Path
 
@@ -37,21 +36,25 @@ def equivalent():
 
 
 def population():
-    """Every change of every file, but for those that change nothing."""
+    """{name: change}: every change of every file, but for those that change nothing."""
     known = equivalent()
-    return [change for file in files()
+    return {change.name: change for file in files()
             for change in changes((PACKAGE / file).read_text(encoding="utf-8"), file)
-            if change.name not in known]
+            if change.name not in known}
 
 
-def draw(those, count, seed=0):
-    """`count` of them, each as likely as any other; a longer sample begins with a shorter one."""
-    those = [*those]
-    random.Random(seed).shuffle(those)
-    return those[:count]
+def draw(names, count, seed=0):
+    """`count` of the names, each as likely as any other; a longer sample begins with a shorter one,
+    and a change that comes or goes moves no other."""
+    return sorted(names, key=lambda name: digest(f"{seed} {name}".encode()))[:count]
+
+
+def digest(data):
+    """What tells bytes from any others."""
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def stamp(file, root=PACKAGE.parent):
     """What tells a file and its tests from what they were."""
     paths = [root / "minidrop" / file, root / own_tests(file)[0][2], root / ERRORS]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+    return digest(b"".join(path.read_bytes() for path in paths))
