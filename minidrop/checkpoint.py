@@ -189,11 +189,12 @@ class Checkpoint:
             raise ValueError(f"checkpoint {self.name} is of format {facts.get('format', 1)}, and "
                              f"this minidrop reads format {FORMAT}; remove it to start anew, or go "
                              "on with the minidrop that wrote it")
+        self._check(facts)
         there, here = facts["settings"], self.settings
         names = there.keys() | here.keys()
         if here["seed of init"] is None:          # a model without values takes those of the file
             names -= {"seed of init"}
-        odd = [f"{name} {there.get(name)!r} there and {here.get(name)!r} here"
+        odd = [files.short(f"{name} {there.get(name)!r:.60} there and {here.get(name)!r:.60} here")
                for name in sorted(names) if there.get(name) != here.get(name)]
         if odd and (facts["step"] or self.step is not None):
             more = f", and {len(odd) - 3} more" if len(odd) > 3 else ""
@@ -201,22 +202,42 @@ class Checkpoint:
                              f"{more}; remove it to start anew")
         return not odd
 
+    def _check(self, facts):
+        """ValueError for facts that `save` never writes, though their digest is right."""
+        kinds = {"settings": dict, "epochs": int, "step": int, "frozen": list, "streams": dict}
+        odd = [name for name, kind in kinds.items() if type(facts.get(name)) is not kind]
+        if odd or not 0 <= facts["epochs"] <= facts["step"]:
+            raise ValueError(f"checkpoint {self.name} is no run that was saved: its "
+                             f"{' and '.join(odd) or 'epochs and step'} cannot be; remove it to "
+                             "start anew")
+
     def _load(self, arrays, facts):
         parts: dict[str, dict] = {part: {} for part in ("model", "optimizer", "history",
                                                         *self.kept)}
         for name, array in arrays.items():
             part, _, rest = name.partition("/")
-            parts[part][rest] = array
-        self.net.load_state_dict(parts["model"])
-        self.optimizer.load_state_dict(parts["optimizer"], self.net)
-        for name, recorder in self.kept.items():
-            recorder.load_state_dict(parts[name])
+            parts.setdefault(part, {})[rest] = array
+        losses, scores = (parts["history"].get(name) for name in ("losses", "scores"))
+        try:
+            if losses is None or scores is None or losses.shape != (facts["step"],):
+                raise ValueError(f"it has not the losses of {facts['step']} steps")
+            if odd := {*map(str, facts["frozen"])} - dict(self.net.named_parameters()).keys():
+                raise ValueError(f"it has frozen {len(odd)} parameters that are none of the model")
+            streams = self._all_streams(make=True)
+            if odd := streams.keys() - facts["streams"].keys():
+                raise ValueError(f"it lacks the streams {', '.join(sorted(odd))}")
+            self.net.load_state_dict(parts["model"])
+            self.optimizer.load_state_dict(parts["optimizer"], self.net)
+            for name, recorder in self.kept.items():
+                recorder.load_state_dict(parts[name])
+            for name, stream in streams.items():
+                stream.state = facts["streams"][name]
+        except (TypeError, ValueError, LookupError) as error:
+            raise ValueError(f"checkpoint {self.name} does not fit: {files.short(error)}") from None
         for path, w in self.net.named_parameters():
             w.requires_grad = path not in facts["frozen"]
-        for name, stream in self._all_streams(make=True).items():
-            stream.state = facts["streams"][name]
         self.step, self.due = facts["step"], time.monotonic() + SECONDS
-        return facts["epochs"], *(parts["history"][name].tolist() for name in ("losses", "scores"))
+        return facts["epochs"], losses.tolist(), scores.tolist()
 
     def _all_streams(self, make=False):
         found = {f"fit/{name}": stream for name, stream in self.streams.items()}

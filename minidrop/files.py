@@ -62,15 +62,25 @@ def read(path):
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}    # noqa: SIM118
-        facts = json.loads(header["minidrop"])
         if header["digest"] != _digest(arrays, header["minidrop"]):
             raise ValueError("its digest is another")
+        facts = json.loads(header["minidrop"])
         for name, axes in facts.pop("axes", {}).items():
             arrays[name] = arrays[name].transpose([axes.index(i) for i in range(len(axes))])
         return arrays, facts
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} is not a whole checkpoint of minidrop ({error}); remove it to "
-                         "start anew") from None
+    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError,
+            RecursionError) as error:             # whoever writes a file can make its digest, too
+        raise ValueError(f"{path} is not a whole checkpoint of minidrop ({short(error)}); remove "
+                         "it to start anew") from None
+
+
+def short(text, most=200):
+    """What a file or a library says, on one line and of at most so many characters.
+
+    >>> short("two\\n  lines")
+    'two lines'
+    """
+    return " ".join(str(text).split())[:most]
 
 
 def digest(path):

@@ -66,6 +66,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_data_files.py": "files and their splits live on the host",
     "test_data_synthetic.py": "points and shapes are drawn on the host",
     "test_data_real.py": "files and their splits live on the host",
+    "fuzz/test_fuzz.py": "files from outside are read on the host",
     "test_faults.py": "runs tests of other files on NumPy, with faults planted",
     "test_kernels.py": "runs on the stand-in alone, and not on NumPy",
     "test_kernel_layers.py": "runs on the stand-in alone, and not on NumPy",

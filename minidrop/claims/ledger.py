@@ -2,11 +2,12 @@
 
 import contextlib
 import json
+import math
 import time
 from pathlib import Path
 
 from ..arguments import count, describe
-from ..files import alone, clear, put
+from ..files import alone, clear, put, short
 from . import fingerprint
 from .work import each, time_left
 
@@ -106,11 +107,17 @@ def read(path):
     """The record in a file; ValueError where it is not one."""
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
-        if {"claim", "scale", "settings", "runs"} <= record.keys():
+        if isinstance(record["claim"], str) and isinstance(record["settings"], dict) \
+                and "scale" in record and all(map(_is_run, record["runs"])):
             return record
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         pass
     raise ValueError(f"{path} is no record of a claim; remove it to start anew")
+
+
+def _is_run(one):
+    return (isinstance(one["arm"], str) and type(one["seed"]) is int and "result" in one
+            and math.isfinite(one["seconds"]))
 
 
 def write(path, record):
@@ -148,5 +155,5 @@ def like(claim, settings, record, path):
     odd = [name for name in sorted(there.keys() | settings.keys())
            if there.get(name) != settings.get(name) and name != "seeds"]
     if record["claim"] != claim.kept_as or odd:
-        raise ValueError(f"{path} holds runs of {record['claim']} under other settings: "
-                         f"{', '.join(odd) or 'another claim'}; move it away to start anew")
+        raise ValueError(f"{path} holds runs of {short(record['claim'])} under other settings: "
+                         f"{short(', '.join(odd)) or 'another claim'}; move it away to start anew")

@@ -19,7 +19,10 @@ import importlib
 import os
 from pathlib import Path
 
+from ..files import short
+
 MOST = 1 << 27                  # bytes that a file of unknown size may unpack to
+LOOSE, SPARE = 4, 1 << 20       # an archive to so many times its own bytes, and so many beside
 
 
 def folders():
@@ -127,13 +130,15 @@ def _verify(file, path, known):
 
 def _unpacked(file, path, pieces):
     """{piece: bytes} out of a verified file."""
-    import tarfile  # here, so that importing minidrop stays cheap
+    import gzip  # here, so that importing minidrop stays cheap
+    import tarfile
     import zlib
 
     try:
         if path.name.endswith(".tar.gz"):
-            with tarfile.open(fileobj=file, mode="r|gz") as archive:
-                return _members(archive, path, pieces)
+            most = LOOSE * os.fstat(file.fileno()).st_size + SPARE
+            with gzip.open(file) as plain:
+                return _members(_AtMost(plain, most), path, pieces)
         (piece,) = pieces
         if path.suffix in (".gz", ".bz2"):        # both modules are seldom needed
             file = importlib.import_module({".gz": "gzip", ".bz2": "bz2"}[path.suffix]).open(file)
@@ -153,14 +158,15 @@ def exactly(stream, size, name):
     return data
 
 
-def _members(archive, path, pieces):
-    """{piece: bytes} out of an open tar archive, in one pass; nothing is written."""
+def _members(stream, path, pieces):
+    """{piece: bytes} out of a tar archive, in one pass; nothing is written."""
     wanted, read = {piece.path: piece for piece in pieces}, {}
-    for member in archive:
+    for archive, member in _read_through(stream):
         piece = wanted.pop(member.name.removeprefix("./"), None)
         if piece is None:
             continue
-        stream = archive.extractfile(member) if member.isreg() else None
+        alone = member.isreg() and not member.issparse()
+        stream = archive.extractfile(member) if alone else None
         if stream is None or member.size != piece.size:
             raise ValueError(f"{path} says that {piece.path} is a file of {member.size:,} bytes, "
                              f"and a file of {piece.size:,} is due")
@@ -168,6 +174,33 @@ def _members(archive, path, pieces):
         if not wanted:
             return read
     raise ValueError(f"{path} lacks {', '.join(sorted(wanted))}")
+
+
+def _read_through(stream):
+    """(archive, member) for each in a tar archive; what tarfile stumbles over is its ReadError."""
+    import tarfile
+
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                yield archive, member
+    except (ValueError, LookupError, OverflowError, RecursionError) as error:
+        raise tarfile.ReadError(short(error)) from None
+
+
+class _AtMost:
+    """A stream that gives at most so many bytes; OSError for one that has more."""
+
+    def __init__(self, stream, most):
+        self.stream, self.most, self.left = stream, most, most
+
+    def read(self, size):
+        """The next bytes."""
+        data = self.stream.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise OSError(f"it unpacks to more than {self.most:,} bytes")
+        return data
 
 
 def _missing(published, piece):
@@ -197,6 +230,6 @@ def fetch(published, archive):
             pooch.retrieve(url, archive.checksum, target.name, target.parent, downloader=download)
             return target
         except (OSError, ValueError) as error:    # requests' errors are OSErrors
-            failures.append(f"{url}: {' '.join(str(error).split())[:200]}")
+            failures.append(f"{url}: {short(error)}")
     raise ValueError(f"{archive.path} of {published.title} could not be downloaded "
                      f"({'; '.join(failures)})")

@@ -4,13 +4,21 @@ Nothing is believed about itself: a header must say what the set is known to hol
 fit, and no array is made before.  `name` is how errors call the file.
 """
 
-import io
 import math
 import struct
+import zlib
+from typing import NamedTuple
 
 import numpy
 
+from ..files import short
+
 IDX_BYTES = 0x08                # the code of unsigned bytes in the third byte of an IDX file
+MATLAB_BYTES, MATLAB_MATRIX, MATLAB_DEFLATED = 2, 14, 15
+MATLAB_TYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "uint16", 5: "int32", 6: "uint32",
+                7: "float32", 9: "float64", 12: "int64", 13: "uint64"}
+MATLAB_CLASSES = range(6, 16)   # of numbers; others are cells, structures, texts
+MATLAB_HEAD = 256               # bytes for flags, sizes and name: more than they take
 
 
 def idx(data, shape, name):
@@ -57,34 +65,103 @@ def cifar(data, count, name, labels=1):
 def svhn(data, count, name):
     """(images (count, 3, 32, 32), labels (count,)) of a MATLAB file of SVHN, both uint8; 10 is 0.
 
-    The file holds X (32, 32, 3, count) and y (count, 1).  ValueError where SciPy is missing.
+    The file holds X (32, 32, 3, count) and y (count, 1).
     """
-    loadmat = matlab().loadmat
-    try:
-        arrays = loadmat(io.BytesIO(data), variable_names=["X", "y"])
-    except Exception as error:                    # SciPy has no one error for a broken file
-        raise ValueError(f"{name} is no MATLAB file that SciPy can read: "
-                         f"{' '.join(str(error).split())[:200]}") from None
-    for key, shape in (("X", (32, 32, 3, count)), ("y", (count, 1))):
-        array = arrays.get(key)
-        if getattr(array, "shape", None) != shape or array.dtype != numpy.uint8:
-            found = "nothing" if array is None else f"{_times(array.shape)} of {array.dtype}"
-            raise ValueError(f"{name} holds {found} under {key}, and {_times(shape)} of uint8 is "
-                             "due")
-    x, y = arrays["X"].transpose(3, 2, 0, 1), arrays["y"][:, 0]
+    x, y = matlab(data, {"X": (32, 32, 3, count), "y": (count, 1)}, name).values()
     if y.min() < 1 or y.max() > 10:
         raise ValueError(f"{name} holds labels from {y.min()} to {y.max()}, and 1 to 10 are due")
-    return x, numpy.where(y == 10, 0, y)
+    return x.transpose(3, 2, 0, 1), numpy.where(y == 10, 0, y)[:, 0]
 
 
-def matlab():
-    """The module scipy.io; ValueError, in one sentence, where SciPy is missing."""
+def matlab(data, shapes, name):
+    """{key: uint8 array} of the arrays `shapes`, {key: shape}, in a MATLAB file of version 5.
+
+    128 bytes say what it is; elements follow (`_tag`).  A matrix is an element of four: flags,
+    sizes, name, numbers; as a rule it is deflated, as an element of its own.  What else is in the
+    file is passed over, and nothing is inflated that says of itself that it is not what is due.
+    """
+    if data[124:128] != b"\0\1IM":
+        raise ValueError(f"{name} is no MATLAB file of version 5: its header ends in "
+                         f"{data[124:128].hex(' ') or 'nothing'}, and 00 01 49 4d is due")
     try:
-        import scipy.io  # here, so that importing minidrop stays cheap
-    except ImportError:
-        raise ValueError("reading SVHN needs the package SciPy, which is not installed: "
-                         "pip install 'minidrop[data]'") from None
-    return scipy.io
+        found = {matrix.name: matrix for matrix in _matrices(memoryview(data))}
+        arrays = {}
+        for key, shape in shapes.items():
+            there = found.get(key.encode())
+            if there is None or there[1:4] != (shape, MATLAB_BYTES, math.prod(shape)):
+                raise LookupError(f"{there.said(key) if there else f'nothing under {key}'}, and "
+                                  f"{_times(shape)} of uint8 is due")
+            values = numpy.frombuffer(there.whole(), numpy.uint8, math.prod(shape), there.start)
+            arrays[key] = values.reshape(shape, order="F")
+    except LookupError as error:
+        raise ValueError(f"{name} holds {error.args[0]}") from None
+    except (ValueError, struct.error, zlib.error) as error:
+        raise ValueError(f"{name} is a damaged MATLAB file: {short(error)}") from None
+    return arrays
+
+
+class _Matrix(NamedTuple):
+    """What a matrix says of itself, and its element: deflated or as it is."""
+
+    name: bytes
+    sizes: tuple
+    kind: int                   # the type of its numbers, and how many bytes they are
+    size: int
+    start: int                  # where the numbers begin in the element
+    end: int                    # and where that ends
+    element: memoryview
+    deflated: bool
+
+    def said(self, key):
+        """In words."""
+        kind = MATLAB_TYPES.get(self.kind, f"type {self.kind}")
+        odd = self.kind == MATLAB_BYTES and self.size != math.prod(self.sizes)
+        return f"{_times(self.sizes)} of {kind} under {key}" + f" in {self.size:,} bytes" * odd
+
+    def whole(self):
+        """The bytes of the element; ValueError where they are fewer or more than it says."""
+        reader = zlib.decompressobj()
+        plain = reader.decompress(self.element, self.end + 1) if self.deflated else self.element
+        if len(plain) != self.end or self.deflated and not reader.eof:
+            raise ValueError(f"a matrix says that it has {self.end:,} bytes, and has others")
+        return plain
+
+
+def _matrices(data):
+    """The matrices of numbers in a MATLAB file; cells, structures and texts are passed over."""
+    place = 128
+    while place < len(data):
+        kind, start, size, end = _tag(data, place)
+        deflated = kind == MATLAB_DEFLATED
+        element = data[start if deflated else place:start + size if deflated else end]
+        place = start + size if deflated else end
+        if place > len(data):
+            raise ValueError(f"an element has {size:,} bytes, and {len(data) - start:,} are there")
+        head = element[:MATLAB_HEAD]
+        if deflated:
+            head = zlib.decompressobj().decompress(element, MATLAB_HEAD)
+        kind, inside, _, end = _tag(head, 0)
+        if kind == MATLAB_MATRIX:
+            _, flags, _, after = _tag(head, inside)
+            _, sizes, length, named = _tag(head, after)
+            _, name, letters, numbers = _tag(head, named)
+            if head[flags] in MATLAB_CLASSES and not head[flags + 1]:
+                kind, start, size, _ = _tag(head, numbers)
+                yield _Matrix(bytes(head[name:name + letters]),
+                              struct.unpack_from(f"<{length // 4}i", head, sizes), kind, size,
+                              start, end, element, deflated)
+
+
+def _tag(data, place):
+    """(type, where the content of an element begins, its length, where the next one begins).
+
+    Type and length are uint32, and the content is filled up to 8 bytes; or, for at most four bytes,
+    type and length are uint16, and all is in 8 bytes.
+    """
+    kind, size = struct.unpack_from("<II", data, place)
+    if kind >> 16:
+        return kind & 0xFFFF, place + 4, min(kind >> 16, 4), place + 8
+    return kind, place + 8, size, place + 8 + size + -size % 8
 
 
 def libsvm(data, count, features, classes, name):
@@ -109,6 +186,7 @@ def libsvm(data, count, features, classes, name):
             labels[row] = int(label) - 1
             values[row, [i - 1 for i in index]] = value
             right = (0 <= labels[row] < classes and len(set(index)) == len(index)
+                     and b"_" not in line         # which Python takes in numbers, as in 1_000
                      and all(0 < i <= features for i in index)
                      and all(math.isfinite(v) and -1 <= v <= 1 for v in value))
         except (ValueError, IndexError, OverflowError):

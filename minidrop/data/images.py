@@ -69,12 +69,11 @@ def cifar100(labels="fine", normalise=True, test=True):
 def svhn(normalise=True, test=True):
     """`Splits` of 63,257, 10,000 and 26,032 house numbers, cropped: x (N, 3, 32, 32), y 0..9.
 
-    Validation is the last 10,000 of train_32x32.mat; else as `cifar10`.  Reading it needs SciPy.
+    Validation is the last 10,000 of train_32x32.mat; else as `cifar10`.
 
     Source: Netzer et al., "Reading digits in natural images with unsupervised feature learning",
     NIPS workshop, 2011.
     """
-    formats.matlab()                              # before anything is downloaded
     return _splits(SVHN, _read_svhn, False, normalise, test)
 
 

@@ -85,7 +85,7 @@ def read_course(path, where=None):
         raise ValueError(f"{path}: byte {error.start} is not UTF-8") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -232,7 +232,7 @@ def _times(value, name, folder, exercises, zone):
         return value, times_in(folder / value, exercises, zone)
     except OSError as error:
         raise ValueError(f"{name}: {folder / value} cannot be read: {error.strerror}") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{name}: {folder / value}: {error}") from None
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from ..arguments import describe
+from ..files import short
 
 PERIODS = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 MODIFIED, GRADESCOPE = "modified", "gradescope"   # where a time may come from, beside a file
@@ -135,7 +136,7 @@ def _csv_rows(text):
     columns = set(reader.fieldnames or ())
     if not {"student", "time"} <= columns or columns - {"student", "time", "exercise"}:
         raise ValueError("the columns have to be student, time and, if wanted, exercise, got "
-                         f"{', '.join(reader.fieldnames or ()) or 'none'}")
+                         f"{short(', '.join(reader.fieldnames or ())) or 'none'}")
     for row in reader:
         if None in row or None in row.values():
             raise ValueError(f"line {reader.line_num} must have {len(columns)} columns")

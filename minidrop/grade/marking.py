@@ -79,11 +79,11 @@ def readable(source):
             return "", f"the file is not text: {_byte(source) or error}"
     try:
         parsed(source)
+        found = refusals(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         said = getattr(error, "msg", None) or str(error) or "too deep for its parser"
         line = getattr(error, "lineno", None)
         return "", f"the file is not Python: {f'line {line}: ' if line else ''}{said}"
-    found = refusals(source)
     return ("", f"line {found[0][0]}: {found[0][1]}") if found else (source, "")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from ..files import short
 from ..suggest import unknown
 
 
@@ -152,10 +153,10 @@ def _pairs(option, given):
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise click.UsageError(f"{option} takes NAME=VALUE, got {text!r}")
+            raise click.UsageError(f"{option} takes NAME=VALUE, got {short(repr(text))}")
         try:
             pairs[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             pairs[name] = value
     return pairs
 

@@ -68,10 +68,10 @@ def begun(target, matrix):
         return []
     try:
         before = json.loads(Path(target).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        same = before["finished"] is False and all(map(identity, before["cells"])) and all(
+            before.get(key) == matrix[key] for key in matrix if key not in ("finished", "cells"))
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError):
         return []
-    same = isinstance(before, dict) and before.get("finished") is False and all(
-        before.get(key) == matrix[key] for key in matrix if key not in ("finished", "cells"))
     return before["cells"] if same else []
 
 

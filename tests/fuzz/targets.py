@@ -1,0 +1,5 @@
+"""All readers, by name."""
+
+from tests.fuzz import images, texts
+
+TARGETS = {one.name: one for one in (*images.TARGETS, *texts.TARGETS)}

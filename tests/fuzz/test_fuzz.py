@@ -1,0 +1,228 @@
+"""Every reader of files from outside, given what nobody would write by mistake."""
+
+import gzip
+import io
+import json
+import os
+import signal
+import struct
+import tarfile
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minidrop.data import formats
+from tests.fuzz import images, target, texts
+from tests.fuzz.__main__ import slice_of
+from tests.fuzz.target import FOLDER, Target, remembered
+from tests.fuzz.targets import TARGETS
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="clocks of POSIX")
+EACH, GUIDED = 220, 16_000      # inputs of each reader; and of all, as their lines lead to them
+NUMBERS = [0, 1, 4, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 4, 2**32 - 1]
+
+
+def damaged(seeds, words):
+    """Bytes of a right file, with up to five things done to them."""
+    places = st.integers(0, max(map(len, seeds)))
+    numbers = st.tuples(st.sampled_from(NUMBERS) | st.integers(0, 2**32 - 1),
+                        st.sampled_from(["little", "big"])).map(lambda pair: pair[0].to_bytes(
+                            4, pair[1]))
+    pieces = st.binary(max_size=4) | numbers | st.sampled_from(words or (b"",))
+    change = st.tuples(st.sampled_from([*CHANGES]), places, places, pieces)
+    return st.tuples(st.sampled_from(seeds), st.lists(change, max_size=5)).map(changed)
+
+
+CHANGES = {"over": lambda data, i, j, piece: data[:i] + piece + data[i + len(piece):],
+           "into": lambda data, i, j, piece: data[:i] + piece + data[i:],
+           "out": lambda data, i, j, piece: data[:min(i, j)] + data[max(i, j):],
+           "near": lambda data, i, j, piece: data[:i] + data[i + len(piece):],
+           "end": lambda data, i, j, piece: data[:i],
+           "twice": lambda data, i, j, piece: data[:i] + data[j:j + 512] + data[i:]}
+
+
+def changed(given):
+    """The bytes, with the changes made."""
+    data, changes = given
+    for what, i, j, piece in changes:
+        data = CHANGES[what](data, i % (len(data) + 1), j % (len(data) + 1), piece)
+    return data
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_right_is_read(name):
+    for seed in TARGETS[name].seeds:
+        TARGETS[name].hold(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_damaged_is_read_rightly_or_refused_in_a_sentence(name):
+    reader = TARGETS[name]
+
+    @settings(max_examples=EACH, deadline=None, derandomize=True, database=None,
+              suppress_health_check=[*HealthCheck])
+    @given(damaged(reader.seeds, reader.words))
+    def held(data):
+        reader.hold(data)
+
+    with remembered():                            # begun once, it costs less
+        held()
+
+
+@pytest.mark.slow
+def test_inputs_that_lead_to_other_lines_are_read_rightly_or_refused(tmp_path):
+    pytest.importorskip("atheris")
+    tried, fault = slice_of([*TARGETS], tmp_path, GUIDED, 1)
+    assert fault == "" and tried >= GUIDED and not [*(tmp_path / "found").iterdir()]
+
+
+# --- what was found, as small as it gets ----------------------------------------------------------
+
+def element(kind, content, size=None):
+    """An element of a MATLAB file."""
+    return struct.pack("<II", kind, len(content) if size is None else size) + content \
+        + bytes(-len(content) % 8)
+
+
+def matrix(name=b"X", kind=9, sizes=(32, 32, 3, 2), content=bytes(6144), size=None):
+    """A matrix of a MATLAB file, whose numbers say that they are of this size."""
+    inside = b"".join([element(6, bytes([kind]) + bytes(7)),
+                       element(5, struct.pack(f"<{len(sizes)}i", *sizes)), element(1, name),
+                       element(2, content, size)])
+    return element(14, inside)
+
+
+def nested(depth):
+    """A cell in a cell in a cell."""
+    inside = b""
+    for _ in range(depth):
+        inside = element(14, element(6, bytes([1]) + bytes(7)) + element(5, b"\1\0\0\0" * 2)
+                         + element(1, b"X") + inside)
+    return inside
+
+
+def deflated(plain):
+    """An element that is another one, deflated."""
+    packed = zlib.compress(plain)
+    return struct.pack("<II", 15, len(packed)) + packed
+
+
+HEADER = images.MATLAB[0][:128]
+DEEP = b"[" * 100_000
+FACTS = json.loads(texts.FACTS)
+FOUND = [
+    ("libsvm", b"1_0 1:0.5\n1 1:0\n"), ("libsvm", b"1 1:0.1_5\n1 1:0\n"),
+    ("matlab", HEADER + nested(3000)), ("matlab", HEADER + deflated(nested(3000))),
+    ("matlab", HEADER + matrix(size=2**32 - 8)),
+    ("matlab", HEADER + deflated(matrix(size=2**32 - 8) + bytes(1 << 24))),
+    ("matlab", HEADER + deflated(matrix() + bytes(8))),
+    ("matlab", HEADER + deflated(matrix(sizes=(2**31 - 1,) * 4))),
+    ("matlab", HEADER + deflated(matrix())[:-4] + bytes(4)),
+    ("tar", images.tar({"type": b"S"})), ("tar", images.tar({"type": b"x"})),
+    ("tar", images.tar({"type": b"L"}, inside={f"{i}": b"x" for i in range(1200)})),
+    *(("resume", json.dumps(facts).encode()) for facts in (
+        [], 3, {"format": 5}, {name: FACTS[name] for name in FACTS if name != "epochs"},
+        FACTS | {"axes": 3}, FACTS | {"axes": {"model/linear1.weight": [0, 0]}},
+        FACTS | {"axes": {"history/losses": [0, 1]}}, FACTS | {"settings": [1]},
+        FACTS | {"step": 2}, FACTS | {"step": -1}, FACTS | {"epochs": 4}, FACTS | {"streams": {}},
+        FACTS | {"streams": dict.fromkeys(FACTS["streams"], [-1, 0, 0])},
+        FACTS | {"frozen": [[]]}, FACTS | {"frozen": ["nobody"]},
+        FACTS | {"settings": {"two\nlines" * 99: "x" * 999}})),
+    ("resume", DEEP), ("record", DEEP), ("matrix", DEEP), ("course", b"a = " + DEEP),
+    ("times.toml", b"a = " + DEEP), ("metadata", DEEP), ("option", b"a=" + DEEP),
+    ("option", b"a" * 5000),
+    *(("record", json.dumps(texts.RECORD | change).encode()) for change in (
+        {"settings": 3}, {"runs": 3}, {"runs": [3]}, {"runs": [{"arm": "with"}]},
+        {"runs": [texts.RUNS[0] | {"arm": []}]}, {"runs": [texts.RUNS[0] | {"seed": "0"}]},
+        {"runs": [texts.RUNS[0] | {"seconds": "1"}]}, {"claim": "two\nlines"},
+        {"runs": [texts.RUNS[0] | {"seconds": float("inf")}]}, {"settings": {"x" * 5000: 1}})),
+    *(("matrix", json.dumps(texts.MATRIX | change).encode()) for change in (
+        {"cells": 3}, {"cells": [3]}, {"cells": [{}]})),
+    ("matrix", b'{"seed": 0, "seconds": 120.0, "finished": false}'),
+    ("times.csv", b"x" * 5000), ("times.csv", b'"two\nlines"\n'),
+    *(("submission", data) for data in (b"if " + b"-" * 500 + b"1:\n pass\n", b"if a" + b"+a" * 900
+                                        + b":\n pass\n", b"import numpy\nnumpy" + b".a" * 900)),
+]
+
+
+@pytest.mark.parametrize("name, data", FOUND, ids=[f"{name}{i}" for i, (name, _)
+                                                   in enumerate(FOUND)])
+def test_what_was_found_is_mended(name, data):
+    TARGETS[name].hold(data)
+
+
+def bomb(size, kind=b"0"):
+    """A .tar.gz that unpacks to so many zeros: a file, or the long name of one."""
+    target = io.BytesIO()
+    with gzip.open(target, "wb") as packed:
+        member = tarfile.TarInfo("zeros")
+        member.size, member.type = size, kind
+        packed.write(member.tobuf(tarfile.GNU_FORMAT))
+        packed.write(bytes(size))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("kind", [b"0", b"L", b"x"])
+def test_an_archive_that_unpacks_to_far_more_is_left_alone(kind):
+    data = bomb(1 << 24, kind)
+    with remembered() as memory, pytest.raises(ValueError, match="it unpacks to more than 1,1"):
+        images.unpacked("it.tar.gz", data, {"a": 5})
+    assert memory.peak < 4 << 20
+
+
+def test_a_deflated_matrix_is_inflated_only_where_it_says_that_it_is_what_is_due():
+    data = HEADER + deflated(matrix(content=bytes(1 << 24), sizes=(1 << 24, 1)))
+    with remembered() as memory, pytest.raises(ValueError, match="16,777,216 x 1 of uint8 under X"):
+        formats.svhn(data, 2, "it")
+    assert memory.peak < 1 << 20
+
+
+@pytest.mark.parametrize("member", [
+    {"name": "../a"}, {"name": "/a"}, {"name": "A"}, {"name": "a/"}, {"name": "a" * 5000},
+    {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"},
+    {"type": tarfile.LNKTYPE, "linkname": "b"}, {"type": tarfile.CHRTYPE},
+    {"type": tarfile.FIFOTYPE}, {"type": tarfile.DIRTYPE}], ids=str)
+def test_nothing_but_a_file_of_its_own_name_is_taken_and_nothing_is_written(member, monkeypatch):
+    data = images.tar(member, tarfile.PAX_FORMAT, {"a": b"first"})
+    monkeypatch.setattr(tarfile, "bltn_open", None)         # how tarfile would write
+    there = {"it.tar.gz", *os.listdir(FOLDER.name)}
+    with pytest.raises(ValueError, match="it.tar.gz"):
+        images.unpacked("it.tar.gz", gzip.compress(data, mtime=0), {"a": 5})
+    assert {*os.listdir(FOLDER.name)} == there
+
+
+# --- a reader that is wrong is noticed ------------------------------------------------------------
+
+def wrong(**changes):
+    """A reader that gives bytes back, with something wrong about it."""
+    right = Target("bytes", (b"abc",), bytes, lambda found, data: found == (data or None))
+    return right._replace(**changes)
+
+
+def endless(data):
+    while True:
+        pass
+
+
+def raising(error):
+    def read(data):
+        raise error
+    return read
+
+
+@pytest.mark.parametrize("changes", [
+    {"read": lambda data: data[::-1]}, {"read": lambda data: None}, {"most": 100, "times": 0,
+     "read": lambda data: bytes(np.zeros(10_000)) and data}, {"read": raising(KeyError("it"))},
+    {"read": raising(ValueError("its name is not said"))}, {"read": raising(ValueError("it\nis"))},
+    {"read": raising(ValueError("it is refused, though it is right"))},
+    {"read": endless}, {"read": raising(ValueError("it" * 1000))},
+    {"read": raising(RecursionError("it"))}])
+def test_a_reader_that_is_wrong_is_noticed(changes, monkeypatch):
+    monkeypatch.setattr(target, "SECONDS", 0.1)
+    wrong().hold(b"abc")
+    with pytest.raises((AssertionError, KeyError, RecursionError, target.TooLong)):
+        wrong(**changes).hold(b"abc")
