@@ -3,84 +3,22 @@
 import contextlib
 import difflib
 import inspect
-import math
-import operator
 from fnmatch import fnmatchcase
-from numbers import Real
 from typing import Any
 
 from .doubts import must
-
-
-def probability(p, name="p"):
-    """`p` as a Python float; ValueError outside [0, 1] or for NaN, TypeError for no number."""
-    if isinstance(p, bool) or not isinstance(p, (float, Real)):     # a float is told sooner
-        raise TypeError(f"{name} must be a number in [0, 1], got {describe(p)}")
-    value = float(p)
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} is a probability and must lie in [0, 1], got {p!r}")
-    return value
-
-
-def number(value, name, least=0.0, most=math.inf):
-    """`value` as a finite Python float in [least, most]."""
-    if isinstance(value, bool) or not isinstance(value, (float, Real)):
-        raise TypeError(f"{name} must be a number, got {describe(value)}")
-    if not (math.isfinite(value) and least <= value <= most):
-        allowed = (f" and in [{least:g}, {most:g}]" if most < math.inf
-                   else f" and at least {least:g}" if least > -math.inf else "")
-        raise ValueError(f"{name} must be finite{allowed}, got {value!r}")
-    return float(value)
-
-
-def below_one(value, name):
-    """`value` as a Python float in [0, 1)."""
-    if number(value, name, most=1.0) == 1.0:
-        raise ValueError(f"{name} must be below 1, got {value!r}")
-    return float(value)
-
-
-def count(value, name, least=1):
-    """`value` as a Python int that is at least `least`."""
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {describe(value)}") from None
-    if isinstance(value, bool) or whole < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return whole
-
-
-def shape_of(shape, name="shape"):
-    """`shape` as a tuple of ints; an int n means (n,)."""
-    sizes = shape if isinstance(shape, tuple | list) else (shape,)
-    return tuple(count(size, name, least=0) for size in sizes)
-
-
-def pair(value, name, least=1):
-    """`value` as two ints, rows and columns, each at least `least`; one int n means (n, n).
-
-    >>> pair(3, "size")
-    (3, 3)
-    """
-    both = value if isinstance(value, tuple | list) else (value, value)
-    if len(both) != 2:
-        raise ValueError(f"{name} must be one whole number or two, got {describe(value)}")
-    return tuple(count(part, name, least) for part in both)
-
-
-def option(value, name, allowed):
-    """`value` itself, if it is one of `allowed`."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-    return value
-
-
-def flag(value, name):
-    """`value` itself, if it is True or False."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {describe(value)}")
-    return value
+from .scalars import (  # noqa: F401 (all checks are found here)
+    below_one,
+    count,
+    describe,
+    flag,
+    number,
+    option,
+    pair,
+    probability,
+    shape_of,
+    shown,
+)
 
 
 def floating(x, name="x"):
@@ -90,7 +28,26 @@ def floating(x, name="x"):
         raise TypeError(f"{name} must be a NumPy or CuPy array or a Tensor, got {describe(x)}")
     if dtype.kind != "f":
         raise TypeError(f"{name} must hold floats, got {dtype}; convert it with .astype('float32')")
+    return plain(x, name)
+
+
+def plain(x, name):
+    """`x` itself, if it is no np.matrix, whose product is another, and no masked array."""
+    if type(x).__name__ in ("matrix", "MaskedArray"):
+        raise TypeError(f"{name} must be a plain array, got a {type(x).__name__}; convert it with "
+                        "np.array(x)")
     return x
+
+
+def float_type(dtype, xp):
+    """`dtype` itself, if the array module `xp` knows it as one of floats; None is none."""
+    try:
+        kind = "" if dtype is None else xp.dtype(dtype).kind
+    except TypeError:
+        kind = ""
+    if kind != "f":
+        raise TypeError(f"dtype must be floating, got {shown(dtype)}")
+    return dtype
 
 
 def wide_enough(x, name="x"):
@@ -186,16 +143,17 @@ def order_of(order, n):
     """`order` itself, if it is an array of `n` whole numbers in 0..n-1: a partner for each row."""
     if getattr(order, "shape", None) != (n,) or order.dtype.kind not in "iu":
         raise ValueError(f"order must be whole numbers of shape ({n},), got {describe(order)}")
+    plain(order, "order")
     must(n == 0 or (order.min() >= 0) & (order.max() < n), lambda: ValueError(
         f"order must lie in 0..{n - 1}, got {int(order.min())} to {int(order.max())}"))
     return order
 
 
-def examples(pair, name="data"):
+def examples(both, name="data"):
     """The two arrays of a pair (x, y) with a row for each example, x floating and not empty."""
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"{name} must be a pair (x, y), got {describe(pair)}")
-    x, y = (part.data if hasattr(part, "requires_grad") else part for part in pair)
+    if not isinstance(both, tuple | list) or len(both) != 2:
+        raise TypeError(f"{name} must be a pair (x, y), got {describe(both)}")
+    x, y = (part.data if hasattr(part, "requires_grad") else part for part in both)
     for value, what in ((x, "x"), (y, "y")):
         if getattr(value, "ndim", 0) == 0:
             raise TypeError(f"{what} of {name} must be an array with a row for each example, got "
@@ -212,7 +170,7 @@ def share_rows(y, n):
     if getattr(getattr(y, "dtype", None), "kind", None) != "f" or y.ndim != 2 or len(y) != n:
         raise TypeError(f"y must be {n} rows of floats, (N, classes), got {describe(y)}; labels "
                         "become rows by one_hot(labels, classes)")
-    return y
+    return plain(y, "y")
 
 
 def member_probabilities(probs):
@@ -233,30 +191,17 @@ def keep_mask(mask, shape, name="mask"):
     if not hasattr(getattr(mask, "dtype", None), "kind"):
         raise TypeError(f"{name} must be a boolean array (True keeps), got {describe(mask)}")
     if mask.dtype.kind != "b":
-        keeps = mask == 1
-        if mask.dtype.kind not in "iuf" or not bool((keeps | (mask == 0)).all()):
+        if mask.dtype.kind not in "iuf" or not bool(((mask == 1) | (mask == 0)).all()):
             raise TypeError(f"{name} must be boolean (True keeps), got {mask.dtype} "
                             "with values other than 0 and 1")
-        mask = keeps
+        mask = mask == 1
+    plain(mask, name)
     if mask.shape != shape:
         lead = len(shape) - mask.ndim
         if lead < 0 or any(m not in (1, s) for m, s in zip(mask.shape, shape[lead:], strict=True)):
             raise ValueError(f"{name} has shape {mask.shape}, which does not fit an input of "
                              f"shape {shape}")
     return mask
-
-
-def describe(value):
-    """A short picture of a wrong value for an error message."""
-    kind = type(value).__name__
-    if getattr(value, "ndim", 0):
-        return f"{kind} of shape {value.shape}, {value.dtype}"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    text = " ".join(repr(value).split())
-    if len(text) > 60:
-        return kind
-    return text if text.startswith(f"{kind}(") else f"{kind} {text}"
 
 
 def matching(pattern, paths, name="pattern", what="name"):
@@ -278,6 +223,14 @@ def matching(pattern, paths, name="pattern", what="name"):
         raise ValueError(f"{name} {pattern!r} matches no {what}; there are "
                          f"{', '.join(near) or 'none'}")
     return found
+
+
+def called(function, name, *given):
+    """`function` itself, if it is callable with what `given` names; None is none."""
+    if takes(function, name, *given) is None:
+        raise TypeError(f"{name} must be a function, called as {name}({', '.join(given)}), got "
+                        "None")
+    return function
 
 
 def takes(function, name, *given):

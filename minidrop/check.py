@@ -9,7 +9,7 @@ import inspect
 import math
 from typing import Any
 
-from .arguments import count, describe, floating, number, option, probability, shape_of
+from .arguments import called, count, describe, floating, number, option, probability, shape_of
 from .noise import Stream, as_stream, gaussian
 from .tape import Tensor, data_of, grad
 from .xp import array_module, asarray
@@ -35,6 +35,9 @@ def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
     option(order, "order", (1, 2))
     step, tolerance = number(step, "step", least=2.0**-500), number(tolerance, "tolerance")
     points = [floating(data_of(x), f"inputs[{i}]").astype("float64") for i, x in enumerate(inputs)]
+    if not points:
+        raise ValueError("inputs must be at least one array")
+    called(f, "f", *(f"x{i}" for i in range(len(points))))
     result = f(*map(Tensor, points))
     if not isinstance(result, Tensor):
         raise TypeError(f"f must map Tensors to a Tensor, got {describe(result)}")
@@ -102,7 +105,7 @@ def all_masks(n):
     >>> all_masks(2).astype(int).tolist()
     [[0, 0], [1, 0], [0, 1], [1, 1]]
     """
-    if count(n, "n", least=0) > 20:
+    if (n := count(n, "n", least=0)) > 20:
         raise ValueError(f"n must be at most 20 (2^20 masks), got {n}")
     xp = array_module()
     return (xp.arange(2**n)[:, None] >> xp.arange(n) & 1).astype(bool)
@@ -118,7 +121,10 @@ def exact_moments(f, shape, p):
     (array([1., 1.]), array([1., 1.]))
     """
     p, shape = probability(p), shape_of(shape)
+    called(f, "f", "mask")
     n = math.prod(shape)
+    if n > 20:
+        raise ValueError(f"shape must have at most 20 entries (2^20 masks), got {shape}")
     mean = second = 0.0
     for mask in all_masks(n):
         weight = (1 - p) ** int(mask.sum()) * p ** int((~mask).sum())

@@ -9,7 +9,7 @@ gradient is one of the weights and the mini-batch, not of what was seen before.
 from itertools import accumulate
 from typing import Any
 
-from .arguments import count, describe, examples, iterable, several, takes
+from .arguments import called, count, describe, examples, iterable, several
 from .functional import cross_entropy
 from .nn import Module, Noise, modes_kept
 from .placement import beside, home
@@ -111,5 +111,4 @@ def _gradient(net, x, y, loss):
 def _check(net, loss):
     if not isinstance(net, Module):
         raise TypeError(f"net must be a Module, got {describe(net)}")
-    if takes(loss, "loss", "outputs", "y") is None:
-        raise TypeError("loss must be a function, called as loss(outputs, y), got None")
+    called(loss, "loss", "outputs", "y")

@@ -37,10 +37,7 @@ class Stream:
     """
 
     def __init__(self, seed, name="", backend="numpy"):
-        try:
-            seed = operator.index(seed)
-        except TypeError:
-            raise TypeError(f"seed must be a whole number, got {describe(seed)}") from None
+        seed = _whole(seed, "seed must be a whole number")
         if not isinstance(name, str):
             raise TypeError(f"name must be a string, got {describe(name)}")
         option(backend, "backend", BACKENDS)
@@ -64,8 +61,8 @@ class Stream:
     def state(self, state):
         if not isinstance(state, tuple | list) or len(state) != 3:
             raise ValueError(f"state must be three whole numbers, got {describe(state)}")
-        k0, k1, block = (count(part, "state", least=0) for part in state)
-        if max(k0, k1) >= 2**64 or block >= 2**62:
+        k0, k1, block = (_whole(part, "state must be three whole numbers") for part in state)
+        if min(k0, k1, block) < 0 or max(k0, k1) >= 2**64 or block >= 2**62:
             raise ValueError("state must be two key words below 2^64 and a block below 2^62, got "
                              f"{state}")
         self.key, self.block = (k0, k1), block
@@ -82,7 +79,7 @@ class Stream:
 
     def words(self, n):
         """The next n words, uint64 (n,)."""
-        start = self._reserve(-(-n // WORDS))
+        start = self._reserve(-(-(n := count(n, "n", least=0)) // WORDS))
         return self._draws().words(self.key, start, n)
 
     def bits(self, shape):
@@ -124,12 +121,17 @@ def as_stream(rng):
     """`rng` itself if it can draw, and Stream(rng, "") for an int seed."""
     if hasattr(rng, "draw"):
         return rng
+    return Stream(_whole(rng, "rng must be a Stream or an int seed"))
+
+
+def _whole(value, wanted):
+    """`value`, of any size, as an int; a bool is none."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{wanted}, got {describe(value)}")
     try:
-        if isinstance(rng, bool):
-            raise TypeError
-        return Stream(operator.index(rng))
-    except TypeError:
-        raise TypeError(f"rng must be a Stream or an int seed, got {describe(rng)}") from None
+        return operator.index(value)
+    except TypeError:                             # an array of floats
+        raise TypeError(f"{wanted}, got {describe(value)}") from None
 
 
 def draws(transform):
@@ -212,7 +214,7 @@ def permutation(rng, n):
     >>> sorted(permutation(0, 5).tolist())
     [0, 1, 2, 3, 4]
     """
-    words = rng.words(count(n, "n", least=0))
+    words = rng.words(n)
     return words.argsort(kind="stable").astype("int64")
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import math
 
-from .arguments import count, describe, examples, iterable, takes
+from .arguments import called, count, describe, examples, iterable
 from .dynamics import Directions, model_distance
 from .functional import cross_entropy
 from .gradients import flat, full_gradient, mini_batch_gradients
@@ -59,8 +59,7 @@ class Dynamics:
         if batch_size > len(self.data[0]):
             raise ValueError(f"batch_size must be at most the {len(self.data[0])} examples of data,"
                              f" got {batch_size}")
-        if takes(loss, "loss", "outputs", "y") is None:
-            raise TypeError("loss must be a function, called as loss(outputs, y), got None")
+        called(loss, "loss", "outputs", "y")
         if isinstance(reference, str) and reference != "data":
             raise ValueError(f"reference must be 'data', a pair (x, y) or None, got {reference!r}")
         self.loss, self.seed = loss, Stream(seed).key[0]

@@ -54,7 +54,7 @@ import copy
 import math
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, examples, number, option, takes
+from .arguments import called, count, describe, examples, number, option
 from .curvature import hessian_product
 from .functional import cross_entropy
 from .gradients import flat, unflat
@@ -202,8 +202,7 @@ def _prepared(net, data, loss):
     """(a copy of `net` in float64 and evaluation, what is trained in it, data in float64)."""
     if not isinstance(net, Module):
         raise TypeError(f"net must be a Module, got {describe(net)}")
-    if takes(loss, "loss", "outputs", "y") is None:
-        raise TypeError("loss must be a function, called as loss(outputs, y), got None")
+    called(loss, "loss", "outputs", "y")
     x, y = beside(examples(data), home(net))
     other = copy.deepcopy(net).astype("float64").eval()
     for path, module in other.named_modules():

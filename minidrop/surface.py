@@ -22,7 +22,7 @@ import copy
 import math
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, floating, iterable, number
+from .arguments import count, describe, flag, floating, iterable, number
 from .batch_statistics import batch_norm_statistics
 from .functional import cross_entropy
 from .gradients import flat, unflat
@@ -158,6 +158,7 @@ def loss_surface(net, plane, data, grid, loss=cross_entropy, statistics=None, ba
     if statistics is not None:
         floating(statistics, "statistics")
     scores = []
+    flag(progress, "progress")
     with tqdm(total=len(xs) * len(ys), desc="loss surface", unit="point", disable=not progress,
               mininterval=0.2, dynamic_ncols=True) as bar:
         for y in ys:

@@ -12,7 +12,7 @@ import itertools
 import threading
 from typing import Any
 
-from .arguments import describe
+from .arguments import describe, flag, floating
 from .nodes import Node, reading, walk
 from .operators import REGISTRY, Operators, data_of, registered
 from .xp import array_module, asarray
@@ -45,6 +45,8 @@ class Tensor(Operators):
         data = asarray(data.data if isinstance(data, Tensor) else data)
         if getattr(data.dtype, "kind", "O") not in "biuf":
             raise TypeError(f"data must hold real numbers, got {data.dtype}")
+        if requires_grad is not True and requires_grad is not False:
+            raise TypeError(f"requires_grad must be True or False, got {describe(requires_grad)}")
         if requires_grad and data.dtype.kind != "f":
             raise TypeError(f"requires_grad needs floats, got {data.dtype}")
         self.data: Any = data
@@ -190,6 +192,7 @@ def grad(y, xs, create_graph=False, g=None):
     >>> first.data, grad(first.sum(), x)
     (array([12.], dtype=float32), array([12.], dtype=float32))
     """
+    flag(create_graph, "create_graph")
     one = not isinstance(xs, tuple | list)
     wanted = [xs] if one else list(xs)
     for i, x in enumerate(wanted):
@@ -253,5 +256,7 @@ def _seed(y, g, create_graph):
         g = array_module(y.data).ones(y.shape, y.dtype)
     elif getattr(g, "shape", None) != y.shape:
         raise ValueError(f"g must have y's shape {y.shape}, got {describe(g)}")
+    else:
+        floating(g, "g")
     array_module(y.data, data_of(g))              # refuses a mixture
     return (g if isinstance(g, Tensor) else Tensor(g)) if create_graph else data_of(g)

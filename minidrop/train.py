@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, examples, takes
+from .arguments import called, count, describe, examples, flag, takes
 from .binding import Binding
 from .checkpoint import Checkpoint
 from .doubts import Doubts, settle
@@ -51,6 +51,16 @@ def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=N
     >>> bool(train_step(net, sgd, x, y) > train_step(net, sgd, x, y))
     True
     """
+    _check_module(net)
+    _check_optimizer(optimizer)
+    try:
+        return _stepped(net, optimizer, x, y, loss, penalty, project, step)
+    except TypeError:
+        _check_functions(loss, None, penalty, project)            # it may be one of them
+        raise
+
+
+def _stepped(net, optimizer, x, y, loss, penalty, project, step):
     with Doubts() as doubts:
         value = loss(net(x), y)
         if penalty is not None:
@@ -124,8 +134,7 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     _check_module(net)
     _check_functions(loss, batch, penalty, project)
     recorders = _recorders(recorder)
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
+    _check_optimizer(optimizer)
     (x, y), validation = _parts(data)
     backend = chosen(net, backend)
     epochs, batch_size = count(epochs, "epochs"), count(batch_size, "batch_size")
@@ -165,10 +174,9 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
 
 
 def _check_functions(loss, batch, penalty, project):
-    if loss is None:
-        raise TypeError("loss must be a function, called as loss(outputs, y), got None")
+    called(loss, "loss", "outputs", "y")
     for function, name, *given in (
-            (loss, "loss", "outputs", "y"), (batch, "batch", "rng", "x", "y"),
+            (batch, "batch", "rng", "x", "y"),
             (penalty, "penalty", "net", "step"), (project, "project", "net")):
         takes(function, name, *given)
 
@@ -194,9 +202,7 @@ def _recorders(recorder):
     found = list(recorder) if several else [] if recorder is None else [recorder]
     for i, one in enumerate(found):
         name = f"recorder[{i}]" if several else "recorder"
-        if takes(one, name, "step", "net", "loss") is None:
-            raise TypeError(f"{name} must be a function, called as {name}(step, net, loss), got "
-                            "None")
+        called(one, name, "step", "net", "loss")
     return found
 
 
@@ -238,6 +244,7 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     """
     _check_module(net)
     x, y = examples(data)
+    called(loss, "loss", "outputs", "y")
     batch_size, total, right, there = count(batch_size, "batch_size"), 0.0, 0.0, home(net)
     with evaluation(net):
         for i in range(0, len(x), batch_size):
@@ -254,6 +261,11 @@ def _check_module(net):
         raise TypeError(f"net must be a Module, got {describe(net)}")
 
 
+def _check_optimizer(optimizer):
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be an Optimizer, got {describe(optimizer)}")
+
+
 def _parts(data):
     if hasattr(data, "train"):
         validation = getattr(data, "validation", None)
@@ -266,6 +278,8 @@ def _bar(total, progress):
     from tqdm import tqdm  # here, so that importing minidrop stays cheap
 
     label = progress if isinstance(progress, str) else "fit"
+    if label is not progress:
+        flag(progress, "progress")
     return tqdm(total=total, desc=label, unit="step", disable=not progress, mininterval=0.2,
                 dynamic_ncols=True, leave=progress is True)
 

@@ -110,7 +110,13 @@ def asarray(value, like=None):
     if hasattr(value, "dtype"):
         return value if value.ndim else array_module(value).asarray(value)
     array = array_module(like).asarray(value)
-    return array.astype(numpy.float32) if array.dtype == numpy.float64 else array
+    if array.dtype != numpy.float64:
+        return array
+    try:
+        with numpy.errstate(over="raise"):
+            return array.astype(numpy.float32)
+    except FloatingPointError:
+        raise ValueError("data must be numbers of float32, at most 3.4e38") from None
 
 
 def host(array):

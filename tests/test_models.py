@@ -275,7 +275,7 @@ def test_models_for_other_images_and_classes(build, shape):
     (lambda: models.resnet8(shortcut="A"), "shortcut must be one of 'zeros', 'projection', got"),
     (lambda: resnet_file.HalvedMaps(3, 2), "n_out must be a whole number of at least 3, got 2"),
     (lambda: resnet_file.HalvedMaps(3, 6)(images((1, 4, 4))), "x must be images .N, 3, H, W.*got"),
-    (lambda: models.mlp(10, 0), "n_out must be a whole number of at least 1, got 0"),
+    (lambda: models.mlp(10, 0), "sizes must be a whole number of at least 1, got 0"),
 ])
 def test_a_size_of_which_nothing_is_left_is_refused(build, sentence):
     with pytest.raises(ValueError, match=sentence):

@@ -7,6 +7,7 @@ the number of inked points in a 4 x 4 square, 0 to 16.
 
 import numpy
 
+from ..arguments import flag
 from ..noise import Stream, permutation
 from .splits import Splits
 
@@ -28,7 +29,7 @@ def digits(image=False):
         archive = numpy.load(file, allow_pickle=False)
         pixels, labels = archive["images"], archive["labels"]
     order = permutation(Stream(0, "digits"), len(labels))
-    shape = (-1, 1, 8, 8) if image else (-1, 64)
+    shape = (-1, 1, 8, 8) if flag(image, "image") else (-1, 64)
     x, y = (pixels[order] / numpy.float32(16)).reshape(shape), labels[order].astype("int64")
     ends = [len(y) - VALIDATION - TEST, len(y) - TEST]
     return Splits(*zip(numpy.split(x, ends), numpy.split(y, ends), strict=True))

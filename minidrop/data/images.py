@@ -7,7 +7,7 @@ are for validation.
 
 import numpy
 
-from ..arguments import option
+from ..arguments import flag, option
 from . import formats
 from .files import contents
 from .normalise import scaling
@@ -125,6 +125,8 @@ def _read_usps(published, read, count):
 
 def _splits(published, read, flat, normalise, test):
     """Read, check and cut a set; `read(published, {piece: bytes}, count)` gives (x, y)."""
+    for value, name in ((flat, "flat"), (normalise, "normalise"), (test, "test")):
+        flag(value, name)
     train, validation, tested = published.counts
     data = contents(published, [piece for piece in published.pieces if test or not piece.test])
     x, y = _part(published, read, data, train + validation, is_test=False)

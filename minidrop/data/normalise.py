@@ -5,6 +5,7 @@ Mean and deviation are those of the training part, so that nothing is learnt fro
 
 import numpy
 
+from ..arguments import flag
 from ..xp import chunks, par
 
 
@@ -18,6 +19,7 @@ def scaling(train, normalise=True):
     >>> scaling(images)(images).ravel(), scaling(images, normalise=False)(images).ravel()
     (array([-1.,  1.], dtype=float32), array([0., 1.], dtype=float32))
     """
+    flag(normalise, "normalise")
     return (_of_bytes if train.dtype == "uint8" else _of_floats)(train, normalise)
 
 

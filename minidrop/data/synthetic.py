@@ -9,7 +9,7 @@ import math
 
 import numpy
 
-from ..arguments import count, number
+from ..arguments import count, flag, number
 from ..noise import Stream, gaussian, uniform
 from .normalise import scaling
 from .splits import Splits
@@ -87,6 +87,7 @@ def shapes(n=1000, noise=0.1, difficulty=0.5, normalise=True, seed=0):
     >>> x.shape, x.dtype, sorted(set(y.tolist()))
     ((60, 3, 32, 32), dtype('float32'), [0, 1, 2, 3, 4])
     """
+    flag(normalise, "normalise")
     noise, difficulty = number(noise, "noise"), number(difficulty, "difficulty", most=1)
 
     def pictures(rng, y):

@@ -1,6 +1,6 @@
 """Functions of images (N, C, H, W): convolution and pooling."""
 
-from ..arguments import count, describe, floating, pair, shape_of
+from ..arguments import count, describe, floating, pair, plain, shape_of
 from ..ops.pool import avg_pool2d as _avg_pool2d
 from ..ops.pool import max_pool2d as _max_pool2d
 from ..ops.window import conv2d as _conv2d
@@ -36,6 +36,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1):
                          f"{x.shape} in groups of {groups}, got shape {weight.shape}")
     if bias is not None and getattr(bias, "shape", None) != (filters,):
         raise ValueError(f"bias must be an array of shape ({filters},), got {describe(bias)}")
+    floating(weight, "weight")
+    if bias is not None:
+        floating(bias, "bias")
     _fits("the size of weight", size, x, padding)
     return _conv2d(x, weight, bias, stride=stride, padding=padding, groups=groups)
 
@@ -135,6 +138,7 @@ def flip_and_shift(x, flips=None, shifts=None):
                                   or noise.dtype.kind not in kinds):
             raise ValueError(f"{name} must be {'booleans' if kinds == 'b' else 'whole numbers'} of "
                              f"shape {due}, got {describe(noise)}")
+        plain(noise, name)
     up, left = (0, 0) if shifts is None else (shifts[..., :1], shifts[..., 1:])
     y = x if flips is None and shifts is None else _picked(x, left, flips)
     return y if shifts is None else _picked(y.swapaxes(-1, -2), up).swapaxes(-1, -2)

@@ -2,7 +2,16 @@
 
 import math
 
-from ..arguments import count, describe, floating, must, option, probability
+from ..arguments import (
+    count,
+    describe,
+    float_type,
+    floating,
+    must,
+    option,
+    plain,
+    probability,
+)
 from ..ops.activations import erf, gelu_tanh
 from ..ops.activations import selu as _selu
 from ..ops.activations import softmax as _softmax
@@ -30,6 +39,9 @@ def linear(x, weight, bias=None):
     n_out, n_in = weight.shape
     if bias is not None and getattr(bias, "shape", None) != (n_out,):
         raise ValueError(f"bias must be an array of shape ({n_out},), got {describe(bias)}")
+    floating(weight, "weight")
+    if bias is not None:
+        floating(bias, "bias")
     if floating(x).ndim < 2 or x.shape[-1] != n_in:
         raise ValueError(f"x must have shape (N, {n_in}) to meet a weight of shape {weight.shape}, "
                          f"got {x.shape}")
@@ -127,6 +139,7 @@ def cross_entropy(logits, target, label_smoothing=0.0):
 
 
 def _check_labels(y, classes):
+    plain(y, "labels")
     must((y.min() >= 0) & (y.max() < classes), lambda: ValueError(
         f"labels must lie in 0..{classes - 1}, got {int(y.min())}..{int(y.max())}"))
 
@@ -141,7 +154,7 @@ def mse_loss(y, target):
     if floating(y, "y").shape != getattr(target, "shape", None) or y.size == 0:
         raise ValueError("y and target must be arrays of one shape that is not empty, got "
                          f"{describe(y)} and {describe(target)}")
-    difference = y - target
+    difference = y - floating(target, "target")
     return (difference * difference).mean()
 
 
@@ -159,9 +172,7 @@ def one_hot(labels, classes, dtype="float32"):
     if y.size:
         _check_labels(y, classes)
     xp = array_module(y)
-    if xp.dtype(dtype).kind != "f":
-        raise TypeError(f"dtype must be floating, got {dtype!r}")
-    return (y[:, None] == xp.arange(classes)).astype(dtype)
+    return (y[:, None] == xp.arange(classes)).astype(float_type(dtype, xp))
 
 
 def soft_targets(y, classes, dtype="float32"):
@@ -175,7 +186,7 @@ def soft_targets(y, classes, dtype="float32"):
         return one_hot(y, classes, dtype)
     if y.shape != (len(y), count(classes, "classes")):
         raise ValueError(f"y must be labels (N,) or rows (N, {classes}), got shape {y.shape}")
-    return y if y.dtype == dtype else y.astype(dtype)
+    return y if y.dtype == dtype else y.astype(float_type(dtype, array_module(data_of(y))))
 
 
 def accuracy(logits, labels):
@@ -188,6 +199,7 @@ def accuracy(logits, labels):
     z, y = floating(data_of(logits), "logits"), data_of(labels)
     if z.ndim != 2 or z.size == 0:
         raise ValueError(f"logits must have shape (N, K), N and K at least 1, got {z.shape}")
-    if getattr(y, "shape", None) != z.shape[:1]:
-        raise ValueError(f"labels must be an array of shape {z.shape[:1]}, got {describe(y)}")
+    if getattr(y, "shape", None) != z.shape[:1] or y.dtype.kind not in "iu":
+        raise ValueError(f"labels must be whole numbers of shape {z.shape[:1]}, got {describe(y)}")
+    _check_labels(y, z.shape[1])
     return float((z.argmax(-1) == y).mean())

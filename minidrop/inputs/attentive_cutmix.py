@@ -103,6 +103,7 @@ def attentive_cutmix(x, y, cells, order):
     """
     n, _, height, width = images(x).shape
     y, order = share_rows(y, n), order_of(order, n)
+    cells = cells.data if hasattr(cells, "requires_grad") else cells
     if getattr(cells, "shape", ())[:1] != (n,) or cells.ndim != 3 or cells.dtype.kind != "b":
         raise TypeError(f"cells must be boolean ({n}, h, w), got {describe(cells)}")
     _, rows, columns = cells.shape
@@ -110,7 +111,8 @@ def attentive_cutmix(x, y, cells, order):
         raise ValueError(f"cells must be a grid that divides the {height} x {width} pixels of x, "
                          f"got {rows} x {columns}; pool the extractor's map or cut it elsewhere")
     pasted = cells.repeat(height // rows, 1).repeat(width // columns, 2)[:, None]
-    weight = cells.mean((1, 2), dtype=y.dtype)[:, None]               # Eq. (attentive_cutmix.4)
+    dtype = y.dtype.newbyteorder("=")                                 # the machine's own
+    weight = cells.mean((1, 2), dtype=dtype)[:, None]                 # Eq. (attentive_cutmix.4)
     return (where(pasted, x, x[order]),                               # Eq. (attentive_cutmix.3)
             weight * y + (1 - weight) * y[order])                     # Eq. (attentive_cutmix.5)
 

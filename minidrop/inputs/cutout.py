@@ -44,7 +44,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
-from ..arguments import count, describe, images, keep_mask, must, number
+from ..arguments import count, describe, images, keep_mask, must, number, plain
 from ..functional import where
 from ..noise import as_stream, integers
 from ..xp import array_module, backend_of, to_backend
@@ -144,6 +144,7 @@ def _near(centers, length, n):
 def _check_centers(centers, height, width):
     if getattr(centers, "shape", (0,))[1:] != (2,) or centers.dtype.kind not in "iu":
         raise ValueError(f"centers must be whole numbers of shape (n, 2), got {describe(centers)}")
+    plain(centers, "centers")
     for name, places, n in zip(("height", "width"), centers.T, (height, width), strict=True):
         if len(places):
             must((places.min() >= 0) & (places.max() < n), partial(_outside, name, places, n))

@@ -32,7 +32,7 @@ Differs
   [test_flip_crop_4_pads_with_the_mean_of_normalised_images]
 """
 
-from ..arguments import count, describe, images, must
+from ..arguments import count, describe, flag, images, must, plain
 from ..functional import unfold, where
 from ..noise import as_stream, bernoulli, integers
 from ..xp import array_module, backend_of, to_backend
@@ -97,6 +97,7 @@ def crop(x, offsets, padding=4):
     if getattr(offsets, "shape", None) != (n, 2) or offsets.dtype.kind not in "iu":
         raise ValueError(f"offsets must be whole numbers of shape ({n}, 2), got "
                          f"{describe(offsets)}")
+    plain(offsets, "offsets")
     must(((offsets >= 0) & (offsets <= 2 * padding)).all(), lambda: ValueError(
         f"offsets must lie in 0..{2 * padding}, got {int(offsets.min())} to {int(offsets.max())}"))
     image = array_module(offsets).arange(n)
@@ -117,6 +118,6 @@ def flip_crop(rng, x, y, padding=4, mirror=True):
     """
     rng, tensor = as_stream(rng), hasattr(images(x), "requires_grad")
     beside = backend_of(x.data if tensor else x)
-    if mirror:
+    if flag(mirror, "mirror"):
         x = flip(x, to_backend(flip_mask(rng, len(x)), beside))
     return crop(x, to_backend(crop_offsets(rng, len(x), padding), beside), padding), y

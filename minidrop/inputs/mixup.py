@@ -76,6 +76,7 @@ def mixup_weight(rng, alpha, n=None):
     alpha, n = number(alpha, "alpha"), None if n is None else count(n, "n", least=0)
     if alpha == 0:
         return 1.0
+    number(alpha, "alpha", least=2.0**-1022)
     return beta(rng, alpha, alpha, n)                                          # Eq. (mixup.1)
 
 

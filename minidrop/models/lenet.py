@@ -20,6 +20,7 @@ def lenet(channels=1, size=28, classes=10):
     >>> sum(w.size for w in lenet().init(seed=0).parameters())
     431080
     """
+    channels, classes = count(channels, "channels"), count(classes, "classes")
     side = ((count(size, "size", least=16) - 4) // 2 - 4) // 2
     return Sequential(
         input=Sequential(drop=Identity()),

@@ -56,6 +56,7 @@ def mixer(size=32, channels=3, patch=4, width=192, depth=4, classes=10, gelu="ta
         raise ValueError(f"patch must divide the size {size}, got {patch}")
     option(gelu, "gelu", ("tanh", "none"))
     width, depth = count(width, "width", least=2), count(depth, "depth")
+    channels, classes = count(channels, "channels"), count(classes, "classes")
     blocks = {f"block{k}": _block(side * side, width, gelu) for k in range(1, depth + 1)}
     return Sequential(embed=Sequential(patches=PatchEmbedding(channels, width, patch, size)),
                       **blocks, norm=LayerNorm(width, EPS), pool=MeanToken(),

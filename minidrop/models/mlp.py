@@ -6,6 +6,7 @@ and `hidden1.drop`, `hidden2.drop`, ... are places for it.
 
 from itertools import pairwise
 
+from ..arguments import count
 from ..nn import Flatten, Identity, Linear, ReLU, Sequential
 
 
@@ -19,6 +20,7 @@ def mlp(*sizes):
     """
     if len(sizes) < 2:
         raise ValueError(f"sizes must be at least two, inputs and outputs, got {sizes}")
+    sizes = tuple(count(size, "sizes") for size in sizes)
     hidden = {f"hidden{k}": Sequential(linear=Linear(n_in, n_out), relu=ReLU(), drop=Identity())
               for k, (n_in, n_out) in enumerate(pairwise(sizes[:-1]), 1)}
     return Sequential(flatten=Flatten(), input=Sequential(drop=Identity()), **hidden,

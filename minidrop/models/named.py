@@ -33,7 +33,8 @@ def build(name, shape=None, classes=10):
     Linear(n_in=64, n_out=256)
     """
     model = MODELS[option(name, "name", tuple(MODELS))]
-    shape, classes = shape_of(shape or usual_shape(name)), count(classes, "classes")
+    shape = shape_of(usual_shape(name) if shape is None else shape)
+    classes = count(classes, "classes")
     if model is mlp:
         return mlp(math.prod(shape), HIDDEN, classes)
     square = model in (lenet, vgg_small, vit, mixer)

@@ -157,6 +157,9 @@ def wrap(net, pattern, make, kinds=(Conv2d, Linear)):
     >>> [path for path, _ in net.named_parameters()]
     ['hidden1.linear.weight', 'hidden1.linear.bias', 'out.weight', 'out.bias']
     """
+    if not all(isinstance(kind, type) for kind in (kinds if isinstance(kinds, tuple) else [kinds])):
+        raise TypeError("kinds must be a class of layers, or a tuple of classes, got "
+                        f"{describe(kinds)}")
     layers = _children(net, lambda path, module: isinstance(module, kinds))
     there = {path: (parent, name) for path, (parent, name) in layers.items()
              if not isinstance(parent, Wrapped)}

@@ -49,6 +49,7 @@ def resnet(depth, channels=3, classes=10, shortcut="zeros"):
     >>> sum(w.size for w in net.parameters())
     269722
     """
+    channels, classes = count(channels, "channels"), count(classes, "classes")
     n, rest = divmod(count(depth, "depth") - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"depth must be 6n + 2 for a whole n, 8, 14, 20, ..., got {depth}")

@@ -19,6 +19,7 @@ def vgg_small(channels=3, size=32, classes=10):
     >>> sum(w.size for w in vgg_small().init(seed=0).parameters())
     2168362
     """
+    channels, classes = count(channels, "channels"), count(classes, "classes")
     side = count(size, "size", least=4) // 4
     return Sequential(
         input=Sequential(drop=Identity()),

@@ -66,6 +66,7 @@ def vit(size=32, channels=3, patch=4, width=192, depth=4, heads=3, classes=10, p
         raise ValueError(f"patch must divide the size {size}, got {patch}")
     option(gelu, "gelu", ("tanh", "none"))
     width, depth = count(width, "width"), count(depth, "depth")
+    channels, classes = count(channels, "channels"), count(classes, "classes")
     class_token = option(pool, "pool", ("token", "mean")) == "token"
     blocks = {f"block{k}": _block(width, heads, gelu) for k in range(1, depth + 1)}
     return Sequential(

@@ -133,6 +133,7 @@ class MultiHeadAttention(Module):
 
     def __init__(self, width, heads):
         self.width, self.heads = count(width, "width"), count(heads, "heads")
+        width, heads = self.width, self.heads
         if width % heads:
             raise ValueError(f"heads must divide the width {width}, got {heads}")
         self.in_proj_weight = Parameter((3 * width, width), glorot_uniform(width, 3 * width))

@@ -1,6 +1,6 @@
 """Convolution and pooling as layers, for images (N, C, H, W)."""
 
-from ..arguments import count, has_channels, pair
+from ..arguments import count, flag, has_channels, pair
 from ..functional import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d
 from .layers import fan_in_uniform
 from .module import Module, Parameter
@@ -26,7 +26,7 @@ class Conv2d(Module):
         shape = (n_out, n_in // groups, *self.size)
         rule = fan_in_uniform(shape[1] * shape[2] * shape[3])
         self.weight = Parameter(shape, rule)
-        self.bias = Parameter((n_out,), rule) if bias else None
+        self.bias = Parameter((n_out,), rule) if flag(bias, "bias") else None
 
     def forward(self, x):
         return self.compute(x, self.weight, self.bias)

@@ -3,7 +3,7 @@
 import math
 from functools import partial
 
-from ..arguments import count, describe, number, option
+from ..arguments import count, describe, flag, floating, number, option
 from ..functional import gelu, linear, log_softmax, relu, selu, sigmoid, softmax, tanh
 from ..noise import gaussian, uniform
 from ..xp import array_module
@@ -64,7 +64,7 @@ class Linear(Module):
     def __init__(self, n_in, n_out, bias=True):
         self.n_in, self.n_out = count(n_in, "n_in"), count(n_out, "n_out")
         self.weight = Parameter((n_out, n_in), fan_in_uniform(n_in))
-        self.bias = Parameter((n_out,), fan_in_uniform(n_in)) if bias else None
+        self.bias = Parameter((n_out,), fan_in_uniform(n_in)) if flag(bias, "bias") else None
 
     def forward(self, x):
         return self.compute(x, self.weight, self.bias)
@@ -80,7 +80,7 @@ class ReLU(Module):
     channelwise = True
 
     def forward(self, x):
-        return relu(x)
+        return relu(floating(x))
 
 
 class Tanh(Module):
@@ -89,7 +89,7 @@ class Tanh(Module):
     channelwise = True
 
     def forward(self, x):
-        return tanh(x)
+        return tanh(floating(x))
 
 
 class Sigmoid(Module):
@@ -98,7 +98,7 @@ class Sigmoid(Module):
     channelwise = True
 
     def forward(self, x):
-        return sigmoid(x)
+        return sigmoid(floating(x))
 
 
 class GELU(Module):
@@ -154,6 +154,8 @@ class Flatten(Module):
     """(N, ...) to (N, the product of the rest)."""
 
     def forward(self, x):
+        if not getattr(x, "ndim", 0):
+            raise TypeError(f"x must be an array with a row for each example, got {describe(x)}")
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..arguments import describe, floating
+from ..arguments import describe, flag, float_type, floating
 from ..gpu import tells_memory
 from ..noise import Stream
 from ..tape import Tensor, data_of
@@ -88,6 +88,7 @@ class Module:
 
     def train(self, mode=True):
         """Switch the whole tree to training (with False, to evaluation).  Returns the module."""
+        flag(mode, "mode")
         for _, m in self.named_modules():
             m.training = mode
         return self
@@ -113,8 +114,7 @@ class Module:
 
     def astype(self, dtype):
         """Convert parameters and floating buffers to a floating dtype.  Returns the module."""
-        if array_module().dtype(dtype).kind != "f":
-            raise TypeError(f"dtype must be floating, got {dtype!r}")
+        float_type(dtype, array_module())
         self._convert(lambda array: array.astype(dtype) if array.dtype.kind == "f" else array)
         return self
 

@@ -46,7 +46,7 @@ Differs
   [test_batch_norm_4_holds_under_noise_on]
 """
 
-from ..arguments import count, floating, has_channels, number, per_channel, wide_enough
+from ..arguments import count, flag, floating, has_channels, number, per_channel, wide_enough
 from ..functional import moments, rescale
 from ..nn import Module, Parameter, constant
 from ..xp import array_module
@@ -114,7 +114,7 @@ class BatchNorm(Module):
     def __init__(self, channels, momentum=0.1, eps=1e-5, affine=True):
         self.channels, self.eps = count(channels, "channels"), number(eps, "eps")
         self.momentum = None if momentum is None else number(momentum, "momentum", most=1.0)
-        self.weight = Parameter((channels,), constant(1)) if affine else None
+        self.weight = Parameter((channels,), constant(1)) if flag(affine, "affine") else None
         self.bias = Parameter((channels,), constant(0)) if affine else None
         self.reset()
 

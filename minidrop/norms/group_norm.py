@@ -37,7 +37,7 @@ Differs
 
 import math
 
-from ..arguments import count, floating, has_channels, number, per_channel
+from ..arguments import count, flag, floating, has_channels, number, per_channel
 from ..nn import Module, Parameter, constant
 from .normalise import normalise
 
@@ -84,7 +84,7 @@ class GroupNorm(Module):
         if channels % groups:
             raise ValueError(f"groups must divide channels = {channels}, got {groups}")
         self.eps = number(eps, "eps")
-        self.weight = Parameter((channels,), constant(1)) if affine else None
+        self.weight = Parameter((channels,), constant(1)) if flag(affine, "affine") else None
         self.bias = Parameter((channels,), constant(0)) if affine else None
 
     def forward(self, x):

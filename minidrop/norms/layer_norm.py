@@ -34,7 +34,7 @@ Differs
   [test_group_norm_with_one_group_is_layer_norm]
 """
 
-from ..arguments import describe, floating, number, shape_of
+from ..arguments import describe, flag, floating, number, shape_of
 from ..nn import Module, Parameter, constant
 from .normalise import normalise
 
@@ -74,7 +74,7 @@ class LayerNorm(Module):
 
     def __init__(self, shape, eps=1e-5, affine=True):
         self.shape, self.eps = shape_of(shape), number(eps, "eps")
-        self.weight = Parameter(self.shape, constant(1)) if affine else None
+        self.weight = Parameter(self.shape, constant(1)) if flag(affine, "affine") else None
         self.bias = Parameter(self.shape, constant(0)) if affine else None
 
     def forward(self, x):

@@ -1,6 +1,6 @@
 """The mean and variance of each channel over a batch, and what is made with them."""
 
-from ..arguments import axes_of
+from ..arguments import axes_of, floating
 from ..device import norms
 from ..fast import channels
 from ..tape import data_of
@@ -17,7 +17,7 @@ def moments(x, axes):
     >>> moments(np.array([[1.0, 1e9 + 1], [3.0, 1e9 + 3]]), axes=(0,))
     (array([[2.e+00, 1.e+09]]), array([[1., 1.]]))
     """
-    x = data_of(x)
+    x = data_of(floating(x))
     axes = axes_of(axes, x.shape)
     matrix = channels.matrix_of(x, axes)
     if matrix is not None:

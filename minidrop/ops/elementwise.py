@@ -111,7 +111,7 @@ tanh.vjps(lambda g, y, _x: g * (1 - y * y))
 def sigmoid(x):
     """1 / (1 + e^-x), written so that it never overflows and keeps its digits near 0."""
     xp = array_module(x)
-    small = xp.exp(-abs(x))
+    small = xp.exp(-1.0 * abs(x))                 # unsigned numbers have no -abs(x)
     return xp.where(x >= 0, 1, small) / (1 + small)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..arguments import describe, number
 from ..device import steps
-from ..nn import Parameter
+from ..nn import Module, Parameter
 from ..xp import CHUNK, array_module, backend_of, chunks, on_host, par, to_backend
 
 
@@ -51,6 +51,8 @@ class Optimizer:
         `skipped` that received no gradient: no decay, no momentum.  The marks are used up as well.
         ValueError for any other parameter that received no gradient.
         """
+        if not isinstance(model, Module):
+            raise TypeError(f"model must be a Module, got {describe(model)}")
         if self._model is None:
             self._model, self._births = weakref.ref(model), model._births
         elif not self.belongs_to(model):

@@ -13,7 +13,7 @@ PyTorch's SGD: the step in Nesterov's form
 $$ w \leftarrow w - \eta (g + \mu v)                                           \tag{sgd.4} $$
 """
 
-from ..arguments import number
+from ..arguments import flag, number
 from ..device import steps
 from .base import Optimizer
 
@@ -38,7 +38,8 @@ class SGD(Optimizer):
     def __init__(self, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
         super().__init__()
         self.lr, self.momentum = number(lr, "lr"), number(momentum, "momentum", most=1.0)
-        self.nesterov, self.weight_decay = bool(nesterov), number(weight_decay, "weight_decay")
+        self.nesterov = flag(nesterov, "nesterov")
+        self.weight_decay = number(weight_decay, "weight_decay")
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
 

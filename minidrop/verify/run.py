@@ -2,8 +2,10 @@
 
 import functools
 import itertools
+import math
 import os
 
+from ..arguments import count, describe, number, option, takes
 from .adapters import adapter_for
 from .box import Box, Trouble, Unseen, told
 from .clock import Clock, Late, limited
@@ -48,6 +50,7 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
     >>> check(lambda x, p, rng: x * (rng.random(x.shape) >= p), "dropout").broken
     ['dropout.2', 'dropout.3']
     """
+    _check(seed, seconds, rate, framework, watch, fixed=fixed, bind=bind, extra=extra)
     known = technique_named(technique)
     settings = {"seed": seed, "fixed": fixed, "framework": framework, "rate": rate,
                 "layout": layout, "bind": bind, "extra": extra}
@@ -69,6 +72,21 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
                   box.options, variant, form, box.chance.spent,
                   versions_of(impl, box.adapter.framework), remarks_of(box),
                   box.adapter.understood())
+
+
+def _check(seed, seconds, rate, framework, watch, **given):
+    """ValueError or TypeError for a setting that is none, before anything is run."""
+    count(seed, "seed", least=0)
+    number(seconds, "seconds", most=math.inf)
+    takes(watch, "watch", "finding")
+    if rate is not None:
+        option(rate, "rate", ("drop", "keep"))
+    if not isinstance(framework, str | None):
+        raise TypeError(f"framework must be a name or None, got {describe(framework)}")
+    for name, value in given.items():
+        if not isinstance(value, dict | None):
+            raise TypeError(f"{name} must be a dict by the names of arguments, got "
+                            f"{describe(value)}")
 
 
 def _apart(impl, known, options, settings, seconds, watch):
@@ -98,9 +116,9 @@ def boxed(impl, technique, options, *, seed=0, fixed=None, bind=None, extra=None
     form = technique.form(options)
     try:
         adapter = adapter_for(impl, technique, bind=bind or (), extra=extra or (), **settings)
+        return kind(adapter, form, fixed or (), seed)
     except Unseen as reason:                      # of what its arguments are for
         raise ValueError(str(reason)) from None
-    return kind(adapter, form, fixed or (), seed)
 
 
 def findings_of(box, technique, seconds=SECONDS):
@@ -181,9 +199,9 @@ def variant_of(box, technique, failures, seconds=SECONDS):
     failing = {finding.check for finding in failures}
     best, unseen, chosen, form = failing, 0, (), {}
     left_of, useful = functools.partial(Clock().left, seconds), [()]
-    for number in (1, 2, 3):
+    for size in (1, 2, 3):
         before, useful = useful, []
-        for some in itertools.combinations(technique.variants, number):
+        for some in itertools.combinations(technique.variants, size):
             changes = [technique.variants[name] for name in some]
             merged = {key: value for change in changes for key, value in change.items()}
             alone = sum(map(len, changes)) == len(merged)

@@ -178,7 +178,7 @@ class DropConnect(Noise):
         if drop_bias and not bias:
             raise ValueError("drop_bias must be False where bias is False, got True")
         self.weight = Parameter((n_out, n_in), fan_in_uniform(n_in))
-        self.bias = Parameter((n_out,), fan_in_uniform(n_in)) if bias else None
+        self.bias = Parameter((n_out,), fan_in_uniform(n_in)) if flag(bias, "bias") else None
 
     def noise_shape(self, x):
         """The shape of an input that fits the weights; ValueError for any other."""
@@ -217,8 +217,10 @@ def _layer(x, w, b):
     if len(getattr(w, "shape", ())) != 2:         # known before init, unlike ndim
         raise ValueError(f"w must be an array of shape (out, in), got {describe(w)}")
     floating(w, "w")
-    if b is not None and getattr(b, "shape", None) != w.shape[:1]:
-        raise ValueError(f"b must be an array of shape {w.shape[:1]}, got {describe(b)}")
+    if b is not None:
+        if getattr(b, "shape", None) != w.shape[:1]:
+            raise ValueError(f"b must be an array of shape {w.shape[:1]}, got {describe(b)}")
+        floating(b, "b")
     if floating(x).ndim != 2 or x.shape[1] != w.shape[1]:
         raise ValueError(f"x must have shape (N, {w.shape[1]}) to meet weights of shape {w.shape}, "
                          f"got {x.shape}")

@@ -120,6 +120,7 @@ def targeted_mask(rng, candidates, alpha, unit):
     array([[0, 0, 1, 1, 1, 1],
            [0, 1, 1, 1, 1, 1]])
     """
+    candidates = candidates.data if hasattr(candidates, "requires_grad") else candidates
     dtype = getattr(candidates, "dtype", None)
     if getattr(dtype, "kind", None) != "b" or (candidates.ndim == 1) != flag(unit, "unit"):
         due = "(out,)" if unit else "(out, ...)"

@@ -1,0 +1,242 @@
+"""Every public callable refuses rubbish, or gives what is right: tests/rubbish.py says what is due.
+
+    pytest -s tests/test_rubbish.py                      one input in EVERY
+    pytest -s -m slow tests/test_rubbish.py              all, one argument at a time, and PAIRS
+    MINIDROP_RUBBISH=100000 pytest -m slow ...           so many pairs, others each time
+"""
+
+import functools
+import os
+import re
+import zlib
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minidrop.arguments import count
+from tests import rubbish
+from tests.clean_calls import LEFT_OUT, VALUE, Call, calls, public
+
+EVERY = 10
+CALLABLES, INPUTS = 310, 23000                    # so many are tried, at least
+MANY = int(os.environ.get("MINIDROP_RUBBISH", "0"))
+PAIRS = settings(max_examples=MANY or 300, deadline=None, derandomize=not MANY, database=None,
+                 suppress_health_check=list(HealthCheck))
+
+FEWER = "a mask and noise may have fewer axes, and axes of size 1, as in NumPy"
+OF_ALL = "one number, or one row, is made of all that there are"
+RESULT = "a window leaves the last pixels out"
+FREE = "it is handed on as it is"
+RIGHT = (                                         # of what argument, which inputs, and why
+    ("*.mask", "axis|one axis|0-d|a NumPy", FEWER), ("*.masks", "axis", FEWER),
+    ("*.noise", "axis|one axis|0-d|a NumPy", FEWER),
+    ("attentive_cutmix.cells", "axis", "a coarser grid divides the image too"),
+    ("*pool2d.x", "axis [23]", RESULT), ("nn.*Pool2d().x", "axis [23]", RESULT),
+    ("batch_norm_statistics.x", "axis|one axis", OF_ALL), ("gradient_*.grads", "axis", OF_ALL),
+    ("attention_cells.features", "axis 1", OF_ALL), ("*.probs", "axis [01]", OF_ALL),
+    ("nn.FirstToken().x", "axis 1", OF_ALL), ("nn.MeanToken().x", "axis 1", OF_ALL),
+    ("functional.moments.x", "axis 0", OF_ALL), ("cost.x", "axis|one axis", OF_ALL),
+    ("*.logits", "axis . longer|one axis less", "more classes than there are labels of, or m = 1"),
+    ("functional.magnitudes.w", "one axis more at", "weights count as (out, everything else)"),
+    ("nn.Flatten().x", "one axis more at", "it is flattened"),
+    ("nn.Flatten().x", "complex num|texts|times|records|booleans|objects", FREE),
+    ("nn.Identity().x", ".", FREE), ("flip_crop.y", ".", FREE), ("train_step.step", ".", FREE),
+    ("Replay.draws", ".", FREE), ("scaled.values", ".", "fit checks it, beside its length"),
+    ("Stream.name", "text|another|no word", "any word names a stream"),
+    ("fit.checkpoint", "text", "a path"), ("fit.progress", "text", "the label of the bar"),
+    ("Parameter.shape", "empty|3", "a shape too"), ("Parameter.rule", "class", "it may be called"),
+    ("models.wrap.make", "class", "it may be called"), ("models.wrap.kinds", "class", "all layers"),
+    ("models.wrap.kinds", "empty", "no layer is of no kind"),
+    ("models.build.shape", "empty|3", "a shape too"),
+    ("Tensor.data", "nan|in a list|array|True|NumPy|Frac", "numbers of any kind become arrays"),
+    ("from_dlpack.x", "booleans", "booleans can be handed over"),
+    ("*.x", "complex|nan|booleans|objects", "by NumPy's rules, in exp and the like"),
+    ("cyclic*.t", "in a list|array", "an array of times"),
+    ("mixup.weight", "array", "a weight for each example"),
+    ("[Cc]utout.fill", "in a list|array", "a number for each channel"),
+    ("dropconnect*.b", "None", "no bias"),
+    ("BatchNorm.momentum", "None", "the mean of all batches"),
+    ("Dynamics.reference", "None", "without a reference"),
+    ("gradcheck.inputs", "twice", "f itself says how many it takes"),
+    ("gradcheck.step", "[12]$", "f is not linear so far"),
+    ("gradcheck.tolerance", "0|5e-324", "no gradient is so exact"),
+    ("verify.c*.impl", "class", "its arguments are told when it is called"),
+    ("verify.check.*", "dict", "a dict by names of arguments"),
+    ("unfold.stride", "None", "1"), ("nn.Sequential.layers", "empty", "no layers"),
+    ("mini_batch_gradients.batches", "empty", "no gradients"),
+    ("optim.step_decay.milestones", "empty", "no steps"),
+    ("functional.flip_and_shift.shifts", "huge|below", "all is shifted away"),
+)
+
+
+class Case(NamedTuple):
+    """Some rubbish in the place of one argument of a call, and what is due."""
+
+    call: Any
+    argument: str
+    what: str
+    thing: Any
+    due: str
+
+    @property
+    def place(self):
+        return f"{self.call.name}.{self.argument}"
+
+    def fault(self):
+        """The sentence on what is wrong, "" for nothing."""
+        found = rubbish.fault(self.call, self.argument, self.thing, self.due,
+                              functools.partial(right, self.call.name))
+        return found and f"{self.place} = {self.what}: {found}"
+
+
+@functools.cache
+def right(name):
+    call, = (call for call in calls() if call.name == name)
+    return rubbish.outcome(call, call.fresh())
+
+
+@functools.cache
+def cases():
+    found = []
+    for call in calls():
+        values = call.fresh()
+        for argument, default in call.defaults.items():
+            value = values.get(argument, default)
+            if value is not VALUE:
+                found += [Case(call, argument, *one) for one in rubbish.instead_of(value, default)]
+    return found
+
+
+def excused(case):
+    by_numpy = case.call.name in rubbish.BY_NUMPY
+    return any(fnmatchcase(case.place, place) and re.match(inputs, case.what)
+               and (place != "*.x" or by_numpy) for place, inputs, _ in RIGHT)
+
+
+@functools.cache
+def due():
+    return [case for case in cases() if not excused(case)
+            and (case.due == rubbish.REFUSED or not case.call.name.startswith("verify."))]
+
+
+def faults(some):
+    return [found for case in some if (found := case.fault())]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)                   # a text may be the path of a file
+
+
+def test_everything_public_has_a_clean_call_or_a_reason():
+    left = {name for names in LEFT_OUT for name in names.split(", ")}
+    named = {call.name for call in calls()}
+    assert public().keys() - named == left and not named & left
+
+
+def test_no_fewer_callables_and_inputs_are_tried():
+    print(f"{len(due())} inputs to {len(calls())} callables")
+    assert len(calls()) >= CALLABLES and len(due()) >= INPUTS
+
+
+def test_some_rubbish_is_refused_or_gives_what_is_right():
+    assert faults(case for case in due()
+                  if zlib.crc32(f"{case.place} {case.what}".encode()) % EVERY == 0) == []
+
+
+@pytest.mark.slow
+def test_all_rubbish_is_refused_or_gives_what_is_right():
+    assert faults(due()) == []
+
+
+@pytest.mark.slow
+def test_no_excuse_is_left_over():
+    wrong = [case for case in cases() if excused(case) and case.fault()]
+    assert [row for row in RIGHT if not any(
+        fnmatchcase(case.place, row[0]) and re.match(row[1], case.what) for case in wrong)] == []
+
+
+@pytest.mark.slow
+@PAIRS
+@given(st.data())
+def test_two_arguments_of_rubbish_are_refused_or_accepted_in_good_order(data):
+    one = data.draw(st.sampled_from(due()))
+    others = [case for case in by_call()[one.call.name] if case.argument != one.argument]
+    two = data.draw(st.sampled_from(others)) if others else one
+    assert rubbish.fault_of_pair(one.call, {one.argument: one.thing, two.argument: two.thing},
+                                 must_refuse=rubbish.REFUSED in (one.due, two.due)) == ""
+
+
+@functools.cache
+def by_call():
+    found = {}
+    for case in due():
+        found.setdefault(case.call.name, []).append(case)
+    return found
+
+
+def test_an_array_of_the_other_backend_is_refused_or_does_the_same(xp):
+    for call in calls():
+        for argument, value in call.fresh().items():
+            if isinstance(value, np.ndarray) and value.ndim:
+                came = xp.asarray(value)
+                found = rubbish.fault_of_backend(call, argument, came, right(call.name))
+                assert found == "", f"{call.name}.{argument}: {found}"
+
+
+# --- each way to be wrong is noticed -------------------------------------------------------------
+
+def takes_all(x):
+    return 1.0
+
+
+def falls_inside(x):
+    return [1.0][x]
+
+
+def names_another(x):
+    return count(x, "y")
+
+
+def goes_on(x):
+    raise ValueError("x must be a number.\nIt was none.")
+
+
+def divides(x):
+    return np.float32(1) / np.float32(0)
+
+
+def waits(x):
+    while True:
+        pass
+
+
+def of_wrapped_bytes(x):
+    return -x
+
+
+def of_its_row(x):
+    return x + np.zeros((2, 2), "float32")
+
+
+PAIR = np.array([[1, 2], [3, 4]], "float32")
+
+
+@pytest.mark.parametrize("function, thing, due, sentence", [
+    (takes_all, None, rubbish.REFUSED, "accepted"), (takes_all, 2.0, rubbish.SAME, "gives [1.0]"),
+    (falls_inside, 3, rubbish.SOUND, "IndexError"), (falls_inside, None, rubbish.REFUSED, "inside"),
+    (names_another, None, rubbish.REFUSED, "names nothing of x"),
+    (names_another, 1.0, rubbish.SAME, "refused, though it is right"),
+    (goes_on, None, rubbish.REFUSED, "a long message"), (divides, 0, rubbish.SOUND, "RuntimeWarn"),
+    (waits, 0, rubbish.EITHER, "Hang"), (lambda x: x - x, np.inf, rubbish.SOUND, "nan"),
+    (of_wrapped_bytes, PAIR.astype("uint8"), rubbish.EITHER, "gives"),
+    (of_its_row, PAIR[:1], rubbish.SHAPED, "broadcast in silence")])
+def test_what_a_wrong_function_does_is_noticed(function, thing, due, sentence, monkeypatch):
+    monkeypatch.setattr(rubbish, "SECONDS", 0.05)
+    call = Call("wrong", lambda: {"x": 1.0}, lambda arguments: function(**arguments), {"x": VALUE})
+    due_of = {of_wrapped_bytes: -PAIR, of_its_row: PAIR, takes_all: 2.0}.get(function, 0.0)
+    assert sentence in rubbish.fault(call, "x", thing, due, lambda: [due_of])
