@@ -302,6 +302,17 @@ def test_stochastic_depth_must_be_better_than_both_others(constant, uniform, wor
     assert stochastic_depth.judge(found, {}).word == word
 
 
+@pytest.mark.parametrize("constant, linear, late", [
+    (0.09, 0.09, ""), (0.09, 0.12, "12 % of those of linear;"),
+    (0.2, 0.3, "20 % of those of constant, 30 % of those of linear;")])
+def test_a_run_that_was_too_short_for_an_arm_says_so(constant, linear, late):
+    found = errors(constant=MID, linear=MID, uniform=MID)
+    for arm, share in (("constant", constant), ("linear", linear), ("uniform", 0.0)):
+        found[arm] = [one | {"training": share} for one in found[arm]]
+    lines = [line for line in stochastic_depth.judge(found, {}).lines if "in the end" in line]
+    assert len(lines) == bool(late) and all(f"end: {late}" in line for line in lines)
+
+
 # --- time ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("arm", CLAIMS["depth-time"].arms)

@@ -183,8 +183,12 @@ def test_of_a_residual_network_convolutions_of_its_stages_are_pruned(fits, monke
     monkeypatch.setattr(pruned.cnns, "images", lambda own: data.Splits(pair, pair, pair))
     settings = CLAIMS["rivals"].scales["paper"] | {
         "epochs": 2, "net": "resnet8", "batch_size": 2, "lr": 0.01, "shares": [0.5]}
+    patterns, curve = [], pruned.pruning_curve
+    monkeypatch.setattr(pruned, "pruning_curve", lambda *given, pattern: patterns.append(
+        pattern) or curve(*given, pattern=pattern))
     for arm, kind in (("targeted", TargetedDropout), ("L1", None), ("dropout", Dropout)):
         pruned.run(arm, 0, settings, False)
+        assert patterns.pop() == "stage*.conv*.weight"            # and not that of the stem
         net, rates = fits[-1]["net"], fits[-1]["schedules"]["lr"]
         if kind:
             there = [path for path, one in net.named_modules() if isinstance(one, kind)]

@@ -10,6 +10,7 @@ from . import cnns, compare, recipe
 from .claim import Claim, Verdict
 
 LOOKS = 60                              # points of a curve
+LEARNT = 0.1                            # of its own images, an error at most
 LATE = 2 / 3                            # of the run, from where on it is late
 PAIRS = (("linear", "constant"), ("linear", "uniform"))
 STYLES = {"constant": (MIDDLE, "--"), "linear": (DARK, "-"), "uniform": (LIGHT, "-")}
@@ -64,7 +65,18 @@ def thinned(sizes):
 
 def judge(results, settings):
     """By the rule of the claim on errors."""
-    return compare.in_pairs(results, PAIRS)
+    return compare.in_pairs(results, PAIRS, more=[*unlearnt(results)])
+
+
+def unlearnt(results):
+    """A line on the arms for which the run was too short to learn their images, if there are any.
+    """
+    wrong = {arm: compare.column(results, arm, "training").mean() for arm in results}
+    late = [f"{100 * share:.0f} % of those of {arm}" for arm, share in wrong.items()
+            if share > LEARNT]
+    if late:
+        yield ("images that were learned from and are wrong in the end: " + ", ".join(late)
+               + "; what a longer run brings is not seen here")
 
 
 def halves(results, arm):
