@@ -319,7 +319,9 @@ def measured(ratio, memory, rounds=3):
 
 
 @pytest.mark.parametrize("ratio, memory, word", [
-    (0.2, 2.0, "held"), (0.2, 6.0, "not held"), (0.7, 2.0, "not held"), (0.7, 6.0, "refuted"),
+    (0.2, 2.0, "held"), (0.2, 6.0, "not held"), (0.7, 2.0, "not held"), (1.2, 9.0, "refuted"),
+    (0.7, 6.0, "not seen at this scale"), (1.2, 6.0, "not seen at this scale"),
+    (0.7, 9.0, "not seen at this scale"),
     (0.49, 4.0, "not seen at this scale"), (0.49, 2.0, "not held")])
 def test_the_cost_is_judged_by_time_and_memory(ratio, memory, word):
     settings = {"samples": [1, 8]}

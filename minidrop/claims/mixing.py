@@ -42,8 +42,8 @@ def draw_cells(results, settings):
     """Test and training error against the share of cells that is pasted."""
     figure = compare.draw_curve(results, settings, "share of the cells that is pasted, %",
                                 [100 * int(arm) / settings["of"] for arm in results])
-    axis, = figure.axes
-    axis.axvline(100 * 6 / 49, color=MIDDLE, linewidth=0.8, label="6 of 49 cells, as in the paper")
+    for axis in figure.axes:
+        axis.axvline(100 * 6 / 49, color=MIDDLE, linewidth=0.8, label="6 of 49, the paper's")
     axis.legend()
     return figure
 

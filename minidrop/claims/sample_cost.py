@@ -29,8 +29,11 @@ def judge(results, settings):
     lines.append(f"the head is {compare.percent(found['head'][0])} % of a step at m = 1")
     if compare.one_seed(results):
         return compare.unjudged(lines)
-    time, memory = (compare.interval(0.5 - rows[name][:, m]) for name in ("ratio", "memory"))
-    return Verdict(compare.both(time, memory), (
+    ratios = [rows[name][:, m] for name in ("ratio", "memory")]
+    word = compare.both(*(compare.interval(0.5 - ratio) for ratio in ratios))
+    if word == "refuted" and not all(compare.interval(ratio - 1).low > 0 for ratio in ratios):
+        word = "not seen at this scale"
+    return Verdict(word, (
         f"a step with 8 samples takes {found['growth'][m]:.2f} times as long as with one and "
         f"{found['more'][m]:.2f} times its memory; beside the batch repeated, "
         f"{found['ratio'][m]:.2f} of the time and {found['memory'][m]:.2f} of the "
@@ -83,8 +86,9 @@ CLAIM = Claim(
     rule={"held": "the intervals of 1/2 less the ratio of the times at m = 8, and of 1/2 less "
                   "that of the memory, both lie above 0",
           "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one round alone",
-          "refuted": "both intervals lie below 0"},
+          "not seen at this scale": "neither does, nor do both ratios lie above 1; or one round "
+                                    "alone",
+          "refuted": "the intervals of both ratios lie above 1"},
     arms=("small VGG",),
     scales={"quick": QUICK,
             "standard": QUICK | {"samples": [1, 2, 4, 8, 16, 32, 64], "batch_size": 16,

@@ -11,6 +11,7 @@ import os
 import platform
 import threading
 import time
+from typing import Any
 
 from .. import __version__, xp
 from ..placement import runs as placed
@@ -201,10 +202,13 @@ def _backend(client):
 
     A cluster of one core it would take for none at all, and compute here.
     """
+    import joblib
     from distributed import KilledWorker
-    from joblib._dask import DaskDistributedBackend
 
-    class Cluster(DaskDistributedBackend):
+    with joblib.parallel_config("dask", client=client) as there:
+        kind: Any = type(there["backend"])
+
+    class Cluster(kind):
         def effective_n_jobs(self, n_jobs):
             return max(2, len(self.client.ncores()))
 
