@@ -1,6 +1,9 @@
 """Downloads: whole and as published, or not there at all, whatever the other side does."""
 
+import contextlib
+import gzip
 import http.server
+import os
 import subprocess
 import sys
 import threading
@@ -18,17 +21,24 @@ from tests.tiny_sets import Tiny
 pytest.importorskip("pooch")
 
 
+BOMB = gzip.compress(bytes(1 << 24))
+ENDLESS = 1 << 26               # bytes, of which all but the first are too many
+
+
 class Site(http.server.ThreadingHTTPServer):
     """A web site on this machine that serves `files`, and notes in `asked` what it was asked for.
 
     `manner` is how it answers: "right", "wrong" (a byte changed), "short" (the connection ends
-    early), "slow" (the rest never comes), "none" (404).
+    early), "slow" (the rest never comes), "none" (404), "error" (500), "loop" (it leads to itself),
+    "away" (it leads to a file of ours), "empty", "longer", "endless" (as long as one reads), "bomb"
+    (deflated zeros), "two" (once two have asked).
     """
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)
+        self.two, self.sent = threading.Barrier(2, timeout=30), 0
         self.files, self.asked, self.manner = {}, [], "right"
         self.end = threading.Event()
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
@@ -41,15 +51,39 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if data is None or site.manner == "none":
             self.send_error(404)
             return
+        if site.manner in ("error", "loop", "away"):
+            self.send_response(500 if site.manner == "error" else 302)
+            self.send_header("Location", {"away": "file:///etc/passwd"}.get(site.manner, self.path))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if site.manner == "endless":
+            self.endless()
+            return
         if site.manner == "wrong":
             data = data[:-1] + bytes([data[-1] ^ 1])
+        data = {"empty": b"", "longer": data + data, "bomb": BOMB}.get(site.manner, data)
         self.send_response(200)
+        if site.manner == "bomb":
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data if site.manner in ("right", "wrong") else data[: len(data) // 2])
+        self.wfile.write(data[: len(data) // 2])
         self.wfile.flush()
+        if site.manner == "two":
+            site.two.wait()
+        if site.manner not in ("short", "slow"):
+            self.wfile.write(data[len(data) // 2:])
         if site.manner == "slow":
             site.end.wait(30)
+
+    def endless(self):
+        """Write until nobody reads."""
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while self.server.sent < ENDLESS:
+                self.server.sent += self.wfile.write(bytes(1 << 16))
 
     def log_message(self, *args):
         pass
@@ -100,7 +134,8 @@ def test_what_is_nowhere_is_downloaded_once(tiny, site, tmp_path, capfd):
     assert len(site.asked) == 8
 
 
-@pytest.mark.parametrize("manner", ["wrong", "short", "none"])
+@pytest.mark.parametrize("manner", ["wrong", "short", "none", "error", "loop", "away", "empty",
+                                    "longer", "endless", "bomb"])
 def test_what_comes_wrong_is_refused_in_one_sentence_and_leaves_nothing(tiny, site, tmp_path,
                                                                         manner):
     site.manner = manner
@@ -118,7 +153,7 @@ def test_what_comes_wrong_is_refused_in_one_sentence_and_leaves_nothing(tiny, si
 def test_a_download_that_is_killed_leaves_nothing_that_is_trusted(tiny, site, tmp_path):
     site.manner, site.files = "slow", {tiny.table.pieces[0].archive.path: bytes(1 << 20)}
     archive = images.MNIST.pieces[0].archive
-    archive = archive._replace(urls=archive.urls[1:])
+    archive = archive._replace(urls=archive.urls[1:], size=1 << 20)
     code = ("import pathlib; from minidrop.data import files, published\n"
             f"files.cache = lambda: pathlib.Path({str(tmp_path)!r})\n"
             f"files.fetch(published.MNIST, published.{archive!r})")
@@ -133,9 +168,72 @@ def test_a_download_that_is_killed_leaves_nothing_that_is_trusted(tiny, site, tm
     assert len(images.mnist().train[1]) == 8
 
 
+def test_an_endless_answer_is_left_as_soon_as_it_is_longer_than_what_is_published(tiny, site,
+                                                                                   monkeypatch):
+    site.manner, written = "endless", []
+
+    class Watched(files._AtMost):
+        def write(self, data):
+            super().write(data)
+            written.append(len(data))
+
+    monkeypatch.setattr(files, "_AtMost", Watched)
+    with pytest.raises(ValueError, match="there are more than [0-9,]+ bytes of it"):
+        images.mnist()
+    assert sum(written) <= max(map(len, tiny.packed.values())) and site.sent < ENDLESS
+
+
+def test_a_server_that_falls_silent_is_left(tiny, site, tmp_path, monkeypatch):
+    monkeypatch.setattr("pooch.downloaders.DEFAULT_TIMEOUT", 0.3)
+    site.manner = "slow"
+    with pytest.raises(ValueError, match="could not be downloaded .*timed out"):
+        images.mnist()
+    assert left(tmp_path) == []
+
+
+def test_two_at_once_both_have_the_file_and_neither_has_half_of_it(tiny, site, tmp_path):
+    site.manner, archive = "two", images.MNIST.pieces[0].archive
+    archive, found = archive._replace(urls=archive.urls[1:]), []
+    threads = [threading.Thread(target=lambda: found.append(
+        files.fetch(images.MNIST, archive).read_bytes())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == [tiny.packed[archive.path]] * 2 and left(tmp_path) == [archive.path]
+
+
+@pytest.mark.parametrize("where", ["file", "read-only", "/sys/minidrop"])
+def test_a_cache_that_cannot_be_written_is_told_in_a_sentence(tiny, tmp_path, monkeypatch, where):
+    cache = tmp_path / where
+    if where == "file":
+        cache.write_bytes(b"")
+    elif where == "read-only":
+        cache.mkdir(mode=0o500)
+    if where == "read-only" and os.access(cache, os.W_OK) or not cache.parent.is_dir():
+        pytest.skip("this user may write everywhere, or this system has no /sys")
+    monkeypatch.setattr(files, "cache", lambda: cache)
+    with pytest.raises(ValueError, match="of MNIST could not be downloaded") as caught:
+        images.mnist()
+    assert "\n" not in str(caught.value) and str(cache) in str(caught.value)
+
+
+def test_a_disk_that_is_full_leaves_nothing(tiny, site, tmp_path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))      # Python ignores its signal
+    try:
+        with pytest.raises(ValueError, match="could not be downloaded .*File too large"):
+            images.mnist()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert left(tmp_path) == []
+    assert len(images.mnist().train[1]) == 8
+
+
 def test_ctrl_c_in_a_download_leaves_nothing(tiny, tmp_path, monkeypatch):
     def interrupted(url, output_file, pooch):
-        Path(output_file).write_bytes(b"half of it")
+        output_file.write(b"half of it")
         assert len(left(tmp_path)) == 1
         raise KeyboardInterrupt
 

@@ -189,17 +189,27 @@ def _read_through(stream):
 
 
 class _AtMost:
-    """A stream that gives at most so many bytes; OSError for one that has more."""
+    """A stream through which at most so many bytes go; OSError for one of more."""
 
     def __init__(self, stream, most):
         self.stream, self.most, self.left = stream, most, most
 
     def read(self, size):
         """The next bytes."""
-        data = self.stream.read(size)
+        return self._counted(self.stream.read(size))
+
+    def write(self, data):
+        """Put bytes into it."""
+        self.stream.write(self._counted(data))
+
+    def flush(self):
+        """Let the system have them."""
+        self.stream.flush()
+
+    def _counted(self, data):
         self.left -= len(data)
         if self.left < 0:
-            raise OSError(f"it unpacks to more than {self.most:,} bytes")
+            raise OSError(f"there are more than {self.most:,} bytes of it")
         return data
 
 
@@ -215,8 +225,9 @@ def _missing(published, piece):
 def fetch(published, archive):
     """Download an archive into the cache folder, with a progress bar; its path there.
 
-    It is written under another name and takes its own only when the checksum is right.  ValueError,
-    in one sentence, where pooch is missing or no address answers with the published file.
+    It is written under another name and takes its own only when the checksum is right; no more is
+    written than is published.  ValueError, in one sentence, where pooch is missing or no address
+    answers with the published file.
     """
     try:
         import pooch
@@ -225,9 +236,15 @@ def fetch(published, archive):
                          "installed: pip install 'minidrop[data]'") from None
     target, failures = cache() / archive.path, []
     download = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16)
+    most = MOST if archive.size is None else archive.size
+
+    def bounded(url, path, pooch):
+        with open(path, "wb") as file:
+            download(url, _AtMost(file, most), pooch)
+
     for url in archive.urls:
         try:
-            pooch.retrieve(url, archive.checksum, target.name, target.parent, downloader=download)
+            pooch.retrieve(url, archive.checksum, target.name, target.parent, downloader=bounded)
             return target
         except (OSError, ValueError) as error:    # requests' errors are OSErrors
             failures.append(f"{url}: {short(error)}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import count, describe, flag, number, option
+from ..files import short
 from .exercise import exercise_named, exercise_names
 from .late import GRADESCOPE, MODIFIED, PERIODS, Penalty, Times, moment, times_in, times_of
 from .process import Limits
@@ -86,7 +87,7 @@ def read_course(path, where=None):
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {short(error, 500)}") from None
 
 
 class Keys:
@@ -233,7 +234,7 @@ def _times(value, name, folder, exercises, zone):
     except OSError as error:
         raise ValueError(f"{name}: {folder / value} cannot be read: {error.strerror}") from None
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: {folder / value}: {error}") from None
+        raise ValueError(f"{name}: {folder / value}: {short(error, 500)}") from None
 
 
 EXAMPLE = '''# How a class is marked: minidrop grade report FOLDER --course {file}

@@ -44,9 +44,9 @@ def slice_of(names, folder, runs, seed, tell=lambda more: None):
                f"-seed={seed}", f"-dict={folder / 'words'}", f"-artifact_prefix={found}/",
                *LIMITS, str(corpus)]
     said, done = [], 0
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace") as process:
-        for line in process.stderr:
+        for line in process.stdout:
             said = [*said[-60:], line]
             if count := re.match(r"#(\d+)\s", line):
                 tell(int(count[1]) - done)
