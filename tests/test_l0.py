@@ -424,6 +424,8 @@ def test_the_score_is_the_place_of_the_gate_or_the_size_of_what_is_left(xp, back
     units.log_alpha.data[1] = weights.log_alpha.data[0, 0, 0, 1] = -0.7
     assert_array_equal(host(units.score(unit=True)), host(units.log_alpha.data))
     assert_array_equal(host(weights.score(unit=False)), host(weights.log_alpha.data))
+    assert units.measure(True) == weights.measure(False) == "the score of L0"
+    assert units.measure(False) == weights.measure(True) == "size"
     left = host(units.expect(units.weight).data)
     assert_allclose(host(units.score(unit=False)), np.abs(left))
     left = host(weights.expect(weights.weight).data).reshape(4, -1)

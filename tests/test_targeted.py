@@ -354,6 +354,7 @@ def test_targeted_module_is_pruned_by_size_below_gamma_too(xp, backend, unit, sp
         net = nn.Sequential(layer=layer, out=nn.Linear(8, 2).init(0).to(backend))
         md.prune(net, sparsity, unit)
         pruned.append(host(layer.weight.data))
+        assert layer.measure(unit) == "size"      # so it may be compared with any plain layer
     mask = md.magnitude_mask(w, sparsity, unit)
     assert_array_equal(pruned[0], w * (mask[:, None] if unit else mask))
     assert_array_equal(pruned[1], pruned[0])
