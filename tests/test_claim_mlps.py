@@ -334,8 +334,9 @@ def test_data_size_is_judged_by_its_rule(gains, word):
              "dropout": [{"error": [0.3] * 3} | rates for _ in away]}
     verdict = data_size.judge(found, settings)
     assert verdict.word == word
-    assert verdict.headline.endswith(f"; {verdict.lines[-1]}") and " less that at 90: " in (
-        verdict.lines[-1])
+    assert verdict.headline.endswith(f"; {verdict.lines[-1]}")
+    shrinks = 100 * (max(gains) - gains[-1])
+    assert verdict.lines[-1].endswith(f" less that at 90: {shrinks:.2f} +- 0.00")
 
 
 @pytest.mark.parametrize("mean, zeros, word", [

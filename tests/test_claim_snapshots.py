@@ -346,6 +346,14 @@ def test_diversity_is_of_outputs_and_of_barriers(correlation, barrier, word):
         f"{compare.interval(np.subtract(correlation, MID))} less with cycles)")
 
 
+def test_the_last_two_networks_are_told_beside_all_pairs():
+    found = {"snapshot": alike(MID, MID), "nocycle": alike(UP, DOWN)}
+    for one in found["snapshot"]:
+        one["correlation"][3][4] = one["correlation"][4][3] = 0.75
+    assert "last two networks alone the correlation is 0.750 and " in (
+        snapshot_diversity.judge(found, {}).headline)
+
+
 COSTS = {"none": [0.4, 0.401, 0.402], "a tenth": [0.41, 0.411, 0.412],
          "a half": [0.45, 0.451, 0.452], "some": [0.39, 0.43, 0.46]}
 
