@@ -10,14 +10,16 @@ from . import __version__
 from .bench.commands import bench
 from .claims.commands import claims
 from .data.commands import data
+from .exits import CODES, Interrupted, Main
 from .grade.commands import grade
 from .models.commands import train
 from .options import on_backend
-from .suggest import Suggesting, unknown
+from .suggest import unknown
 from .verify.commands import vectors, verify
 
 
-@click.group(cls=Suggesting, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]},
+             epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in CODES.items()))
 @click.version_option(__version__, prog_name="minidrop")
 def main():
     """minidrop: the dropout family, written out.
@@ -64,8 +66,9 @@ def lesson(name, code):
     try:
         lessons.run(name, code=code)
     except KeyboardInterrupt:
-        again = f"interrupted; start again with: minidrop lesson {name}"
-        raise click.ClickException(again) from None
+        raise Interrupted(f"interrupted; start again with: minidrop lesson {name}") from None
+    except OSError:
+        raise
     except Exception:
         traceback.print_exc()
         sys.exit(1)

@@ -38,7 +38,10 @@ def write(path, arrays, facts):
 
 
 def put(path, whole):
-    """Put bytes into the file `path`; the old file stays until the new one is whole."""
+    """Put bytes into the file `path`; the old file stays until the new one is whole.
+
+    OSError names `path`, where the disk is full too.
+    """
     file = _begin(path)
     try:
         with file:
@@ -49,9 +52,23 @@ def put(path, whole):
                 os.replace(file.name, path)
         if not fcntl:
             os.replace(file.name, path)
-    except BaseException:
+    except BaseException as error:
         Path(file.name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
         raise
+
+
+def create(path, text):
+    """Write a new file; FileExistsError where there is one, and none is left that is not whole."""
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError as error:
+            path.unlink()
+            error.filename = str(path)
+            raise
 
 
 def read(path):

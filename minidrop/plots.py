@@ -1,5 +1,6 @@
 """Figures: one style, readable in grey, written to ./minidrop-figures/."""
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .arguments import option
+from .files import put
 
 FOLDER = Path("minidrop-figures")
 STYLE: dict = {
@@ -89,9 +91,9 @@ def save_figure(figure, name, folder=FOLDER):
 
     Matplotlib then lets go of the figure, but in a notebook, which shows it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.png"
-    figure.savefig(path, dpi=50 if os.environ.get("MINIDROP_SMOKE") == "1" else 150)
+    path, image = folder / f"{name}.png", io.BytesIO()
+    figure.savefig(image, dpi=50 if os.environ.get("MINIDROP_SMOKE") == "1" else 150, format="png")
+    put(path, image.getvalue())
     if "ipykernel" not in sys.modules:
         import matplotlib.pyplot as plt
 

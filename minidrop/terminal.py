@@ -20,9 +20,15 @@ _CLOSING = re.compile(r" +(?=\\r(?:Vert|vert|angle)(?![a-z]))")
 _TAG = re.compile(r"\\tag\{([\w.]+)\}")
 
 
+class _Console(Console):
+    def on_broken_pipe(self):
+        """Rich would end the process here; the command line has an exit code for that."""
+        raise
+
+
 def console(**options):
     """A console at most 100 columns wide, like the source."""
-    made = Console(highlight=False, **options)
+    made = _Console(highlight=False, **options)
     made.width = min(made.width, 100)
     return made
 

@@ -292,7 +292,7 @@ def test_wrong_names_and_interruptions_are_answered_in_a_sentence(tmp_path, monk
     assert command("run", "toi") == (2, command("run", "toi")[1])
     assert "there is no claim 'toi'; did you mean 'toy'?" in command("run", "toi")[1]
     code, text = command("run", "toy")
-    assert code == 1 and "interrupted; no run was finished, and the same command goes on" in text
+    assert code == 130 and "interrupted; no run was finished, and the same command goes on" in text
 
 
 def test_the_scale_of_the_paper_asks_for_a_gpu_or_a_yes(tmp_path, monkeypatch):

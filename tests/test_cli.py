@@ -307,7 +307,7 @@ def test_an_interrupted_lesson_says_how_to_go_on(monkeypatch):
         raise KeyboardInterrupt
     monkeypatch.setattr(lesson, "run", interrupted)
     code, text = run("lesson", "dropout")
-    assert code == 1 and "start again with: minidrop lesson dropout" in text
+    assert code == 130 and "start again with: minidrop lesson dropout" in text
 
 
 @pytest.mark.slow

@@ -6,18 +6,13 @@ from pathlib import Path
 
 import click
 
+from ..exits import Interrupted
 from ..files import put
 from ..suggest import unknown
 from ..xp import BACKENDS
 
 FIGURES = ".png", ".pdf", ".svg"
 FILE = click.Path(dir_okay=False, path_type=Path)
-
-
-class Interrupted(click.ClickException):
-    """Ctrl-C."""
-
-    exit_code = 130
 
 
 @click.command()

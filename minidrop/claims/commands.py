@@ -4,6 +4,7 @@ import itertools
 
 import click
 
+from ..exits import Interrupted
 from ..options import on_backend
 from ..suggest import Suggesting, unknown
 from ..xp import asked
@@ -82,7 +83,7 @@ def _run(claim, scale, seeds, jobs, dask):
         results = ledger.run(claim, scale, seeds, jobs=jobs, dask=dask)
     except KeyboardInterrupt:
         kept = "finished runs are kept" if path.is_file() else "no run was finished"
-        raise click.ClickException(f"interrupted; {kept}, and the same command goes on") from None
+        raise Interrupted(f"interrupted; {kept}, and the same command goes on") from None
     except (ValueError, MemoryError, OSError) as error:
         raise click.ClickException(str(error)) from None
     _judge(claim, scale, results, path)

@@ -4,6 +4,7 @@ import contextlib
 
 import click
 
+from ..exits import Interrupted
 from ..suggest import Suggesting, unknown
 from . import files
 from .published import SETS
@@ -123,3 +124,6 @@ def _plainly():
         yield
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; what is whole stays, and the same command goes "
+                          "on") from None

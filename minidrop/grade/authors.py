@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from ..exits import Interrupted
 from ..suggest import unknown
-from ..verify.commands import Interrupted
 
 
 def named(name):

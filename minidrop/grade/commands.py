@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from ..exits import Interrupted
+from ..files import create
 from ..suggest import Suggesting, unknown
-from ..verify.commands import Interrupted
 from .authors import named, prove
 from .report_command import autograder, course, report
 
@@ -98,8 +99,7 @@ def _write(path, text):
     except OSError:
         raise click.ClickException(f"{path.parent} is no folder, and cannot be made one") from None
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        create(path, text)
     except FileExistsError:
         return False
     except OSError as error:

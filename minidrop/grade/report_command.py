@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from ..verify.commands import Interrupted
+from ..exits import Interrupted
+from ..files import create
 
 
 @click.command()
@@ -64,10 +65,11 @@ def course(file):
     from .course import example
 
     try:
-        with file.open("x", encoding="utf-8") as new:
-            new.write(example(file.name))
+        create(file, example(file.name))
     except OSError as error:
-        raise click.UsageError(f"{file} cannot be written: {error.strerror}") from None
+        asked = isinstance(error, FileExistsError | FileNotFoundError | IsADirectoryError)
+        kind = click.UsageError if asked else click.ClickException
+        raise kind(f"{file} cannot be written: {error.strerror}") from None
     click.echo(f"written: {file}; then: minidrop grade report FOLDER --course {file}")
 
 

@@ -15,6 +15,7 @@ from ..averages.snapshot import average_probabilities, cyclic_cosine, snapshot_s
 from ..binding import scaled
 from ..data.commands import MADE
 from ..data.published import SETS
+from ..exits import Interrupted
 from ..functional import accuracy
 from ..inputs.flip_crop import flip_crop
 from ..nn import Noise
@@ -272,7 +273,7 @@ def _plainly(checkpoint):
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt as error:
         saved = bool(getattr(error, "__notes__", None))
-        raise click.ClickException(
+        raise Interrupted(
             f"interrupted; the run is saved, and the same command goes on from {checkpoint}"
             if saved else "interrupted, and nothing is saved; with --checkpoint PATH a run can go "
             "on") from None

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from ..exits import Interrupted
 from ..files import short
 from ..suggest import unknown
 
@@ -109,12 +110,6 @@ def _verify(name, impl, target, settings):
             raise click.ClickException(f"{target} cannot be written: {error.strerror}") from None
         click.echo(f"written: {target}")
     click.get_current_context().exit(0 if report.holds else 1)
-
-
-class Interrupted(click.ClickException):
-    """Ctrl-C: neither holds nor fails."""
-
-    exit_code = 130
 
 
 class _Progress:

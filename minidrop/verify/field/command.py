@@ -4,6 +4,8 @@ import sys
 
 import click
 
+from ...exits import Interrupted
+
 
 def field(name, impl, target, jobs, show, settings, unwanted):
     """Run the matrix, or show the stored one; `unwanted` are options that make no sense here."""
@@ -38,12 +40,6 @@ def _print(whole):
     out = terminal.console(**({} if sys.stdout.isatty() else {"width": 100}))
     for line in lines(whole, out.width):
         out.print(line)
-
-
-class Interrupted(click.ClickException):
-    """Ctrl-C."""
-
-    exit_code = 130
 
 
 class Bar:
