@@ -35,10 +35,12 @@ class Main(Suggesting):
     """The group of all commands: whatever stops one, it ends with a code of `CODES`."""
 
     def make_context(self, *args, **named):
+        """Read the command line; --help prints here."""
         with _ended():
             return super().make_context(*args, **named)
 
     def invoke(self, context):
+        """Run the command."""
         with _ended():
             return super().invoke(context)
 

@@ -23,6 +23,8 @@ from .fast import draws as on_host
 from .fast.draws import HALVES, WORDS
 from .xp import BACKENDS, array_module, backend_module, chunks, par
 
+END = 2**62                 # blocks of a stream; counters, of 64 bits and more, never begin anew
+
 
 class Stream:
     """Bits of Philox 4x64-10 under the key (seed mod 2^64, first 8 bytes of SHA-256 of the name).
@@ -62,7 +64,7 @@ class Stream:
         if not isinstance(state, tuple | list) or len(state) != 3:
             raise ValueError(f"state must be three whole numbers, got {describe(state)}")
         k0, k1, block = (_whole(part, "state must be three whole numbers") for part in state)
-        if min(k0, k1, block) < 0 or max(k0, k1) >= 2**64 or block >= 2**62:
+        if min(k0, k1, block) < 0 or max(k0, k1) >= 2**64 or block >= END:
             raise ValueError("state must be two key words below 2^64 and a block below 2^62, got "
                              f"{state}")
         self.key, self.block = (k0, k1), block
@@ -108,6 +110,9 @@ class Stream:
         return n, high, high + plane
 
     def _reserve(self, blocks):
+        if self.block + blocks >= END:
+            raise ValueError(f"the stream {self.name!r} is used up: {blocks} blocks from block "
+                             f"{self.block} on would reach 2^62; take another seed or name")
         start, self.block = self.block, self.block + blocks
         return start
 
