@@ -20,6 +20,8 @@ from .scalars import (  # noqa: F401 (all checks are found here)
     shown,
 )
 
+NOT_PLAIN = {"matrix", "MaskedArray"}
+
 
 def floating(x, name="x"):
     """`x` itself, if it is an array or Tensor of a floating dtype."""
@@ -28,12 +30,12 @@ def floating(x, name="x"):
         raise TypeError(f"{name} must be a NumPy or CuPy array or a Tensor, got {describe(x)}")
     if dtype.kind != "f":
         raise TypeError(f"{name} must hold floats, got {dtype}; convert it with .astype('float32')")
-    return plain(x, name)
+    return x if type(x).__name__ not in NOT_PLAIN else plain(x, name)
 
 
 def plain(x, name):
     """`x` itself, if it is no np.matrix, whose product is another, and no masked array."""
-    if type(x).__name__ in ("matrix", "MaskedArray"):
+    if type(x).__name__ in NOT_PLAIN:
         raise TypeError(f"{name} must be a plain array, got a {type(x).__name__}; convert it with "
                         "np.array(x)")
     return x

@@ -29,8 +29,8 @@ def number(value, name, least=0.0, most=LARGEST):
     """`value` as a Python float in [least, most], and finite in float32 unless `most` says more."""
     if isinstance(value, bool) or not isinstance(value, (float, Real)):
         raise TypeError(f"{name} must be a number, got {describe(value)}")
-    found = _float(value)
-    if not max(least, -max(most, LARGEST)) <= found <= most:
+    found = value if type(value) is float else _float(value)
+    if not least <= found <= most or -found > LARGEST == most:
         allowed = (f" and in [{least:g}, {most:g}]" if most != LARGEST
                    else f" and at least {least:g}" if least > -math.inf else "")
         within = " in float32" if math.isfinite(found) and abs(found) > LARGEST else ""

@@ -36,8 +36,9 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, groups=1):
                          f"{x.shape} in groups of {groups}, got shape {weight.shape}")
     if bias is not None and getattr(bias, "shape", None) != (filters,):
         raise ValueError(f"bias must be an array of shape ({filters},), got {describe(bias)}")
-    floating(weight, "weight")
-    if bias is not None:
+    if not hasattr(weight, "requires_grad"):      # a Tensor holds numbers
+        floating(weight, "weight")
+    if bias is not None and not hasattr(bias, "requires_grad"):
         floating(bias, "bias")
     _fits("the size of weight", size, x, padding)
     return _conv2d(x, weight, bias, stride=stride, padding=padding, groups=groups)

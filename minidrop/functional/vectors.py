@@ -39,8 +39,9 @@ def linear(x, weight, bias=None):
     n_out, n_in = weight.shape
     if bias is not None and getattr(bias, "shape", None) != (n_out,):
         raise ValueError(f"bias must be an array of shape ({n_out},), got {describe(bias)}")
-    floating(weight, "weight")
-    if bias is not None:
+    if not hasattr(weight, "requires_grad"):      # a Tensor holds numbers
+        floating(weight, "weight")
+    if bias is not None and not hasattr(bias, "requires_grad"):
         floating(bias, "bias")
     if floating(x).ndim < 2 or x.shape[-1] != n_in:
         raise ValueError(f"x must have shape (N, {n_in}) to meet a weight of shape {weight.shape}, "
