@@ -112,6 +112,7 @@ def deflated(plain):
 
 
 HEADER = images.MATLAB[0][:128]
+LABELLED = HEADER + deflated(matrix(b"y", sizes=(2, 1), content=b"\1\2"))
 DEEP = b"[" * 100_000
 FACTS = json.loads(texts.FACTS)
 FOUND = [
@@ -119,9 +120,9 @@ FOUND = [
     ("matlab", HEADER + nested(3000)), ("matlab", HEADER + deflated(nested(3000))),
     ("matlab", HEADER + matrix(size=2**32 - 8)),
     ("matlab", HEADER + deflated(matrix(size=2**32 - 8) + bytes(1 << 24))),
-    ("matlab", HEADER + deflated(matrix() + bytes(8))),
+    ("matlab", LABELLED + deflated(matrix() + bytes(8))),
     ("matlab", HEADER + deflated(matrix(sizes=(2**31 - 1,) * 4))),
-    ("matlab", HEADER + deflated(matrix())[:-4] + bytes(4)),
+    ("matlab", LABELLED + deflated(matrix())[:-4] + bytes(4)),
     ("tar", images.tar({"type": b"S"})), ("tar", images.tar({"type": b"x"})),
     ("tar", images.tar({"type": b"L"}, inside={f"{i}": b"x" for i in range(1200)})),
     *(("resume", json.dumps(facts).encode()) for facts in (
@@ -176,18 +177,28 @@ def test_an_archive_that_unpacks_to_far_more_is_left_alone(kind):
     assert memory.peak < 4 << 20
 
 
-def test_a_deflated_matrix_is_inflated_only_where_it_says_that_it_is_what_is_due():
-    data = HEADER + deflated(matrix(content=bytes(1 << 24), sizes=(1 << 24, 1)))
-    with remembered() as memory, pytest.raises(ValueError, match="16,777,216 x 1 of uint8 under X"):
+@pytest.mark.parametrize("plain, sentence", [
+    (matrix(content=bytes(1 << 24), sizes=(1 << 24, 1)), "16,777,216 x 1 of uint8 under X"),
+    (matrix() + bytes(1 << 24), "it is a damaged MATLAB file: a matrix says")])
+def test_no_more_of_a_matrix_is_inflated_than_is_due(plain, sentence):
+    data = LABELLED + deflated(plain)
+    with remembered() as memory, pytest.raises(ValueError, match=sentence):
         formats.svhn(data, 2, "it")
     assert memory.peak < 1 << 20
+
+
+def test_a_deflated_matrix_without_its_end_is_refused():
+    packed = zlib.compress(matrix())[:-4]
+    with pytest.raises(ValueError, match="it is a damaged MATLAB file: a matrix says"):
+        formats.svhn(LABELLED + struct.pack("<II", 15, len(packed)) + packed, 2, "it")
 
 
 @pytest.mark.parametrize("member", [
     {"name": "../a"}, {"name": "/a"}, {"name": "A"}, {"name": "a/"}, {"name": "a" * 5000},
     {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"},
     {"type": tarfile.LNKTYPE, "linkname": "b"}, {"type": tarfile.CHRTYPE},
-    {"type": tarfile.FIFOTYPE}, {"type": tarfile.DIRTYPE}], ids=str)
+    {"type": tarfile.FIFOTYPE}, {"type": tarfile.DIRTYPE},
+    {"pax_headers": {"GNU.sparse.map": "0,0", "GNU.sparse.size": "5"}}], ids=str)
 def test_nothing_but_a_file_of_its_own_name_is_taken_and_nothing_is_written(member, monkeypatch):
     data = images.tar(member, tarfile.PAX_FORMAT, {"a": b"first"})
     monkeypatch.setattr(tarfile, "bltn_open", None)         # how tarfile would write
