@@ -67,7 +67,8 @@ def reading_the_tree(folder="tests"):
     for path in sorted(Path(folder).rglob("*.py")):
         if re.search(READS_TREE, path.read_text(encoding="utf-8")):
             yield path.as_posix()
-    yield from ("tests/test_house.py", "tests/test_readme.py", "tests/site")
+    yield from (f"tests/{name}" for name in (
+        "site", "test_catalog.py", "test_house.py", "test_readme.py"))
 
 
 if __name__ == "__main__":

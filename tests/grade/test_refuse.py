@@ -1,10 +1,10 @@
 """What is refused, and what has to pass: read from the syntax tree, nothing is run."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
+from minidrop import catalog
 from minidrop.grade.refuse import LARGEST, refusals
 
 REFUSED = {
@@ -149,7 +149,7 @@ def test_what_the_guard_hides_is_read_where_it_could_run():
 
 def test_every_technique_of_the_library_is_ordinary_but_for_its_imports():
     files = [path for place in ("units", "inputs", "norms") for path in sorted(
-        (Path(__file__).parents[2] / "minidrop" / place).glob("[!_]*.py"))]
+        (catalog.PACKAGE / place).glob("[!_]*.py"))]
     assert len(files) > 15
     for path in files:
         tree = ast.parse(path.read_text(encoding="utf-8"))
