@@ -308,7 +308,7 @@ ERRORS = [
     (TypeError, "state", lambda: setattr(Stream(0), "state", (1, 2, 0.5))),
     (ValueError, r"high must be at most 2\^32", lambda: integers(0, 2**32 + 1, 3)),
     (ValueError, "b must be finite and in", lambda: beta(0, 1, 2.0**-1023)),
-    (ValueError, "a must be finite and in", lambda: beta(0, 2.0**1001, 1)),
+    (ValueError, "a must be finite in float32 and in", lambda: beta(0, 2.0**1001, 1)),
 ]
 
 
