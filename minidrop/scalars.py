@@ -45,15 +45,15 @@ def below_one(value, name):
     return float(value)
 
 
-def count(value, name, least=1):
-    """`value` as a Python int that is at least `least`."""
+def count(value, name, least=1, most=MOST):
+    """`value` as a Python int from `least` to `most`, which for a seed is math.inf."""
     try:
         whole = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be a whole number, got {describe(value)}") from None
     if isinstance(value, bool) or whole < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
-    if whole > MOST:
+    if whole > most:
         raise ValueError(f"{name} must be a whole number of at most 2^40, got {shown(value)}")
     return whole
 

@@ -217,7 +217,7 @@ def _zone(value, name):
 def _seeds(value, name):
     if not isinstance(value, list):
         raise TypeError(f"{name} must be a list of whole numbers, got {describe(value)}")
-    seeds = tuple(count(one, f"{name}[{i}]") for i, one in enumerate(value))
+    seeds = tuple(count(one, f"{name}[{i}]", most=math.inf) for i, one in enumerate(value))
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"{name} must be different from each other")
     return seeds

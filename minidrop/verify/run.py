@@ -76,7 +76,7 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
 
 def _check(seed, seconds, rate, framework, watch, **given):
     """ValueError or TypeError for a setting that is none, before anything is run."""
-    count(seed, "seed", least=0)
+    count(seed, "seed", least=0, most=math.inf)
     number(seconds, "seconds", most=math.inf)
     takes(watch, "watch", "finding")
     if rate is not None:
