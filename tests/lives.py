@@ -1,10 +1,10 @@
 """A run that is killed again and again: `python -m tests.lives RUN FOLDER KILLS SEED`.
 
-A run trains a network with all that has a place in time, or tries a claim.  Every life is a fork
-that takes the run up where the file has it.  It dies by SIGKILL: from outside at a random moment,
-or by its own hand within a save, of snapshots too, with half of the file written, before or after
-it is flushed to the disk, before or after it is moved to its place.  Printed is a line of JSON for
-each life: how it died, the steps that it took, what the file then held.
+RUN is one of RUNS: it trains a network with all that has a place in time, or tries a claim.  Every
+life is a fork that takes the run up where the file has it.  It dies by SIGKILL: from outside at a
+random moment, or by its own hand within a save, of snapshots too, with half of the file written,
+before or after it is flushed to the disk, before or after it is moved to its place.  Printed is a
+line of JSON for each life: how it died, the steps that it took, what the file then held.
 """
 
 import hashlib

@@ -8,7 +8,7 @@
     SOUND    a refusal, or a result without nan: what is allowed is the callable's to say
     SHAPED   a refusal, or a result of another shape: nothing is broadcast in silence
 
-`fault(call, argument, what, thing, due)` is "" or what is wrong with what came.
+`fault(call, argument, thing, due, right)` is "" or what is wrong with what came.
 """
 
 import contextlib

@@ -205,10 +205,10 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
                      text, re.M)
     code, text = command("show", "toy")
     assert code == 0 and "rule      held: a gain above 0" in text
-    assert "effect    not known to us well enough to be printed\n" in text
+    assert "paper     not known to us well enough to be printed\n" in text
     for word in WORDS[1:]:
         assert f"          {word}: nothing\n" in text
-    assert "scales    quick: 4 runs, a moment; standard: 2 runs, two moments" in text
+    assert "scales    quick: 4 runs (2 arms x 2), a moment; standard: 2 runs (2 arms x 1)" in text
     assert "results   none yet: minidrop claims run toy" in text
     code, text = command("run", "toy")
     assert code == 0 and "  gain 2\nheld (2 seeds): b has 2 more\n" in text
@@ -238,7 +238,7 @@ def test_the_list_has_the_claims_of_a_paper_together_and_what_came_out(monkeypat
     assert "other" in next(names for paper, *names in blocks if paper == "No paper")
     assert sorted(name for _, *names in blocks for name in names) == sorted(CLAIMS)
     shown = " ".join(command("list", "toys")[1].split())
-    assert shown.endswith("paper: 2 runs; published, standard: not held")
+    assert shown.endswith("paper: 2 runs (2 arms x 1); published, standard: not held")
     assert re.findall(r"^\w\S*", command("list", "roe-poe")[1], re.M) == ["Doe", "toy", "toys"]
     assert "other " in command("list", "cutmix")[1] and "toy" not in command("list", "cutmix")[1]
     assert command("list", "nobody") == (2, command("list", "nobody")[1])
@@ -301,8 +301,8 @@ def test_the_scale_of_the_paper_asks_for_a_gpu_or_a_yes(tmp_path, monkeypatch):
     monkeypatch.setitem(CLAIMS, "toy", toy(calls))
     code, text = command("run", "toy", "--scale", "paper")
     assert code == 1 and not calls and text == (
-        "Error: toy at the scale of the paper is 2 runs, a lifetime; add --backend cupy where "
-        "there is a GPU, or --yes to start it without one\n")
+        "Error: toy at the scale of the paper is 2 runs (2 arms x 1), a lifetime; add --backend "
+        "cupy where there is a GPU, or --yes to start it without one\n")
     assert command("run", "toy", "--scale", "paper", "--backend", "numpy")[0] == 1
     assert command("run", "toy", "--scale", "paper", "--yes")[0] == 0 and len(calls) == 2
 

@@ -31,7 +31,7 @@ FEWER = "a mask and noise may have fewer axes, and axes of size 1, as in NumPy"
 OF_ALL = "one number, or one row, is made of all that there are"
 RESULT = "a window leaves the last pixels out"
 FREE = "it is handed on as it is"
-RIGHT = (                                         # of what argument, which inputs, and why
+EXCUSED = (                                         # of what argument, which inputs, and why
     ("*.mask", "axis|one axis|0-d|a NumPy", FEWER), ("*.masks", "axis", FEWER),
     ("*.noise", "axis|one axis|0-d|a NumPy", FEWER),
     ("attentive_cutmix.cells", "axis", "a coarser grid divides the image too"),
@@ -114,7 +114,7 @@ def cases():
 def excused(case):
     by_numpy = case.call.name in rubbish.BY_NUMPY
     return any(fnmatchcase(case.place, place) and re.match(inputs, case.what)
-               and (place != "*.x" or by_numpy) for place, inputs, _ in RIGHT)
+               and (place != "*.x" or by_numpy) for place, inputs, _ in EXCUSED)
 
 
 @functools.cache
@@ -156,7 +156,7 @@ def test_all_rubbish_is_refused_or_gives_what_is_right():
 @pytest.mark.slow
 def test_no_excuse_is_left_over():
     wrong = [case for case in cases() if excused(case) and case.fault()]
-    assert [row for row in RIGHT if not any(
+    assert [row for row in EXCUSED if not any(
         fnmatchcase(case.place, row[0]) and re.match(row[1], case.what) for case in wrong)] == []
 
 

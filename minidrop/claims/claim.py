@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MEANING = {"held": "all parts of the claim were seen",
-           "not held": "a part of it was seen, and another was not",
-           "not seen at this scale": "no part of it was seen, nor the opposite of all",
+           "not held": "a part of what its rule asks for was seen, and another was not",
+           "not seen at this scale": "its rule found neither it nor its opposite",
            "refuted": "the opposite was seen"}
 WORDS = (*MEANING,)
 _PAPER = re.compile(r"[A-Z][\w-]+(?: et al\.|,? & [A-Z][\w-]+)? (?:19|20)\d\d\b")

@@ -91,15 +91,17 @@ def _run(claim, scale, seeds, jobs, dask):
 
 @claims.command()
 @click.argument("name")
-@click.option("--scale", type=click.Choice(SCALES), help="Which runs, by default the largest.")
+@click.option("--scale", type=click.Choice(SCALES), help="Which runs, by default your largest.")
 def show(name, scale):
     """The claim NAME: source, protocol, rule, and the verdict of the runs that are there.
 
-    Yours in ./minidrop-claims come before those that were published with minidrop.
+    Yours in ./minidrop-claims come before those that were published with minidrop.  A figure is
+    drawn into ./minidrop-figures.
     """
     claim = _claim(name)
-    for label in ("sentence", "source", "effect", "known", "protocol", "measure"):
-        _paragraph(label, getattr(claim, label))
+    for label, name in {"claim": "sentence", "source": "source", "paper": "effect",
+                        "known": "known", "protocol": "protocol", "measure": "measure"}.items():
+        _paragraph(label, getattr(claim, name))
     for label, (word, needs) in zip(("rule", "", "", ""), claim.rule.items(), strict=True):
         _paragraph(label, f"{word}: {needs}")
     _paragraph("scales", _scales(claim))
@@ -161,7 +163,8 @@ def _scales(claim):
 
 def _scale(claim, scale):
     """How many runs a scale has, and how long they take."""
-    return f"{len(claim.arms) * claim.scales[scale]['seeds']} runs, {claim.takes[scale]}"
+    arms, seeds = len(claim.arms), claim.scales[scale]["seeds"]
+    return f"{arms * seeds} runs ({arms} arms x {seeds}), {claim.takes[scale]}"
 
 
 def _judge(claim, scale, results, path):

@@ -100,7 +100,7 @@ NETWORK = ("MLP 784-100-100-10 with ReLU on the first 5,000 training images of M
            "64-64-64-10 on digits); SGD with momentum 0.9, mini-batches of 100, 20 epochs, a rate "
            "that falls as half a cosine. Of two first rates, or three, each run takes the one "
            "with the fewest errors on validation data; the test data are seen once, by that "
-           "network. Nothing else was chosen by any data. ")
+           "network. ")
 SCALES = {
     "quick": {"data": "digits", "images": 1197, "hidden": [64, 64], "epochs": 20, "batch_size": 50,
               "lrs": [0.05, 0.2], "momentum": 0.9, "p": 0.5, "samples": 32, "seeds": 5},

@@ -28,10 +28,12 @@ def judge(results, settings):
               for what, values in compare.differences(results, [
                   (arm, FLAT[0]) for arm in FLAT[1:]]).items()]
     means = [100 * compare.column(results, arm).mean() for arm in results]
+    learnt = 100 * compare.column(results, "0.9", "training").mean()
     return Verdict(compare.both(*ends), "test error " + ", ".join(
         f"{mean:.2f} % at p = {arm}" for arm, mean in zip(results, means, strict=True))
         + f"; less the middle {compare.percent(ends[0])} points at p = 0, "
-        f"{compare.percent(ends[1])} at 0.9", tuple(lines))
+        f"{compare.percent(ends[1])} at 0.9, where the training error is {learnt:.2f} %",
+                   tuple(lines))
 
 
 def draw(results, settings):

@@ -76,8 +76,9 @@ CLAIM = Claim(
              "seeds.",
     measure="the held-out error after the last step, mean and 95 % interval over the seeds; "
             "differences are of paired seeds. The gain of eight is the error with one sample less "
-            "that with eight, what more of them gain is the error with eight less that with 64. "
-            "Told, and no part of the rule: the same of the training loss with masks.",
+            "that with eight, what more of them gain is the error with eight less that with 64; "
+            "we say that it stops where 64 gain less than half of what eight gain. Told, and no "
+            "part of the rule: the same of the training loss with masks.",
     rule={"held": "the intervals of the gain of eight, and of half of it less what 64 gain on "
                   "eight, both lie above 0",
           "not held": "one of the two intervals does",

@@ -65,7 +65,9 @@ def thinned(sizes):
 
 def judge(results, settings):
     """By the rule of the claim on errors."""
-    return compare.in_pairs(results, PAIRS, more=[*unlearnt(results)])
+    verdict, short = compare.in_pairs(results, PAIRS), [*unlearnt(results)]
+    return verdict._replace(headline="; ".join([verdict.headline, *short]),
+                            lines=(*verdict.lines, *short))
 
 
 def unlearnt(results):

@@ -46,9 +46,11 @@ def page(claims):
            "without other work; those of the published runs stand below each claim, and some "
            "machines had more to do.\n")
     yield ("The verdicts: " + "; ".join(f"**{word}**, {what}" for word, what in MEANING.items())
-           + ". Seen is what has a 95 % interval on the side of the claim. Each claim has its own "
-           "rule, which stands there in full. Some claims share runs, as they say, so that they "
-           "are not independent of each other.\n")
+           + ". Seen is what has a 95 % interval on the side of the claim. Such an interval covers "
+           "what changes with the seed alone (first weights, order, masks), on one set of images; "
+           "it is not widened for the number of parts or of claims, but for `family`. Each claim "
+           "has its own rule, which stands there in full. Some claims share runs, as they say, so "
+           "that they are not independent of each other.\n")
     yield '<div class="wide" markdown>\n'
     yield "| paper | claim | the paper's effect | ours | verdict | command |"
     yield "|---|---|---|---|---|---|"

@@ -6,6 +6,7 @@ through, whose file it names: python -m tests.fuzz --again FILE tries that one.
 """
 
 import argparse
+import importlib.util
 import json
 import re
 import subprocess
@@ -58,16 +59,19 @@ def slice_of(names, folder, runs, seed, tell=lambda more: None):
 def main():
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *TARGETS], metavar="READER")
+    parser.add_argument("names", nargs="*", choices=[[], *TARGETS], metavar="READER",
+                        help=f"All of {', '.join(TARGETS)}, if none is named.")
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"))
     parser.add_argument("--again", type=Path, help="try the input in this file alone")
     given = parser.parse_args()
     names = given.names or [*TARGETS]
-    if given.again:
+    if given.again:                               # with the readers it was found with
         data = given.again.read_bytes()
         TARGETS[names[data[0] % len(names)]].hold(data[1:])
         return
+    if not importlib.util.find_spec("atheris"):
+        parser.error('Atheris is not here: pip install "minidrop[test,fuzz]"')
     folder = given.folder / ("-".join(given.names) or "all")
     state = folder / "inputs.json"
     done = json.loads(state.read_bytes()) if state.is_file() else 0

@@ -153,7 +153,7 @@ def main(path, count, seed, jobs, only):
     for change, record in zip(sample, records, strict=True):
         if record["by"] is None:
             print(f"minidrop/{change.file}:{change.line}: {change.code}\n"
-                  f"    {change.old!r} -> {change.new!r} ({change.kind})")
+                  f"    {change.old!r} -> {change.new!r} ({change.kind}), named {change.name!r}")
     print(share(records))
 
 
