@@ -240,7 +240,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         interrupted_after(13, patch)
         code, text = run(*options, *kept)
-    assert code == 1 and figures(text) == []
+    assert code == 130 and figures(text) == []
     assert f"the same command goes on from {tmp_path / 'run.st'}" in text
     code, text = run(*options, *kept)
     assert code == 0 and figures(text) == due
@@ -251,7 +251,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(tmp_path, monkeypatc
 def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_saved(monkeypatch):
     interrupted_after(3, monkeypatch)
     code, text = run(*QUICK)
-    assert code == 1
+    assert code == 130
     assert "interrupted, and nothing is saved; with --checkpoint PATH a run can go on" in text
 
 
