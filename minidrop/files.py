@@ -7,6 +7,7 @@ Nothing is ever unpickled, and nothing is believed before the digest is found to
 import contextlib
 import json
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -40,13 +41,21 @@ def write(path, arrays, facts):
 def put(path, whole):
     """Put bytes into the file `path`; the old file stays until the new one is whole.
 
-    OSError names `path`, where the disk is full too.
+    The new file has the rights of the old one.  A link stays, and the file that it names is
+    written; a device or a pipe gets the bytes.  OSError names `path`, where the disk is full too.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with path.open("wb") as file:
+            file.write(whole)
+        return
     file = _begin(path)
     try:
         with file:
             file.write(whole)
             file.flush()
+            if path.is_file():
+                os.chmod(file.name, stat.S_IMODE(path.stat().st_mode))
             os.fsync(file.fileno())
             if fcntl:                             # moved while it is locked: see `clear`
                 os.replace(file.name, path)
@@ -75,6 +84,8 @@ def read(path):
     """({name: array}, facts) of the file `path`; ValueError where it is not what `write` wrote."""
     from safetensors import SafetensorError, safe_open
 
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise ValueError(f"path must be that of a file, and no pipe or device, got {path}")
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}

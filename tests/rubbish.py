@@ -260,7 +260,8 @@ def _of_refusal(error, call, names):
     told = {*names, *(other for name in names for other in CALLED.get(name, ()))}
     if call.name.endswith("()"):
         told.update(LAYERS)
-    if not any(re.search(rf"\b{name}\b", message) for name in told):
+    words = message.replace(" a ", " ")           # "a whole number" names no argument a
+    if not any(re.search(rf"\b{name}\b", words) for name in told):
         return f"names nothing of {', '.join(names)}: {message}"
     return ""
 

@@ -158,6 +158,14 @@ def test_softmax_is_the_exponential_of_log_softmax(xp):
         np.testing.assert_allclose(host(md.softmax(x)), np.exp(host(md.log_softmax(x))), rtol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "int64"])
+def test_sigmoid_of_whole_numbers_is_that_of_the_same_floats(dtype, xp):
+    ends = np.iinfo(dtype)
+    given = np.array([ends.min, -1 if ends.min else 1, 0, 2, ends.max], dtype)
+    np.testing.assert_array_equal(host(md.sigmoid(xp.asarray(given))),
+                                  host(md.sigmoid(xp.asarray(given.astype(float)))))
+
+
 @pytest.mark.parametrize("name, due", [("sigmoid", [0, 0, 0, 1, 1, 1]),
                                        ("tanh", [-1, -1, -1, 1, 1, 1])])
 def test_sigmoid_and_tanh_saturate_without_overflow(name, due, xp):

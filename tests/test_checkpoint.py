@@ -456,3 +456,27 @@ def test_the_path_holds_when_the_run_changes_its_folder(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     run(path="run", recorder=lambda *_: os.chdir(tmp_path / "elsewhere"))
     assert step_of(tmp_path / "run") == 12 and os.listdir(tmp_path / "elsewhere") == []
+
+
+# --- links, rights, pipes, devices ---------------------------------------------------------------
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_rights(tmp_path):
+    there, link = tmp_path / "elsewhere" / "w", tmp_path / "link"
+    files.put(there, b"old")
+    there.chmod(0o600)
+    link.symlink_to(there)
+    files.put(link, b"new")
+    assert link.is_symlink() and there.read_bytes() == b"new"
+    assert there.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in there.parent.iterdir()] == ["w"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_checkpoint_and_a_device_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)                               # to open it would wait for ever
+    net = md.nn.Linear(2, 1).init(0)
+    with pytest.raises(ValueError, match="path must be that of a file, and no pipe or device, got"):
+        md.load(net, pipe)
+    md.save(net, os.devnull)
+    assert Path(os.devnull).is_char_device()

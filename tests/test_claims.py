@@ -195,6 +195,22 @@ def command(*args):
     return result.exit_code, result.output
 
 
+@pytest.mark.parametrize("result", [None, {}, {"other": 1}, [1], 3])
+def test_a_record_of_something_else_is_refused_in_a_sentence(tmp_path, monkeypatch, result):
+    monkeypatch.chdir(tmp_path)
+    claim = toy([], judge=lambda results, settings: results["a"][0]["gain"])
+    monkeypatch.setitem(CLAIMS, "toy", claim)
+    ledger.run(claim, "quick", progress=False)
+    path = ledger.path_of(claim, "quick")
+    record = ledger.read(path)
+    record["runs"] = [run | {"result": result} for run in record["runs"]]
+    ledger.write(path, record)
+    for args in (("show", "toy"), ("run", "toy")):
+        code, text = command(*args)
+        assert code == 1 and text.endswith("move it away\n")
+        assert f"Error: {path} does not hold what toy measures" in text
+
+
 @pytest.mark.slow
 def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

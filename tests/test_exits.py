@@ -208,6 +208,8 @@ WRITING = [("vectors", "here", "dropout"), ("grade", "start", "dropout"), ("grad
 def test_what_cannot_be_written_is_said_and_leaves_no_half_file(ends, args, how, tmp_path):
     (tmp_path / "class" / "ann").mkdir(parents=True)
     (tmp_path / "class" / "ann" / "dropout.py").write_text('EXERCISE = "dropout"\n')
+    whole = tmp_path / "here.json"                # `verify --json here.json` would replace it
+    whole.write_text("whole")
     before = {path.name for path in tmp_path.rglob("*")}
     if how == "read-only":
         tmp_path.chmod(0o555)
@@ -218,7 +220,7 @@ def test_what_cannot_be_written_is_said_and_leaves_no_half_file(ends, args, how,
     tmp_path.chmod(0o755)
     assert in_a_sentence(code, err), (code, err)
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()} - before
-    assert left - {"here.json", "dropout.json"} == set(), left
+    assert left == set() and whole.read_text() == "whole", left
 
 
 HOMELESS = {"HOME": None, "XDG_CACHE_HOME": None, "MPLCONFIGDIR": None, "XDG_CONFIG_HOME": None}

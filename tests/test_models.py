@@ -402,3 +402,8 @@ def test_places_needs_a_network(use):
 def test_a_sum_is_made_of_modules(parts, name):
     with pytest.raises(TypeError, match=f"{name} must be a Module"):
         models.Residual(*parts)
+
+
+def test_a_sum_refuses_a_branch_of_another_shape_than_its_skip():
+    with pytest.raises(ValueError, match=r"branch must give the shape \(4, 3\) of skip, got"):
+        models.Residual(nn.Linear(3, 1).init(0), nn.Identity())(np.ones((4, 3), "f"))

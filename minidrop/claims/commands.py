@@ -5,6 +5,7 @@ import itertools
 import click
 
 from ..exits import Interrupted
+from ..files import short
 from ..options import on_backend
 from ..suggest import Suggesting, unknown
 from ..xp import asked
@@ -171,7 +172,11 @@ def _judge(claim, scale, results, path):
     from ..plots import save_figure
 
     record, settings = ledger.read(path), claim.scales[scale]
-    word, headline, lines = claim.judge(results, settings)
+    try:
+        word, headline, lines = claim.judge(results, settings)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise click.ClickException(f"{path} does not hold what {claim.name} measures "
+                                   f"({short(error)}); move it away") from None
     click.echo(f"results   {path}: {len(record['runs'])} runs, "
                f"{ledger.minutes(record):.1f} minutes on the machine that ran them")
     for line in lines:

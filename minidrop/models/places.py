@@ -41,7 +41,10 @@ class Residual(Module):
         self.branch, self.skip = branch, skip
 
     def forward(self, x):
-        return self.branch(x) + self.skip(x)
+        branch, skip = self.branch(x), self.skip(x)
+        if branch.shape != skip.shape:
+            raise ValueError(f"branch must give the shape {skip.shape} of skip, got {branch.shape}")
+        return branch + skip
 
 
 def purpose(path):

@@ -111,7 +111,7 @@ tanh.vjps(lambda g, y, _x: g * (1 - y * y))
 def sigmoid(x):
     """1 / (1 + e^-x), written so that it never overflows and keeps its digits near 0."""
     xp = array_module(x)
-    small = xp.exp(-1.0 * abs(x))                 # unsigned numbers have no -abs(x)
+    small = xp.exp(xp.minimum(x, -1.0 * x))       # -|x|, of whole numbers of any kind too
     return xp.where(x >= 0, 1, small) / (1 + small)
 
 

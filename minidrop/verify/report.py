@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import catalog
+from ..files import put
 from . import text
 
 HOLDS, FAILS, UNSEEN, OTHER = "holds", "fails", "cannot be seen", "of another form"
@@ -131,5 +132,5 @@ class Report:
         return text.plain(text.Lines(self).brief())
 
     def write(self, path):
-        """Write `json()` to the file `path`."""
-        Path(path).write_text(json.dumps(self.json(), indent=2) + "\n", encoding="utf-8")
+        """Write `json()` to the file `path`, whole or not at all."""
+        put(Path(path), (json.dumps(self.json(), indent=2) + "\n").encode())

@@ -1,11 +1,11 @@
 """The matrix of the whole field: run cell by cell, kept as JSON, and gone on with."""
 
 import json
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from ...files import put
 from .libraries import entries, installed, keras_backend, verified
 
 SECONDS = 120.0                                   # for a check, and to find a name for what fails
@@ -78,9 +78,7 @@ def begun(target, matrix):
 def write(matrix, target):
     """Write it whole, or not at all."""
     if target is not None:
-        beside = Path(f"{target}.part")
-        beside.write_text(json.dumps(matrix, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(beside, target)
+        put(Path(target), (json.dumps(matrix, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _work(waiting, jobs, seed, seconds, add):

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from ... import __version__, catalog
+from ...files import put
 from . import averages, inputs, norms, stream, units, weights
 from .case import record
 
@@ -131,4 +132,4 @@ def _flowing(paragraph):
 
 
 def _write(path, content):
-    path.write_text(content.rstrip() + "\n", encoding="utf-8", newline="\n")
+    put(path, (content.rstrip() + "\n").encode())
