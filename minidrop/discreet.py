@@ -7,9 +7,11 @@ import re
 import sys
 from pathlib import Path
 
-ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s;,'\"]+|[\w.+-]+@[\w-]+\.[\w.-]+")
+ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s;,'\"]+|[\w.+-]+@[\w-]+\.[\w.-]+"
+                     r"|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 ABSOLUTE = re.compile(              # to the end of the clause, since folders have spaces in them
-    r"(?<![\w.~>$/\\-])(?:/[\w.~]|[A-Za-z]:[\\/]|\\\\[\w.])(?:[^\n;,'\"<>]|'(?=\w))*")
+    r"(?:(?<=-[IL])|(?<![\w.~>$/\\-]))"
+    r"(?:/[\w.~]|[A-Za-z]:[\\/]|\\\\[\w.])(?:[^\n;,'\"<>]|'(?=\w))*")
 SECRET = re.compile("TOKEN|SECRET|PASS|KEY|CREDENTIAL|PROXY|AUTH", re.I)
 PACKAGE = Path(__file__).parent
 
@@ -24,10 +26,10 @@ def discreet(text, hidden=()):
     """
     for secret in sorted({*hidden, *secrets()}, key=len, reverse=True):
         text = text.replace(secret, "<secret>")
-    text = ADDRESS.sub("<address>", text)
-    known = folders()
+    known = folders()                             # before addresses, which end at a space
     for folder in sorted(known, key=len, reverse=True):
         text = re.sub(rf"{re.escape(folder)}(?![\w-])", known[folder], text)
+    text = ADDRESS.sub("<address>", text)
     text = ABSOLUTE.sub("<path>", text)
     for name, word in names().items():
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", word, text, flags=re.I)

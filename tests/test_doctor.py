@@ -83,6 +83,8 @@ def test_a_report_holds_what_is_asked_first(monkeypatch):
     ("~/a b/c, minidrop/tape.py", "~/a b/c, minidrop/tape.py"),
     ("got '/etc/passwd'; 1/2 of 3/4", "got '<path>'; 1/2 of 3/4"),
     ("see https://u:p@h.org/x?y=1 or me@h.org", "see <address> or <address>"),
+    ("10.1.2.3:80 for 12.9.86 and 0.3.31.188.0", "<address>:80 for 12.9.86 and 0.3.31.188.0"),
+    ("cc -I/srv/their/include", "cc -I<path>"),
     (r"in C:\Users\Me Too\x; \\host\share, e-5 /", r"in <path>; <path>, e-5 /"),
 ])
 def test_paths_and_addresses_are_shortened(text, shown):

@@ -49,7 +49,10 @@ def test_every_test_of_a_promise_is_collected():
     ("@pytest.mark.skip\ndef test_a():\n    assert f()", "test_a has mark.skip"),
     ("pytestmark = [pytest.mark.xfail]\ndef test_a():\n    assert f()", "test_a has mark.xfail"),
     ("def test_a():\n    pytest.skip('today')\n    assert f()", "test_a has pytest.skip("),
-    ("def test_a():\n    f()", "test_a asserts nothing")])
+    ("def test_a():\n    f()", "test_a asserts nothing"),
+    ("def test_a():\n    assert True", "test_a asserts nothing"),
+    ('def test_a():\n    """What we assert."""\n    f()', "test_a asserts nothing"),
+    ("def test_a():\n    assert_equal(f(), 1)", "")])
 def test_a_promise_without_a_test_that_runs_is_found(tmp_path, text, said):
     tmp_path.joinpath("test_x.py").write_text(text)
     assert trouble("test_a", "test_x.py", tmp_path).endswith(said)

@@ -83,6 +83,8 @@ def unfit(name, stated, said):
         return f"{name}: {stated} is no licence that is known to fit"
     if said and not any(re.search(FITS[kind], said) for kind in kinds):
         return f"{name} is said to be under {stated}, and says {said[:80]}"
+    if found := re.search(r"\bA?GPL-\S+ AND\b|\bAND A?GPL-\S+", said):
+        return f"{name} says {found[0]}"
     return ""
 
 
@@ -101,7 +103,8 @@ def test_every_dependency_has_a_licence_that_fits():
 
 @pytest.mark.parametrize("stated, said, found", [
     ("MIT", "MIT License", False), ("MIT", "", False), ("MPL-2.0, MIT", "MPL-2.0 AND MIT", False),
-    ("MIT", "GPL-3.0-only", True), ("GPL-3.0", "GPL-3.0-only", True), ("MIT", "Submitted", True)])
+    ("MIT", "GPL-3.0-only", True), ("GPL-3.0", "GPL-3.0-only", True), ("MIT", "Submitted", True),
+    ("MIT", "GPL-3.0-only AND MIT", True)])
 def test_a_licence_that_does_not_fit_is_found(stated, said, found):
     assert bool(unfit("it", stated, said)) == found
 
