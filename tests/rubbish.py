@@ -11,12 +11,10 @@
 `fault(call, argument, thing, due, right)` is "" or what is wrong with what came.
 """
 
-import contextlib
 import decimal
 import fractions
 import math
 import re
-import signal
 import traceback
 import warnings
 from pathlib import Path
@@ -25,6 +23,7 @@ import numpy as np
 
 import minidrop
 from minidrop import Tensor, nn
+from tests.limits import TooLong, limited
 
 SAME, EITHER, REFUSED, SOUND, SHAPED = "the same", "either", "a refusal", "sound", "a shape"
 PACKAGE = Path(minidrop.__file__).parent
@@ -190,7 +189,7 @@ def fault(call, argument, thing, due, right):
     except (ValueError, TypeError) as error:
         names = [argument, *(arguments if due in (SHAPED, SOUND) else ())]
         return "refused, though it is right" if due == SAME else _of_refusal(error, call, names)
-    except Exception as error:
+    except (Exception, TooLong) as error:
         return f"{type(error).__name__}: {error}"
     if due == REFUSED:
         return "accepted"
@@ -207,7 +206,7 @@ def fault_of_pair(call, rubbish, must_refuse):
         outcome(call, call.fresh() | rubbish)
     except (ValueError, TypeError) as error:
         return _of_refusal(error, call, list(call.defaults))
-    except Exception as error:
+    except (Exception, TooLong) as error:
         return f"{type(error).__name__}: {error}"
     return "accepted" * must_refuse
 
@@ -222,30 +221,12 @@ def fault_of_backend(call, argument, array, right):
 
 
 def outcome(call, arguments):
-    """What the call returns and does to its networks, as plain data; Hang after SECONDS."""
-    with warnings.catch_warnings(), _no_longer_than(SECONDS):
+    """What the call returns and does to its networks, as plain data; TooLong after SECONDS."""
+    with warnings.catch_warnings(), limited(SECONDS, wall=True):
         warnings.simplefilter("error")
         result = _plain(call.run(arguments))
     networks = [value for value in arguments.values() if isinstance(value, nn.Module)]
     return [result, *map(_plain, networks)]
-
-
-class Hang(Exception):
-    """A call took too long."""
-
-
-@contextlib.contextmanager
-def _no_longer_than(seconds):
-    def late(*_):
-        raise Hang(f"after {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _of_refusal(error, call, names):

@@ -232,7 +232,7 @@ PAIR = np.array([[1, 2], [3, 4]], "float32")
     (names_another, None, rubbish.REFUSED, "names nothing of x"),
     (names_another, 1.0, rubbish.SAME, "refused, though it is right"),
     (goes_on, None, rubbish.REFUSED, "a long message"), (divides, 0, rubbish.SOUND, "RuntimeWarn"),
-    (waits, 0, rubbish.EITHER, "Hang"), (lambda x: x - x, np.inf, rubbish.SOUND, "nan"),
+    (waits, 0, rubbish.EITHER, "TooLong"), (lambda x: x - x, np.inf, rubbish.SOUND, "nan"),
     (of_wrapped_bytes, PAIR.astype("uint8"), rubbish.EITHER, "gives"),
     (of_its_row, PAIR[:1], rubbish.SHAPED, "broadcast in silence")])
 def test_what_a_wrong_function_does_is_noticed(function, thing, due, sentence, monkeypatch):

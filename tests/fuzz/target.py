@@ -1,13 +1,13 @@
 """A reader of files from outside, and what has to be true of it whatever it is given."""
 
-import contextlib
 import os
-import signal
 import tempfile
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.limits import limited
 
 SECONDS = 5.0                                     # of computing, for one input
 CALLED = "it"                                     # how the errors of readers of bytes call them
@@ -65,25 +65,6 @@ class remembered:
         self.peak = tracemalloc.get_traced_memory()[1] - self.before
         if not self.was:
             tracemalloc.stop()
-
-
-class TooLong(BaseException):
-    """A reader computes for longer than it may."""
-
-
-@contextlib.contextmanager
-def limited(seconds):
-    """TooLong after so many seconds of computing, however busy the machine is."""
-    def stop(number, frame):
-        raise TooLong(f"{seconds:g} s of computing were not enough")
-
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 def path_of(name, data):

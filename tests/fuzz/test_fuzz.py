@@ -19,6 +19,7 @@ from tests.fuzz import images, target, texts
 from tests.fuzz.__main__ import slice_of
 from tests.fuzz.target import FOLDER, Target, remembered
 from tests.fuzz.targets import TARGETS
+from tests.limits import TooLong
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="clocks of POSIX")
 EACH, GUIDED = 220, 16_000      # inputs of each reader; and of all, as their lines lead to them
@@ -237,5 +238,5 @@ def raising(error):
 def test_a_reader_that_is_wrong_is_noticed(changes, monkeypatch):
     monkeypatch.setattr(target, "SECONDS", 0.1)
     wrong().hold(b"abc")
-    with pytest.raises((AssertionError, KeyError, RecursionError, target.TooLong)):
+    with pytest.raises((AssertionError, KeyError, RecursionError, TooLong)):
         wrong(**changes).hold(b"abc")
