@@ -1,7 +1,10 @@
 """Claims on multilayer perceptrons: what their arms train on, what is measured, verdicts."""
 
+import itertools
 import math
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,14 +125,38 @@ def of(low, high):
     return Interval((low + high) / 2, (high - low) / 2)
 
 
-@pytest.mark.parametrize("first, second, word", [
-    (of(1, 2), of(1, 2), "held"), (of(1, 2), of(-1, 2), "not held"), (of(-1, 2), of(1, 2),
-                                                                     "not held"),
-    (of(1, 2), of(-2, -1), "not held"), (of(-1, 2), of(-1, 2), "not seen at this scale"),
-    (of(-2, -1), of(-1, 2), "not seen at this scale"), (of(-2, -1), of(-2, -1), "refuted"),
-    (of(0, 2), of(1, 2), "not held")])
-def test_a_claim_of_two_parts_is_judged_by_both(first, second, word):
-    assert compare.both(first, second) == word
+SIGNS = {1: of(1, 2), 0: of(-1, 2), -1: of(-2, -1)}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_one_rule_judges_a_claim_of_any_number_of_parts(count):
+    for signs in itertools.product(SIGNS, repeat=count):
+        seen, opposite = signs.count(1), signs.count(-1)
+        word = ("held" if seen == count else "not held" if seen else
+                "refuted" if opposite else "not seen at this scale")
+        assert compare.word(*(SIGNS[sign] for sign in signs)) == word, signs
+
+
+def test_an_interval_that_ends_at_0_contains_it():
+    assert compare.word(of(0, 2), of(1, 2)) == "not held"
+    assert compare.word(of(0, 2), of(-2, 0)) == "not seen at this scale"
+    assert compare.word(of(-2, 0), SIGNS[-1]) == "refuted"
+
+
+OWN_RULE = {"targeted", "data_size", "half", "depth_time"}     # no parts of intervals above 0 alone
+
+
+def test_no_claim_counts_its_parts_by_itself():
+    for path in Path(compare.__file__).parent.glob("*.py"):
+        own = re.search('"refuted" if|else "refuted"', path.read_text())
+        assert bool(own) == (path.stem in OWN_RULE | {"compare"}), path.stem
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_rule_of_parts_is_refuted_by_one_of_them(name):
+    rule = CLAIMS[name].rule
+    assert not re.search("both|all (three|four|nine)", rule["refuted"])
+    assert not re.search("nor (do|does) (both|all)", rule["not seen at this scale"])
 
 
 def results(**arms):

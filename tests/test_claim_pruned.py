@@ -7,9 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidrop import data
-from minidrop.claims import CLAIMS, compare, half, pruned, pruners, rivals, targeted
+from minidrop.claims import CLAIMS, half, pruned, pruners, rivals, targeted
 from minidrop.claims.claim import WORDS
-from minidrop.intervals import Interval
 from minidrop.nn import Wrapped
 from minidrop.optim import SGD, Adam
 from minidrop.train import evaluate, fit
@@ -242,18 +241,6 @@ def test_targeted_dropout_beats_every_rival_or_it_did_not_hold(first, second, wo
         f"{part} points" for part in re.findall("by (.*? [+]- [0-9.]+)", verdict.headline)]
     one = rivals.judge({arm: runs[:1] for arm, runs in found.items()}, settings)
     assert one.word == "not seen at this scale"
-
-
-def of(low, high):
-    return Interval((low + high) / 2, (high - low) / 2)
-
-
-@pytest.mark.parametrize("ones, word", [
-    ([of(1, 2)] * 3, "held"), ([of(1, 2), of(0, 2), of(1, 2)], "not held"),
-    ([of(1, 2), of(-2, -1)], "not held"), ([of(-1, 2), of(-2, -1)], "refuted"),
-    ([of(-1, 2), of(0, 1), of(-1, 0)], "not seen at this scale")])
-def test_the_word_for_a_claim_of_more_than_all_others(ones, word):
-    assert compare.every(ones) == word
 
 
 @pytest.mark.parametrize("halves, word", [

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MEANING = {"held": "all parts of the claim were seen",
-           "not held": "a part of what its rule asks for was seen, and another was not",
+           "not held": "a part of what its rule asks for was seen, and another was not, or "
+                       "even its opposite",
            "not seen at this scale": "its rule found neither it nor its opposite",
-           "refuted": "the opposite was seen"}
+           "refuted": "the opposite of a part at least was seen, and no part"}
 WORDS = (*MEANING,)
 _PAPER = re.compile(r"[A-Z][\w-]+(?: et al\.|,? & [A-Z][\w-]+)? (?:19|20)\d\d\b")
 

@@ -41,22 +41,26 @@ def sign(one):
     return (one.low > 0) - (one.high < 0)
 
 
-def both(*parts):
-    """The word for a claim of two or more parts, by the signs of their intervals."""
+def word(*parts):
+    """The word for a claim of one part or more, by the signs of their intervals.
+
+    One part alone that lies below 0 refutes it, but where another was seen.
+    """
     signs = {sign(one) for one in parts}
-    return ("held" if signs == {1} else "not held" if 1 in signs else
-            "refuted" if signs == {-1} else "not seen at this scale")
-
-
-def every(ones):
-    """The word for a claim of more than all others, by the intervals of what it has more."""
-    signs = {sign(one) for one in ones}
     return ("held" if signs == {1} else "not held" if 1 in signs else
             "refuted" if -1 in signs else "not seen at this scale")
 
 
+def rule(held):
+    """The rule of a claim that is judged by `word`: what "held" needs says which intervals."""
+    return {"held": held,
+            "not held": "some of these intervals do, and others do not",
+            "not seen at this scale": "none of them does, and none lies below 0; or one seed alone",
+            "refuted": "none of them lies above 0, and at least one lies below"}
+
+
 def of_parts(results, parts, told=None, name="of {}", more=()):
-    """The verdict of a claim on errors, of {what: differences of paired seeds}, by `both`.
+    """The verdict of a claim on errors, of {what: differences of paired seeds}, by `word`.
 
     The parts lie above 0 where the claim is right; differences that are only `told` decide nothing;
     `name` says how the headline calls an arm, and `more` are lines besides.
@@ -72,7 +76,7 @@ def of_parts(results, parts, told=None, name="of {}", more=()):
               for what, one in (found | others).items()]
     errors = ", ".join(f"{100 * column(results, arm).mean():.2f} % {name.format(arm)}"
                        for arm in results)
-    return Verdict(both(*found.values()), f"test error {errors}; {said(found)}",
+    return Verdict(word(*found.values()), f"test error {errors}; {said(found)}",
                    (*lines, *more))
 
 

@@ -81,9 +81,9 @@ CLAIM = Claim(
     rule={"held": "the network underfits: the interval of the test error of standard less that of "
                   "none lies above 0; and the nine intervals of none less early all lie above 0",
           "not held": "it underfits, and some of the nine lie above 0",
-          "not seen at this scale": "it does not underfit; or none of the nine lies above 0, nor "
-                                    "do all lie below; or one seed alone",
-          "refuted": "it underfits, and all nine lie below 0"},
+          "not seen at this scale": "it does not underfit; or none of the nine lies above 0, and "
+                                    "none below; or one seed alone",
+          "refuted": "it underfits, none of the nine lies above 0, and at least one below"},
     arms=("none", "standard", *EARLY),
     scales=timed.MLP,
     takes={"quick": "15 seconds of one core", "standard": "8 minutes, beside much else",

@@ -45,11 +45,8 @@ CLAIM = Claim(
     "claim `cutout-together`. Paired seeds.",
     measure=lenets.MEASURE + f"The middle is the mean of the errors at {', '.join(MIDDLE)} of a "
                              "seed. Which length is the best is no part of the rule.",
-    rule={"held": "the intervals of the error at length 0 less that of the middle, and at 24 less "
-                  "that of the middle, both lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the error at length 0 less that of the middle, and at 24 "
+                      "less that of the middle, both lie above 0"),
     arms=LENGTHS,
     scales=lenets.scales({"seeds": 3}, {"seeds": 5}, {"seeds": 3}),
     takes={"quick": "a minute of one core", "standard": "20 minutes of one core",

@@ -49,11 +49,8 @@ CLAIM = Claim(
     "convolutions, which with another seed left fewer errors on validation data than none. The "
     "square has the paper's 16 pixels, as we recall them, and was not chosen. Paired seeds.",
     measure=lenets.MEASURE + "What Cutout gains alone is told, and no part of the rule.",
-    rule={"held": "the intervals of the error with flips and crops less that with Cutout besides, "
-                  "and with dropout less that with Cutout besides, both lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the error with flips and crops less that with Cutout "
+                      "besides, and with dropout less that with Cutout besides, both lie above 0"),
     arms=("none", "cutout", "flip_crop", "flip_crop + cutout", "dropout", "dropout + cutout"),
     scales=lenets.scales({"p": 0.1, "length": 16, "seeds": 3}, {"p": 0.1, "length": 16, "seeds": 5},
                          {"p": 0.1, "length": 16, "seeds": 3}),

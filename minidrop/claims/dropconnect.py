@@ -80,7 +80,7 @@ def judge_inference(results, settings):
         return compare.unjudged(lines)
     error, loss = (compare.less(results, "gaussian", "mean", name) for name in ("error", "loss"))
     lines += [f"mean - gaussian: {compare.percent(error)} points of test error, {loss} of loss"]
-    return Verdict(compare.both(error, loss), ", ".join(
+    return Verdict(compare.word(error, loss), ", ".join(
         f"{arm}: test error {100 * compare.column(results, arm).mean():.2f} %, loss "
         f"{compare.column(results, arm, 'loss').mean():.4f}" for arm in results)
         + f"; gaussian has {compare.percent(error)} points less, and {loss} of loss", tuple(lines))
@@ -130,11 +130,8 @@ CLAIM = Claim(
              "dropconnect the largest, and half of 100 units is much to drop: dropout at its best "
              "was not tried. Paired seeds.",
     measure="test error, mean and 95 % interval over the seeds; differences are of paired seeds.",
-    rule={"held": "the intervals of the error of neither, and of dropout, less that of DropConnect "
-                  "both lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the error of neither, and of dropout, less that of "
+                      "DropConnect both lie above 0"),
     arms=("none", "dropout", "dropconnect"),
     scales=SCALES | {"standard": SCALES["standard"] | {"lrs": [0.05, 0.1, 0.2]}},
     takes={"quick": "20 seconds of one core", "standard": "at most 11 minutes of one core",
@@ -155,11 +152,8 @@ INFERENCE = Claim(
              "by which its rate is chosen are the mean of those by both. Paired seeds.",
     measure="test error and loss (cross-entropy), mean and 95 % interval over the seeds; "
             "differences are of paired seeds.",
-    rule={"held": "the intervals of the error by the mean less that by samples, and of the loss, "
-                  "both lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the error by the mean less that by samples, and of the "
+                      "loss, both lie above 0"),
     arms=("gaussian", "mean"), scales=SCALES,
     takes={"quick": "20 seconds of one core",
            "standard": "12 minutes of one core, beside another run",

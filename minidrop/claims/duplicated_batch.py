@@ -45,7 +45,7 @@ def judge(results, settings):
               f"latter is from 0 {near}"]
     lines += [f"{other} - {arm}: {compare.percent(compare.less(results, arm, other))} points of "
               "error" for arm, other in (("m = 8", "repeated"), ("repeated", "dropout"))]
-    return Verdict(compare.both(near, quick), "final training loss " + ", ".join(
+    return Verdict(compare.word(near, quick), "final training loss " + ", ".join(
         f"{compare.column(results, arm, 'loss').mean():.3f} of {arm}" for arm in results)
         + f", nearer than half of the gain by {near}; a step of m = 8 takes "
         f"{compare.interval(took)} times that of the repeated batch", tuple(lines))
@@ -68,12 +68,9 @@ CLAIM = Claim(
             "and 95 % interval over the seeds; differences and ratios are of paired seeds. Errors "
             "are told, and no part of the rule, nor is a step that is faster, but not twice as "
             "fast. The ratio to the repeated batch is that of two such ratios, of two runs.",
-    rule={"held": "half of what the repeated batch gains on dropout, less how far m = 8 is from "
-                  "the repeated batch, has an interval above 0; and so has 1/2 less the time of a "
-                  "step of m = 8 over that of the repeated batch",
-          "not held": "one of the two intervals lies above 0",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("half of what the repeated batch gains on dropout, less how far m = 8 is "
+                      "from the repeated batch, has an interval above 0; and so has 1/2 less the "
+                      "time of a step of m = 8 over that of the repeated batch"),
     arms=ARMS,
     scales={"quick": heads.QUICK,
             "standard": heads.STANDARD | {"images": 2500, "epochs": 12, "seeds": 3},

@@ -63,7 +63,7 @@ def judge(results, settings):
     if compare.one_seed(results):
         return compare.unjudged(lines)
     claimed = {name: Interval(CURVES[name][1] * one.mean, one.half) for name, one in found.items()}
-    return Verdict(compare.both(*claimed.values()), "; ".join(
+    return Verdict(compare.word(*claimed.values()), "; ".join(
         f"{CURVES[name][0]} {compare.percent(found[name])} %, {SAID[compare.sign(one)]}"
         for name, one in claimed.items()), tuple(lines))
 
@@ -120,9 +120,9 @@ CLAIM = Claim(
     rule={"held": "four intervals lie on the side of the claim: length, variance and error fall, "
                   "and the distance grows",
           "not held": "one to three of them do",
-          "not seen at this scale": "none of them does, nor do all lie on the other side; or one "
+          "not seen at this scale": "none of them does, and none lies on the other side; or one "
                                     "seed alone",
-          "refuted": "all four lie on the other side"},
+          "refuted": "none of them does, and at least one lies on the other side"},
     arms=("none", "standard"),
     scales={
         "quick": timed.MIXER["quick"] | {

@@ -34,9 +34,9 @@ RULE = {"held": "the network underfits: the interval of the test error of standa
                 "none lies above 0; and the intervals of the training loss and of the test error "
                 "of none less those of early both lie above 0",
         "not held": "it underfits, and one of the latter two intervals lies above 0",
-        "not seen at this scale": "it does not underfit; or neither of the two lies above 0, nor "
-                                  "do both lie below; or one seed alone",
-        "refuted": "it underfits, and both intervals lie below 0"}
+        "not seen at this scale": "it does not underfit; or neither of the two lies above 0, and "
+                                  "neither below; or one seed alone",
+        "refuted": "it underfits, neither interval lies above 0, and at least one below"}
 CLAIM = Claim(
     name="early",
     techniques=("early_late", "dropout"),

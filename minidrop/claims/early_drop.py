@@ -57,7 +57,7 @@ def judge(results, settings):
         costs.append(compare.percent(compare.interval(cost)))
         lines.append(f"{arm} - {USUAL}, what an early fall costs: {costs[-1]} points; a quarter of "
                      f"what the fall brings, less that: {compare.percent(slack[-1])}")
-    word = compare.both(*slack) if gain.low > 0 else "not seen at this scale"
+    word = compare.word(*slack) if gain.low > 0 else "not seen at this scale"
     return Verdict(word, "error " + ", ".join(
         f"{100 * compare.column(results, arm).mean():.2f} % "
         + (f"where the rate falls after {arm} of the run" if arm == USUAL else f"after {arm}"
@@ -107,9 +107,10 @@ CLAIM = Claim(
     rule={"held": "the interval of what the fall brings lies above 0, and so do those of a quarter "
                   "of it less what the fall after a quarter, and after an eighth, costs",
           "not held": "the first of these three intervals and one of the others do",
-          "not seen at this scale": "the first does not, or it alone does and not both others lie "
-                                    "below 0; or one seed alone",
-          "refuted": "the first interval lies above 0, and both others lie below 0"},
+          "not seen at this scale": "the first does not, or it alone does and neither of the "
+                                    "others lies below 0; or one seed alone",
+          "refuted": "the first interval lies above 0, neither of the others does, and at least "
+                     "one lies below"},
     arms=(USUAL, *EARLY, NEVER),
     scales=budgets.SCALES,
     takes={"quick": "6 seconds of one core", "standard": "6 minutes of one core",

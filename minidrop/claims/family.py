@@ -39,15 +39,14 @@ def judge(results, settings):
     lines += [f"the same errors as none in every seed, as if it had never acted: {arm}"
               for arm in idle]
     counts = Counter(words.values())
-    word = ("held" if counts["better"] == len(found) else "not held" if counts["better"] else
-            "refuted" if counts["worse"] else "not seen at this scale")
     best = max(found, key=lambda arm: found[arm].mean)
     own = {arm: 100 * compare.column(results, arm, "training").mean() for arm in results}
     late = [own[arm] for arm in found if words[arm] == "worse"]
     short = (f"; on their own images those worse err in {min(late):.0f} to {max(late):.0f} %, "
              f"none in {own['none']:.0f} %" if late else "")
-    return Verdict(word, f"of {len(found)} techniques {counts['better']} are better than none, "
-                   f"{counts['worse']} worse, {counts['not told apart']} not told apart; none has "
+    return Verdict(compare.word(*found.values()), f"of {len(found)} techniques "
+                   f"{counts['better']} are better than none, {counts['worse']} worse, "
+                   f"{counts['not told apart']} not told apart; none has "
                    f"{compare.percent(compare.interval(compare.column(results, 'none')))} % error, "
                    f"{best} {compare.percent(found[best])} points less{short}", tuple(lines))
 

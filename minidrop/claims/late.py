@@ -34,9 +34,9 @@ CLAIM = Claim(
                   "standard lies above 0; and the intervals of none less late, and of standard "
                   "less late, both lie above 0",
           "not held": "it overfits, and one of the latter two intervals lies above 0",
-          "not seen at this scale": "it does not overfit; or neither of the two lies above 0, nor "
-                                    "do both lie below; or one seed alone",
-          "refuted": "it overfits, and both intervals lie below 0"},
+          "not seen at this scale": "it does not overfit; or neither of the two lies above 0, and "
+                                    "neither below; or one seed alone",
+          "refuted": "it overfits, neither interval lies above 0, and at least one below"},
     arms=("none", "standard", "late"),
     scales={
         "quick": {"data": "digits", "images": 300, "net": "mlp", "hidden": [128, 128],

@@ -44,9 +44,9 @@ CLAIM = Claim(
                   "standard less that of none lies above 0; and the intervals of none less early "
                   "lie above 0 in both recipes",
           "not held": "it underfits, and one of the latter two intervals lies above 0",
-          "not seen at this scale": "it does not underfit; or neither of the two lies above 0, nor "
-                                    "do both lie below; or one seed alone",
-          "refuted": "it underfits, and both intervals lie below 0"},
+          "not seen at this scale": "it does not underfit; or neither of the two lies above 0, and "
+                                    "neither below; or one seed alone",
+          "refuted": "it underfits, neither interval lies above 0, and at least one below"},
     arms=("none", "standard", "early", "none, short", "early, short"),
     scales={scale: settings | {"mixing": 0.3, "epochs": epochs,
                                "short": {"mixing": 0.8, "epochs": epochs // 2}}

@@ -86,11 +86,8 @@ CLAIM = Claim(
              "number of steps, that of the extractor not counted. Paired seeds.",
     measure="test error, mean and 95 % interval over the seeds; differences are of paired seeds. "
             "Which way of mixing is best is told, and no part of the rule.",
-    rule={"held": "the intervals of the error without mixing, less that of mixup, of CutMix and of "
-                  "Attentive CutMix, all lie above 0",
-          "not held": "one or two of the three do",
-          "not seen at this scale": "none does, nor do all lie below 0; or one seed alone",
-          "refuted": "all three lie below 0"},
+    rule=compare.rule("the intervals of the error without mixing, less that of mixup, of CutMix "
+                      "and of Attentive CutMix, all lie above 0"),
     arms=("none", *MIXED), scales=SCALES,
     takes={"quick": "half a minute of one core", "standard": "27 minutes of one core",
            "paper": "200 epochs of a ResNet-20 each, for a GPU, and not timed by us"},
@@ -110,11 +107,8 @@ SWEEP = Claim(
              "the claim `mixing`. Paired seeds.",
     measure="test error for each number of cells, mean and 95 % interval over the seeds; "
             "differences are of paired seeds.",
-    rule={"held": "the intervals of the error with 2 cells, and with 20, less that with 8 both lie "
-                  "above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the error with 2 cells, and with 20, less that with 8 both "
+                      "lie above 0"),
     arms=CELLS, scales=SCALES,
     takes={"quick": "half a minute of one core", "standard": "25 minutes of one core",
            "paper": "266 epochs of a ResNet-20 each, for a GPU, and not timed by us"},

@@ -30,7 +30,7 @@ def judge(results, settings):
               f"the steps, {compare.percent(time)} % of the time",
               f"dropout - m = 8: {compare.percent(gain)} points of error; none - m = 8: "
               f"{compare.percent(beside_none)}"]
-    return Verdict(compare.both(steps, gain), (
+    return Verdict(compare.word(steps, gain), (
         f"steps saved {compare.percent(steps)} %, time saved {compare.percent(time)} %; error "
         + ", ".join(f"{100 * compare.column(results, arm).mean():.2f} % of {arm}"
                     for arm in results) + f", {compare.percent(gain)} points less than dropout"),
@@ -55,11 +55,8 @@ CLAIM = Claim(
             "seeds. Told, and no part of the rule: the time saved, by a step's time over that of "
             "dropout, the median of what both took in turns within one run; none; the losses "
             "without masks.",
-    rule={"held": "the intervals of the share of iterations that m = 8 saves, and of the error of "
-                  "dropout less that of m = 8, both lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the share of iterations that m = 8 saves, and of the error "
+                      "of dropout less that of m = 8, both lie above 0"),
     arms=(*SAMPLES,),
     scales={"quick": heads.QUICK, "standard": heads.STANDARD, "paper": heads.PAPER},
     takes={"quick": "half a minute of one core",

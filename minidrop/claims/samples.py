@@ -34,7 +34,7 @@ def judge(results, settings):
     lines += [f"m = {arm} saves {compare.percent(compare.interval(steps))} % of the steps to the "
               "final training loss of m = 1" for arm in SAMPLES[1:]
               for steps, _ in [heads.savings(results, arm, "1")]]
-    return Verdict(compare.both(*error), "held-out error " + ", ".join(
+    return Verdict(compare.word(*error), "held-out error " + ", ".join(
         f"{100 * compare.column(results, arm).mean():.2f} % at m = {arm}" for arm in results)
         + f"; eight gain {compare.percent(error[0])} points on one, and half of that is "
         f"{compare.percent(error[1])} more than 64 gain on eight", tuple(lines))
@@ -79,11 +79,8 @@ CLAIM = Claim(
             "that with eight, what more of them gain is the error with eight less that with 64; "
             "we say that it stops where 64 gain less than half of what eight gain. Told, and no "
             "part of the rule: the same of the training loss with masks.",
-    rule={"held": "the intervals of the gain of eight, and of half of it less what 64 gain on "
-                  "eight, both lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the gain of eight, and of half of it less what 64 gain on "
+                      "eight, both lie above 0"),
     arms=SAMPLES,
     scales={"quick": heads.QUICK, "standard": heads.STANDARD,
             "paper": heads.PAPER},

@@ -100,7 +100,7 @@ def judge_gradients(results, settings):
         100 * compare.column(results, arm, "training").mean() for arm in ("linear", "constant")]
     lines += [f"ln(linear / constant) {name}: {one}" for name, one in zip(names, parts,
                                                                          strict=True)]
-    return Verdict(compare.both(*parts), "the gradient of the first layer is with stochastic depth "
+    return Verdict(compare.word(*parts), "the gradient of the first layer is with stochastic depth "
                    + " and ".join(f"{exp(one.mean):.2f} times as large {name} (ln {one})"
                                   for name, one in zip(names, parts, strict=True))
                    + "; training error {:.2f} % with it, {:.2f} % without".format(*training),
@@ -164,11 +164,8 @@ CLAIM = Claim(
           "a last survival of 0.4 to 0.8, and uniform survival best near 0.8.",
     protocol=PROTOCOL,
     measure="test error, mean and 95 % interval over the seeds; differences are of paired seeds.",
-    rule={"held": "the intervals of the error at constant depth, and of uniform survival, less "
-                  "that of linear both lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the error at constant depth, and of uniform survival, less "
+                      "that of linear both lie above 0"),
     arms=(*STYLES,), scales=SCALES, takes=TAKES, run=run, judge=judge, draw=draw,
     effect="5.23 to 5.25 % error against 6.41 % at constant depth, for 110 layers on CIFAR-10")
 
@@ -186,11 +183,8 @@ GRADIENTS = Claim(
             "ln of linear over constant of paired seeds, mean and 95 % interval. Where one of them "
             "has learnt its images and the other has not, that alone makes its gradient smaller: "
             "the training errors are told.",
-    rule={"held": "the intervals of ln(linear / constant) in the first two thirds and in the last "
-                  "third both lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of ln(linear / constant) in the first two thirds and in the "
+                      "last third both lie above 0"),
     arms=(*STYLES,), scales=SCALES, takes=TAKES, run=run, judge=judge_gradients,
     draw=draw_gradients, effect="as we recall, larger gradients, and most so late",
     runs_of="stochastic-depth")

@@ -85,7 +85,7 @@ def in_regime(results, regime, parts, name="error"):
     fewer, more = ("none", "standard") if regime == "underfits" else ("standard", "none")
     gap = compare.less(results, fewer, more, name)
     there = compare.sign(gap) == 1
-    return compare.both(*parts) if there else "not seen at this scale", (
+    return compare.word(*parts) if there else "not seen at this scale", (
         f"the network {regime if there else 'does not ' + regime.removesuffix('s')}, as {more} "
         f"has {compare.percent(gap)} points more test error than {fewer}")
 

@@ -56,11 +56,8 @@ CLAIM = Claim(
              "are seen once, by that network. Paired seeds.",
     measure="test error, mean and 95 % interval over the seeds; differences are of paired seeds. "
             "What decay adds is told, and no part of the rule.",
-    rule={"held": "the intervals of the error of dropout less that of dropout with max-norm, and "
-                  "of max-norm less that of both, lie above 0",
-          "not held": "one of the two intervals does",
-          "not seen at this scale": "neither does, nor do both lie below 0; or one seed alone",
-          "refuted": "both intervals lie below 0"},
+    rule=compare.rule("the intervals of the error of dropout less that of dropout with max-norm, "
+                      "and of max-norm less that of both, lie above 0"),
     arms=("decay", "max-norm", "dropout", "dropout + decay", "dropout + max-norm",
           "dropout + max-norm + decay"),
     scales={

@@ -84,7 +84,7 @@ def judge(results, settings):
               f"before - after: {compare.percent(behind)} points of test error",
               f"none - after: {compare.percent(gain)} points of test error"]
     means = {arm: 100 * compare.column(results, arm).mean() for arm in results}
-    return Verdict(compare.both(more, cost, behind), (
+    return Verdict(compare.word(more, cost, behind), (
         f"behind dropout a norm meets {share(results, 'before'):.2f} times the variance it kept "
         f"(ln {more}, without dropout {share(results, 'none'):.2f} times); test error "
         f"{means['before']:.2f} %, {compare.percent(cost)} points more than with new statistics, "
@@ -149,12 +149,10 @@ CLAIM = Claim(
             "blocks; test error with kept and with new statistics; means and 95 % intervals over "
             "the seeds, differences of paired seeds. Whether dropout behind the last norm is "
             "better than none is told, and no part of the rule.",
-    rule={"held": "three intervals lie above 0: of ln(kept / met) with dropout before the norms, "
-                  "less that without dropout; of the error there with kept, less that with new "
-                  "statistics; and of the error there, less that with dropout behind the last norm",
-          "not held": "one or two of the three do",
-          "not seen at this scale": "none does, nor do all lie below 0; or one seed alone",
-          "refuted": "all three lie below 0"},
+    rule=compare.rule("three intervals lie above 0: of ln(kept / met) with dropout before the "
+                      "norms, less that without dropout; of the error there with kept, less that "
+                      "with new statistics; and of the error there, less that with dropout behind "
+                      "the last norm"),
     arms=("none", "before", "after"),
     scales={
         "quick": {"data": "digits", "images": 1197, "net": "resnet8", "epochs": 12,

@@ -49,7 +49,9 @@ def page(claims):
            + ". Seen is what has a 95 % interval on the side of the claim. Such an interval covers "
            "what changes with the seed alone (first weights, order, masks), on one set of images; "
            "it is not widened for the number of parts or of claims, but for `family`. Each claim "
-           "has its own rule, which stands there in full. Some claims share runs, as they say, so "
+           "has its own rule, which stands there in full. One part on the other side refutes a "
+           "claim of which no part was seen; until runs were published all parts had to be there, "
+           "and no verdict changed with the rule. Some claims share runs, as they say, so "
            "that they are not independent of each other.\n")
     yield '<div class="wide" markdown>\n'
     yield "| paper | claim | the paper's effect | ours | verdict | command |"
