@@ -21,11 +21,12 @@ from .arguments import describe, flag
 from .doubts import settle
 from .interrupt import Interrupt
 from .nn import Module, Noise, shrink
+from .nn.module import TooLarge
 from .noise import Stream
 from .settings import model, numbers, plain
 from .xp import array_module, floats
 
-FORMAT = 5
+FORMAT, OLDEST = 5, 5                             # OLDEST: whose weights `load` reads
 SECONDS = 30.0
 SHARE = 20
 
@@ -49,8 +50,9 @@ def load(net, path, compressed=False):
     """Give `net` the values in the file `path`, by `save` or a checkpoint of `fit`; returns `net`.
 
     With `compressed` the file may be of a smaller network, which `compress` or `remove_dead` made
-    of one like `net`: the layers get the sizes of the file.  ValueError for a file that is not
-    whole, and for a network of other paths or shapes.
+    of one like `net`: the layers get the sizes of the file.  Numbers of another dtype than those of
+    `net` are rounded to it.  ValueError for a file that is not whole, or of a format to come, for a
+    network of other paths or shapes, and for a value that is not finite, or too large for `net`.
 
     >>> import os, tempfile
     >>> from minidrop.nn import Linear
@@ -64,18 +66,36 @@ def load(net, path, compressed=False):
     ...     load(mlp(64, 32, 10), f"{folder}/small", compressed=True).hidden1.linear
     Linear(n_in=64, n_out=12)
     """
-    arrays, _ = files.read(Path(path).resolve())
-    state = {name.removeprefix("model/"): array for name, array in arrays.items()
-             if name.startswith("model/")}
+    state, _ = weights(Path(path).resolve())
     if flag(compressed, "compressed"):
         shrink(_network(net), state)
     try:
         return _network(net).load_state_dict(state)
+    except TooLarge:
+        raise
     except ValueError as error:
         if compressed or not dict(net.named_parameters()).keys() <= state.keys():
             raise
         raise ValueError(f"{error}; a network that compress made smaller needs "
                          "compressed=True") from None
+
+
+def weights(path):
+    """({path of a parameter or buffer: array}, facts) of a file; ValueError where it has none.
+
+    Nor are they given where they are not finite: such a network answers with nothing but nan.
+    """
+    arrays, facts = files.read(path)
+    if (form := facts.get("format", FORMAT)) not in range(OLDEST, FORMAT + 1):
+        raise ValueError(f"{path} is of format {files.short(form)}, and this minidrop loads "
+                         f"{OLDEST} to {FORMAT}; load it with the one that wrote it")
+    state = {name.removeprefix("model/"): array for name, array in arrays.items()
+             if name.startswith("model/")}
+    for name, array in state.items():
+        if not array_module(array).isfinite(array).all():
+            raise ValueError(f"{path} holds values of {files.short(name)} that are not finite; the "
+                             "network diverged before it was saved")
+    return state, facts
 
 
 def _network(net):

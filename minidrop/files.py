@@ -70,14 +70,17 @@ def put(path, whole):
 
 def create(path, text):
     """Write a new file; FileExistsError where there is one, and none is left that is not whole."""
-    with path.open("x", encoding="utf-8") as file:
-        try:
+    file = path.open("x", encoding="utf-8")
+    try:
+        with file:
             file.write(text)
             file.flush()
-        except OSError as error:
-            path.unlink()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
             error.filename = str(path)
-            raise
+        raise
 
 
 def read(path):

@@ -25,7 +25,7 @@ from pathlib import Path
 from . import files
 from .arguments import count, describe, iterable
 from .averages.snapshot import SnapshotEnsemble
-from .checkpoint import FORMAT
+from .checkpoint import FORMAT, weights
 from .nn import Module
 from .xp import array_module, host
 
@@ -148,12 +148,11 @@ def load_snapshots(net, folder):
             raise ValueError(f"folder {folder} must hold every snapshot of its run, and "
                              f"{path.name} is missing; a run that was stopped goes on from its "
                              "checkpoint, and load reads a single snapshot")
-        arrays, facts = files.read(path)
+        state, facts = weights(path)
         number = facts.get("of", 0)
         if (facts.get("snapshot"), facts.get("before")) != (len(members) + 1, before):
             raise ValueError(f"folder {folder} must hold the snapshots of one run, and {path.name} "
                              "does not follow on those before it")
-        state = {where.removeprefix("model/"): array for where, array in arrays.items()}
         members.append(copy.deepcopy(net).load_state_dict(state))
         before = files.digest(path)
     if odd := [name for name in names if name not in map(NAME.format, range(1, number + 1))]:

@@ -6,9 +6,12 @@ import os
 import pickle
 import struct
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
+import scipy.io
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -325,6 +328,60 @@ def test_a_matlab_file_is_what_is_due_or_is_refused(content, sentence):
     with pytest.raises(ValueError) as caught:
         formats.svhn(content, 4, "it")
     assert sentence in one_sentence(caught) and one_sentence(caught).startswith("it ")
+
+
+def element(kind, content):
+    return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def others(name=b"other", kind=9, sizes=(1, 1), content=b"\7"):
+    """A matrix of a MATLAB file, as it is."""
+    return element(14, element(6, bytes([kind]) + bytes(7)) + element(5, struct.pack(
+        f"<{len(sizes)}i", *sizes)) + element(1, name) + element(2, content))
+
+
+@pytest.mark.parametrize("other", [
+    others(sizes=(1,) * 60), others(name=b"a" * 300), others(name=b"X" * 5000), others(kind=99),
+    element(14, b""), element(14, element(6, b"")), element(14, bytes(8)), element(99, b"what"),
+    element(14, element(6, bytes([9]) + bytes(7)) + element(5, b"")), bytes(8)],
+    ids=["60 axes", "a long name", "a longer one", "another class", "an empty one", "without flags",
+         "zeros", "another type", "without a name", "of nothing"])
+def test_what_else_is_in_a_matlab_file_is_passed_over(other):
+    whole = mat(DIGITS, DIGIT_LABELS)
+    packed = element(15, zlib.compress(other))[:8 + len(zlib.compress(other))]
+    for content in (whole[:128] + other + whole[128:], whole + other,
+                    whole[:128] + packed + whole[128:], whole + packed):
+        x, y = formats.svhn(content, 4, "it")
+        assert_array_equal(x, DIGITS)
+        assert_array_equal(y, DIGIT_LABELS)
+
+
+def of_matlab(x, **changes):
+    target = io.BytesIO()
+    scipy.io.savemat(target, {"X": x, "y": np.ones((4, 1), np.uint8)} | changes)
+    return target.getvalue()
+
+
+DUE = "and 32 x 32 x 3 x 4 of uint8 is due"
+
+
+@pytest.mark.parametrize("content, said", [
+    (of_matlab(np.array(["a text"])), f"holds 1 x 6 of letters under X, {DUE}"),
+    (of_matlab(np.array([1, "a"], object)), f"holds 1 x 2 of cells under X, {DUE}"),
+    (of_matlab({"a": 1}), f"holds 1 x 1 of structures under X, {DUE}"),
+    (of_matlab(scipy.sparse.eye(3)), f"holds 3 x 3 of sparse numbers under X, {DUE}"),
+    (of_matlab(np.zeros((0, 0), np.uint8)), f"holds 0 x 0 of uint8 under X, {DUE}"),
+    (of_matlab(DIGITS > 9), f"holds 4 x 3 x 32 x 32 of logical under X, {DUE}"),
+    (of_matlab(DIGITS + 1j), f"holds 4 x 3 x 32 x 32 of complex float64 under X, {DUE}"),
+    (of_matlab(DIGITS.astype("int8")), f"holds 4 x 3 x 32 x 32 of int8 under X, {DUE}"),
+    (mat(DIGITS, DIGIT_LABELS) + b"more", "is a damaged MATLAB file: it ends within an element"),
+    (mat(DIGITS, DIGIT_LABELS)[:128] + element(14, others(b"X", sizes=(32, 32, 3, 4), content=bytes(
+        12288))[8:-12288] + bytes(64)), "is a damaged MATLAB file: a matrix says that it has 136 "
+     "bytes, and has others")])
+def test_what_is_wrong_with_a_matlab_file_is_told_in_words_of_our_own(content, said):
+    with pytest.raises(ValueError) as caught:
+        formats.svhn(content, 4, "it")
+    assert one_sentence(caught) == f"it {said}"
 
 
 # --- USPS: LIBSVM's format ------------------------------------------------------------------------

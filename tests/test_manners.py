@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minidrop as md
-from minidrop import nn
+from minidrop import checkpoint, files, nn
 from minidrop.xp import host
 
 X, Y = np.ones((6, 4), "float32"), np.array([0, 1, 2, 0, 1, 2])
@@ -47,6 +47,49 @@ def test_a_checkpoint_of_a_run_is_also_a_file_of_weights(tmp_path):
     md.fit(net, md.optim.Adam(), (X, Y), 2, checkpoint=tmp_path / "run", progress=False)
     same = md.load(network(), tmp_path / "run")
     np.testing.assert_array_equal(same.linear1.weight.data, net.linear1.weight.data)
+
+
+def kept(folder, value=1.0, dtype="float32", form=checkpoint.FORMAT):
+    """A file with the weights of a line through 0.5 and this value."""
+    files.write(folder / "line", {"model/weight": np.array([[0.5, value]], dtype),
+                                  "model/bias": np.zeros(1, dtype)}, {"format": form})
+    return folder / "line"
+
+
+@pytest.mark.parametrize("value, dtype", [(1 / 3, "float64"), (0.1, "float16"), (3e38, "float64"),
+                                          (1e-300, "float64")])
+def test_weights_of_another_dtype_are_rounded_to_that_of_the_network(value, dtype, tmp_path):
+    path = kept(tmp_path, value, dtype)
+    for net in (nn.Linear(2, 1), nn.Linear(2, 1).init(0)):
+        found = md.load(net, path).weight.data
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, np.array([[0.5, value]], dtype).astype("float32"))
+
+
+@pytest.mark.parametrize("value", [1e300, -3.5e38])
+def test_a_weight_for_which_the_network_has_no_room_is_refused(value, tmp_path):
+    for net in (nn.Linear(2, 1), nn.Linear(2, 1).init(0)):
+        with pytest.raises(ValueError) as caught:
+            md.load(net, kept(tmp_path, value, "float64"))
+        assert str(caught.value) == ("state['weight'] must fit into float32, whose largest number "
+                                     f"is 3.4e+38, got {abs(value):.3g}")
+    assert abs(net.weight.data).max() < 1         # it keeps what it has
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_of_a_network_that_diverged_are_refused(value, tmp_path):
+    with pytest.raises(ValueError, match="line holds values of weight that are not finite; the "
+                                         "network diverged before it was saved$"):
+        md.load(nn.Linear(2, 1), kept(tmp_path, value))
+
+
+@pytest.mark.parametrize("form", [checkpoint.OLDEST - 1, checkpoint.FORMAT + 1, "5", None, True,
+                                  []])
+def test_weights_of_another_format_are_refused(form, tmp_path):
+    with pytest.raises(ValueError, match=r"line is of format .*, and this minidrop loads 5 "
+                                         r"to 5; load it with the one that wrote it$"):
+        md.load(nn.Linear(2, 1), kept(tmp_path, form=form))
+    assert md.load(nn.Linear(2, 1), kept(tmp_path)).weight.data.tolist() == [[0.5, 1.0]]
 
 
 @pytest.mark.parametrize("call, kind, words", [

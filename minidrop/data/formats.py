@@ -4,6 +4,7 @@ Nothing is believed about itself: a header must say what the set is known to hol
 fit, and no array is made before.  `name` is how errors call the file.
 """
 
+import contextlib
 import math
 import struct
 import zlib
@@ -14,11 +15,13 @@ import numpy
 from ..files import short
 
 IDX_BYTES = 0x08                # the code of unsigned bytes in the third byte of an IDX file
-MATLAB_BYTES, MATLAB_MATRIX, MATLAB_DEFLATED = 2, 14, 15
+MATLAB_MATRIX, MATLAB_DEFLATED = 14, 15
 MATLAB_TYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "uint16", 5: "int32", 6: "uint32",
                 7: "float32", 9: "float64", 12: "int64", 13: "uint64"}
-MATLAB_CLASSES = range(6, 16)   # of numbers; others are cells, structures, texts
-MATLAB_HEAD = 256               # bytes for flags, sizes and name: more than they take
+MATLAB_CLASSES = {1: "cells", 2: "structures", 3: "objects", 4: "letters", 5: "sparse numbers",
+                  **dict.fromkeys(range(6, 16), "")}      # these are numbers of MATLAB_TYPES
+MATLAB_LOGICAL, MATLAB_COMPLEX = 2, 8                     # flags of a matrix of numbers
+MATLAB_HEAD = 256               # bytes for flags, sizes and name: more than X and y take
 
 
 def idx(data, shape, name):
@@ -78,7 +81,8 @@ def matlab(data, shapes, name):
 
     128 bytes say what it is; elements follow (`_tag`).  A matrix is an element of four: flags,
     sizes, name, numbers; as a rule it is deflated, as an element of its own.  What else is in the
-    file is passed over, and nothing is inflated that says of itself that it is not what is due.
+    file is passed over, whatever it is, and nothing is inflated that says of itself that it is not
+    what is due.
     """
     if data[124:128] != b"\0\1IM":
         raise ValueError(f"{name} is no MATLAB file of version 5: its header ends in "
@@ -88,14 +92,14 @@ def matlab(data, shapes, name):
         arrays = {}
         for key, shape in shapes.items():
             there = found.get(key.encode())
-            if there is None or there[1:4] != (shape, MATLAB_BYTES, math.prod(shape)):
+            if there is None or there[1:4] != (shape, "uint8", math.prod(shape)):
                 raise LookupError(f"{there.said(key) if there else f'nothing under {key}'}, and "
                                   f"{_times(shape)} of uint8 is due")
-            values = numpy.frombuffer(there.whole(), numpy.uint8, math.prod(shape), there.start)
+            values = numpy.frombuffer(there.whole(), numpy.uint8, there.size, there.start)
             arrays[key] = values.reshape(shape, order="F")
     except LookupError as error:
         raise ValueError(f"{name} holds {error.args[0]}") from None
-    except (ValueError, struct.error, zlib.error) as error:
+    except (ValueError, zlib.error) as error:
         raise ValueError(f"{name} is a damaged MATLAB file: {short(error)}") from None
     return arrays
 
@@ -105,33 +109,37 @@ class _Matrix(NamedTuple):
 
     name: bytes
     sizes: tuple
-    kind: int                   # the type of its numbers, and how many bytes they are
+    kind: str                   # what it holds, and in how many bytes
     size: int
-    start: int                  # where the numbers begin in the element
+    start: int                  # where they begin in the element
     end: int                    # and where that ends
     element: memoryview
     deflated: bool
 
     def said(self, key):
         """In words."""
-        kind = MATLAB_TYPES.get(self.kind, f"type {self.kind}")
-        odd = self.kind == MATLAB_BYTES and self.size != math.prod(self.sizes)
-        return f"{_times(self.sizes)} of {kind} under {key}" + f" in {self.size:,} bytes" * odd
+        odd = self.kind == "uint8" and self.size != math.prod(self.sizes)
+        return (f"{short(_times(self.sizes))} of {self.kind} under {key}"
+                + f" in {self.size:,} bytes" * odd)
 
     def whole(self):
         """The bytes of the element; ValueError where they are fewer or more than it says."""
         reader = zlib.decompressobj()
         plain = reader.decompress(self.element, self.end + 1) if self.deflated else self.element
-        if len(plain) != self.end or self.deflated and not reader.eof:
+        if (len(plain) != self.end or self.deflated and not reader.eof
+                or self.start + self.size > self.end):
             raise ValueError(f"a matrix says that it has {self.end:,} bytes, and has others")
         return plain
 
 
 def _matrices(data):
-    """The matrices of numbers in a MATLAB file; cells, structures and texts are passed over."""
+    """The matrices in a MATLAB file; what has no head like theirs is passed over."""
     place = 128
     while place < len(data):
-        kind, start, size, end = _tag(data, place)
+        try:
+            kind, start, size, end = _tag(data, place)
+        except struct.error:
+            raise ValueError("it ends within an element") from None
         deflated = kind == MATLAB_DEFLATED
         element = data[start if deflated else place:start + size if deflated else end]
         place = start + size if deflated else end
@@ -140,16 +148,28 @@ def _matrices(data):
         head = element[:MATLAB_HEAD]
         if deflated:
             head = zlib.decompressobj().decompress(element, MATLAB_HEAD)
-        kind, inside, _, end = _tag(head, 0)
-        if kind == MATLAB_MATRIX:
-            _, flags, _, after = _tag(head, inside)
-            _, sizes, length, named = _tag(head, after)
-            _, name, letters, numbers = _tag(head, named)
-            if head[flags] in MATLAB_CLASSES and not head[flags + 1]:
-                kind, start, size, _ = _tag(head, numbers)
-                yield _Matrix(bytes(head[name:name + letters]),
-                              struct.unpack_from(f"<{length // 4}i", head, sizes), kind, size,
-                              start, end, element, deflated)
+        with contextlib.suppress(struct.error, IndexError, KeyError):
+            yield _matrix(head, element, deflated)
+
+
+def _matrix(head, element, deflated):
+    """The matrix that begins with the bytes `head`.
+
+    struct.error, IndexError or KeyError where they are those of another element, or are too few to
+    tell.
+    """
+    kind, inside, _, end = _tag(head, 0)
+    if kind != MATLAB_MATRIX:
+        raise KeyError(kind)
+    _, flags, _, after = _tag(head, inside)
+    _, sizes, length, named = _tag(head, after)
+    _, name, letters, numbers = _tag(head, named)
+    kind, start, size, _ = _tag(head, numbers) if numbers < end else (0, end, 0, end)
+    of = MATLAB_CLASSES[head[flags]] or MATLAB_TYPES.get(kind, f"type {kind}")
+    of = "logical" if head[flags + 1] & MATLAB_LOGICAL else of
+    of = f"complex {of}" if head[flags + 1] & MATLAB_COMPLEX else of
+    return _Matrix(bytes(head[name:name + letters]), struct.unpack_from(
+        f"<{length // 4}i", head, sizes), of, size, start, end, element, deflated)
 
 
 def _tag(data, place):

@@ -141,7 +141,8 @@ class Module:
     def load_state_dict(self, state):
         """Take over copies of the arrays of `state`; its paths and shapes must be this model's.
 
-        A model that has values keeps its dtype and backend.  Returns the module.
+        A model that has values keeps its dtype and backend, one that has none gets float32; numbers
+        are rounded to it, and none may be too large for it.  Returns the module.
         """
         places = self._places(state)
         for path, (_, _, shape) in places.items():
@@ -171,7 +172,9 @@ class Module:
             raise ValueError("state must have the paths of this model; these differ: "
                              f"{', '.join(odd)}")
         for path, (thing, name, _) in places.items():
-            _like(state[path], getattr(thing, name, None), f"state[{path!r}]")
+            now = getattr(thing, name, None)
+            _like(state[path], now, f"state[{path!r}]")
+            _fits(data_of(state[path]), "float32" if now is None else now.dtype, f"state[{path!r}]")
         return places
 
     def __repr__(self):
@@ -192,6 +195,20 @@ def _like(array, now, name):
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold whole numbers, got {array.dtype}")
     return array
+
+
+class TooLarge(ValueError):
+    """A number for which a dtype has no room."""
+
+
+def _fits(array, dtype, name):
+    """TooLarge unless `dtype` has room for the floats of `array`; inf and nan have a place."""
+    xp = array_module(array)
+    if array.dtype.kind == "f" and array.dtype.itemsize > xp.dtype(dtype).itemsize:
+        most = float(xp.finfo(dtype).max)
+        if (xp.isfinite(array) & (abs(array) > most)).any():
+            raise TooLarge(f"{name} must fit into {dtype}, whose largest number is {most:.3g}, "
+                           f"got {float(xp.nanmax(abs(array))):.3g}")
 
 
 SIMPLE, BRANCHES = (int, float, str), (Parameter, Module, list, tuple, dict)

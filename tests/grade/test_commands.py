@@ -1,6 +1,7 @@
 """The command line of exercises: what is written, what is said, and the exit codes."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,17 @@ def test_start_never_overwrites(call, tmp_path):
     (tmp_path / "tape.py").write_text("mine as well")
     assert call("start", "dropout", "tape") == "left as it is: dropout.py\nleft as it is: tape.py\n"
     assert {path.read_text() for path in tmp_path.iterdir()} == {"mine", "mine as well"}
+
+
+@pytest.mark.parametrize("error, code", [(KeyboardInterrupt(), 130), (OSError(28, "No space"), 1)])
+def test_start_leaves_no_half_file_where_it_is_stopped(call, tmp_path, monkeypatch, error, code):
+    def stopped(number):
+        assert os.fstat(number).st_size == len(stub(exercise_named("dropout")).encode())
+        raise error
+
+    monkeypatch.setattr(os, "fsync", stopped)
+    call("start", "dropout", code=code)
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.slow
