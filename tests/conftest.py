@@ -83,6 +83,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_import.py": "times imports in a Python of its own",
     "test_kill.py": "kills processes",
     "test_lessons.py": "runs the lessons as a user does",
+    "test_long.py": "looks at the host's memory",
     "test_memory.py": "looks at the host's memory and garbage collector",
     "test_mutations.py": "changes source text, and runs tests in processes",
     "test_museum.py": "makes a page, whose lines run on the host",

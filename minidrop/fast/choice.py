@@ -88,7 +88,7 @@ def _measured(images, filters, stride, padding, dtype, direction):
         32 x 32 x 16 x 16, 32 of 5x5  7.1  13.3     3.7   6.0
     """
     (n, c, *size), (o, _, kh, kw) = images, filters
-    if str(dtype) in WIDE and winograd.runs(images, filters, stride, padding):
+    if dtype in WIDE and winograd.runs(images, filters, stride, padding):
         across = [-(-length // winograd.OUTPUTS) for length in size]
         tiles, used = n * math.prod(across), math.prod(size) / math.prod(across)
         shared = c * o / (c + o)                  # products that pay for a number transformed
