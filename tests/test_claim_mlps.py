@@ -306,21 +306,27 @@ def test_dropconnect_has_masks_of_weights_and_both_inferences_one_network(fits):
 
 def test_uncertainty_is_of_classes_that_were_never_shown(fits):
     settings = tiny("uncertainty", images=1197, passes=3, epochs=3)
-    found = {arm: uncertainty.run(arm, 0, settings, False) for arm in ("none", "mc")}
-    for call, there in zip(fits, ({}, {"hidden1.drop": 0.5}), strict=True):
+    found = {arm: uncertainty.run(arm, 0, settings, False) for arm in uncertainty.CLAIM.arms}
+    dropped = {"hidden1.drop": 0.5}
+    for call, there in zip(fits, ({}, dropped, dropped), strict=True):
         x, y = (part[data.digits().train[1] < 5] for part in data.digits().train)
         assert_array_equal(call["data"][0], x)
         assert_array_equal(call["data"][1], y)
         assert drops(call["net"]) == there
         assert call["net"].out.weight.shape == (5, 8)
-    assert found["none"]["mutual"] == [0, 0] and min(found["mc"]["mutual"]) > 0
+    assert found["none"]["mutual"] == found["once"]["mutual"] == [0, 0]
+    assert min(found["mc"]["mutual"]) > 0 and found["mc"]["error"] == found["once"]["error"]
+    for w, v in zip(*(call["net"].parameters() for call in fits[1:]), strict=True):
+        assert_array_equal(w.data, v.data)
     x, y = data.digits().test
-    z = fits[0]["net"](x).data.astype("float64")
-    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
-    h = -(p * np.log(p)).sum(1)
-    assert_allclose(found["none"]["entropy"], [h[y < 5].mean(), h[y > 4].mean()], rtol=1e-4)
-    pairs = [(a > b) + 0.5 * (a == b) for a in h[y > 4] for b in h[y < 5]]
-    assert_allclose(found["none"]["auc"], np.mean(pairs), atol=1e-4)
+    for arm, call in zip(("none", "once"), fits, strict=False):
+        assert not call["net"].training
+        z = call["net"](x).data.astype("float64")
+        p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+        h = -(p * np.log(p)).sum(1)
+        assert_allclose(found[arm]["entropy"], [h[y < 5].mean(), h[y > 4].mean()], rtol=1e-4)
+        pairs = [(a > b) + 0.5 * (a == b) for a in h[y > 4] for b in h[y < 5]]
+        assert_allclose(found[arm]["auc"], np.mean(pairs), atol=1e-4)
 
 
 # --- verdicts ------------------------------------------------------------------------------------
@@ -422,15 +428,20 @@ def test_a_rate_at_the_end_of_three_in_every_run_is_told(tried, last, told):
         assert sum("an end of those tried" in line for line in lines) == 1
 
 
-@pytest.mark.parametrize("off, auc, word", [
-    (UP, DOWN, "held"), (UP, UP, "not held"), (DOWN, DOWN, "not held"), (DOWN, UP, "refuted"),
-    (LEVEL, LEVEL, "not seen at this scale")])
-def test_uncertainty_grows_off_the_data_and_tells_them(off, auc, word):
-    def rows(auc, off):
-        return [{"error": 0.1, "auc": a, "entropy": [0.1, 0.2], "mutual": [on, one]}
-                for a, on, one in zip(auc, MID, off, strict=True)]
+@pytest.mark.parametrize("once, none, word", [
+    (DOWN, DOWN, "held"), (UP, DOWN, "not held"), (DOWN, LEVEL, "not held"),
+    (LEVEL, LEVEL, "not seen at this scale"), (MID, MID, "not seen at this scale"),
+    (LEVEL, UP, "refuted"), (UP, UP, "refuted")])
+def test_many_passes_must_tell_more_than_one_and_than_none(once, none, word):
+    def rows(auc, mutual=MID):
+        return [{"error": 0.1, "auc": a, "entropy": [0.1, 0.2], "mutual": [0.0, one]}
+                for a, one in zip(auc, mutual, strict=True)]
 
-    assert uncertainty.judge({"none": rows(auc, MID), "mc": rows(MID, off)}, {}).word == word
+    for mutual in (UP, DOWN):                     # told, and no part of the rule
+        found = {"none": rows(none), "once": rows(once), "mc": rows(MID, mutual)}
+        verdict = uncertainty.judge(found, {"passes": 7})
+        assert verdict.word == word and "by 7 passes" in verdict.headline
+        assert f"{np.mean(mutual):.3f} of unknown ones" in verdict.headline
 
 
 # --- whole runs ----------------------------------------------------------------------------------
@@ -454,7 +465,7 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name, words", [
     ("dropout", ["refuted"]), ("rate", ["not held"]), ("sparsity", ["held"]),
-    ("uncertainty", ["held"]), ("dropconnect", WORDS), ("data-size", WORDS),
+    ("uncertainty", WORDS), ("dropconnect", WORDS), ("data-size", WORDS),
     ("together", WORDS), ("inference", WORDS)])
 def test_the_quick_scale_takes_less_than_a_minute_and_ends_as_it_did(name, words):
     """Where one word alone is expected the intervals were far from changing it."""

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from minidrop import data
-from minidrop.claims import CLAIMS, half, pruned, pruners, rivals, targeted
+from minidrop.claims import CLAIMS, half, pruned, pruners, rivals, targeted, targeted_units
 from minidrop.claims.claim import WORDS
 from minidrop.nn import Wrapped
 from minidrop.optim import SGD, Adam
@@ -260,18 +260,47 @@ def test_half_is_better_than_the_whole_or_as_good_or_worse(halves, word):
     assert one.word == "not seen at this scale"
 
 
-def test_units_are_judged_by_the_rule_of_weights_and_called_by_their_name():
-    shares, alike = [0.0, 0.5, 0.8], [0.0, 0.001, -0.001]
-    found = made(shares, none=[[0.97 + one, 0.6 + one, 0.2] for one in alike],
-                 targeted=[[0.96 + one, 0.95 + one, 0.5] for one in alike],
-                 ramping=[[0.95 + one, 0.95 + one, 0.95 + one] for one in alike])
-    settings = {"shares": shares, "unit": True, "high": 0.94}
-    verdict = CLAIMS["targeted-units"].judge(found, settings)
-    assert verdict.word == "held" and verdict.lines[0].endswith("share of units")
-    found["ramping"] = found["targeted"]
-    assert CLAIMS["targeted-units"].judge(found, settings).word == "not held"
-    assert CLAIMS["targeted-units"].judge(found, settings | {"unit": False}).lines[0].endswith(
-        "share of weights")
+@pytest.mark.parametrize("accuracy, level, share", [
+    ([0.95, 0.95, 0.55, 0.2], 0.75, 0.7), ([0.95, 0.75, 0.55, 0.2], 0.75, 0.5),
+    ([0.60, 0.95, 0.55, 0.2], 0.75, 0.7),                          # unpruned it may be worse
+    ([0.95, 0.60, 0.80, 0.3], 0.75, 0.91),                         # the last time counts
+    ([0.70, 0.60, 0.50, 0.2], 0.75, 0.0), ([0.9, 0.9, 0.9, 0.9], 0.75, 1.0)])
+def test_a_share_lies_between_those_in_the_table(accuracy, level, share):
+    assert targeted_units.crossing([0.0, 0.5, 0.9, 1.0], accuracy, level) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("plain, kept, ramped, word", [
+    ([0.30, 0.31, 0.32], [0.40, 0.41, 0.42], [0.45, 0.46, 0.47], "held"),
+    ([0.30, 0.31, 0.32], [0.40, 0.41, 0.42], [0.40, 0.41, 0.42], "not held"),
+    ([0.30, 0.31, 0.32], [0.40, 0.41, 0.42], [0.20, 0.21, 0.22], "not held"),
+    ([0.40, 0.41, 0.42], [0.40, 0.41, 0.42], [0.45, 0.46, 0.47], "not held"),
+    ([0.40, 0.41, 0.42], [0.40, 0.41, 0.42], [0.40, 0.41, 0.42], "not seen at this scale"),
+    ([0.45, 0.46, 0.47], [0.40, 0.41, 0.42], [0.40, 0.41, 0.42], "refuted"),
+    ([0.30, 0.40, 0.44], [0.38, 0.39, 0.40], [0.30, 0.39, 0.45], "not seen at this scale"),
+    # seeds that differ much, and both arms alike
+    ([0.20, 0.30, 0.40], [0.21, 0.31, 0.41], [0.22, 0.32, 0.42], "held")])
+def test_units_are_judged_by_where_networks_fall(plain, kept, ramped, word):
+    """Straight lines down from 1 through 0.8 at the shares of none, and 0.9 at the others'."""
+    settings = {"shares": [i / 100 for i in range(101)], "unit": True, "high": 0.9,
+                "data": "digits"}
+    found = {arm: [{"accuracy": [max(0.0, 1 - (1 - level) * at / share)
+                                 for at in settings["shares"]]} for share in row]
+             for arm, row, level in (("none", plain, 0.8), ("targeted", kept, 0.9),
+                                     ("ramping", ramped, 0.9))}
+    verdict = targeted_units.judge(found, settings)
+    assert verdict.word == word and verdict.lines[0].endswith("share of units")
+    assert verdict.headline.startswith(f"none is of no use from {100 * np.mean(plain):.2f} +- ")
+    gain = f"targeted - none: {100 * np.mean(np.subtract(kept, plain)):.2f} +- "
+    assert gain in verdict.headline
+    one = {arm: runs[:1] for arm, runs in found.items()}
+    assert targeted_units.judge(one, settings)[:2] == ("not seen at this scale",
+                                                       "one seed has no interval")
+    left, right = targeted_units.draw(found, settings).axes
+    assert_allclose(left.lines[3].get_xydata()[[0, 10]], [[0, 100], [10, 100 * np.mean(
+        [1 - 0.02 / share for share in plain])]])
+    assert [one.get_text() for one in right.get_yticklabels()] == [
+        "targeted - none", "ramping - targeted"]
+    assert_allclose([*right.lines[0].get_xdata()], 100 * np.subtract(kept, plain), atol=1e-9)
 
 
 @pytest.mark.parametrize("unit, there", [(True, "units"), (False, "weights")])

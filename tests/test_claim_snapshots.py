@@ -242,9 +242,24 @@ def test_networks_are_chosen_on_validation_data(monkeypatch):
         assert found["lr"] == 0.1 and found["validation"] < 0.8 < found["error"]
 
 
-def test_the_correlation_of_all_pairs_is_without_that_of_a_network_with_itself():
-    assert_allclose(snapshot_diversity.pairs({"nocycle": alike([0.5, 0.25], [0, 0])}, "nocycle"),
-                    [0.5, 0.25])
+def test_only_the_last_three_networks_count_and_none_with_itself():
+    found = {"nocycle": alike([0.5, 0.25], [0.1, 0.3])}
+    for one in found["nocycle"]:
+        for i, j in ((0, 1), (0, 4), (1, 2), (1, 3)):
+            one["correlation"][i][j] = one["correlation"][j][i] = 0.9
+        one["correlation"][2][4] = one["correlation"][4][2] = 0.8
+        one["barrier"][:2] = 9, 9
+        one["barrier"][3] = 0
+    like, high = snapshot_diversity.late(found, "nocycle")
+    assert_allclose(like, [(0.5 + 0.5 + 0.8) / 3, (0.25 + 0.25 + 0.8) / 3])
+    assert_allclose(high, [0.05, 0.15])
+
+
+def test_the_last_three_are_from_after_the_first_fall():
+    for scale, settings in snapshot_diversity.CLAIM.scales.items():
+        rates, ends = budgets.falling(1.0, 1000), budgets.cyclic(1.0, 1000, settings["cycles"])[1]
+        early = [end for end in ends if rates[end - 1] == 1]
+        assert len(ends) - len(early) == snapshot_diversity.LAST, scale
 
 
 def test_batch_norms_have_statistics_of_the_weights_in_between(monkeypatch):
@@ -340,18 +355,9 @@ def test_diversity_is_of_outputs_and_of_barriers(correlation, barrier, word):
     found = {"snapshot": alike(MID, MID), "nocycle": alike(correlation, barrier)}
     verdict = snapshot_diversity.judge(found, {})
     assert verdict.word == word
-    assert verdict.headline.endswith(
-        "; of the last two networks alone the correlation is "
-        f"{np.mean(MID):.3f} and {np.mean(correlation):.3f} ("
-        f"{compare.interval(np.subtract(correlation, MID))} less with cycles)")
-
-
-def test_the_last_two_networks_are_told_beside_all_pairs():
-    found = {"snapshot": alike(MID, MID), "nocycle": alike(UP, DOWN)}
-    for one in found["snapshot"]:
-        one["correlation"][3][4] = one["correlation"][4][3] = 0.75
-    assert "last two networks alone the correlation is 0.750 and " in (
-        snapshot_diversity.judge(found, {}).headline)
+    assert verdict.headline.startswith(
+        f"among the last 3 networks the correlation is {np.mean(MID):.3f} with cycles and "
+        f"{np.mean(correlation):.3f} without ({compare.interval(np.subtract(correlation, MID))} ")
 
 
 COSTS = {"none": [0.4, 0.401, 0.402], "a tenth": [0.41, 0.411, 0.412],

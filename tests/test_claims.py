@@ -69,6 +69,17 @@ def test_runs_go_seed_by_seed_and_each_is_kept(tmp_path):
     assert len(calls) == 6 and fewer == {"a": [{"score": 0}], "b": [{"score": 1}]}
 
 
+def test_the_seeds_of_a_claim_begin_where_its_settings_say(tmp_path):
+    calls: list = []
+    scales = {"quick": {"gain": 1, "first_seed": 10, "seeds": 2}}
+    claim = toy(calls, scales=scales)
+    found = ledger.run(claim, "quick", folder=tmp_path, progress=False)
+    assert calls == [("a", 10), ("b", 10), ("a", 11), ("b", 11)]
+    assert found["a"] == [{"score": 10}, {"score": 11}]
+    more = ledger.run(claim, "quick", seeds=3, folder=tmp_path, progress=False)
+    assert calls[4:] == [("a", 12), ("b", 12)] and len(more["a"]) == 3
+
+
 def test_an_interrupted_claim_goes_on_where_it_was(tmp_path):
     calls, whole = [], toy([])
 

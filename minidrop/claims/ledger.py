@@ -35,7 +35,8 @@ def run(claim, scale, seeds=None, folder=FOLDER, progress=True, jobs=1, dask=Non
         with alone(path):
             clear(path)
             record = _begin(claim, scale, settings, path)
-            wanted = [(arm, seed) for seed in range(seeds) for arm in claim.arms]
+            first = settings.get("first_seed", 0)
+            wanted = [(arm, first + i) for i in range(seeds) for arm in claim.arms]
             _go_on(claim, record, wanted, path, progress, jobs, dask)
     except BlockingIOError:
         raise ValueError(f"{claim.name} is being run at this scale, into {path}; wait for that run "
