@@ -18,9 +18,6 @@ from minidrop.cli import main
 from minidrop.data import files, images, published
 from tests.tiny_sets import Tiny
 
-pytest.importorskip("pooch")
-
-
 BOMB = gzip.compress(bytes(1 << 24))
 ENDLESS = 1 << 26               # bytes, of which all but the first are too many
 

@@ -30,7 +30,11 @@ def test_every_promise_names_its_tests_and_every_other_row_its_reason():
 
 
 def test_every_test_of_a_promise_is_there_asserts_and_is_not_skipped():
-    assert len(TESTS) > 20 and [said for one in TESTS if (said := trouble(*one))] == []
+    """But that of kills is where a system cannot fork, as the page says."""
+    kills = "test_a_run_that_was_killed_again_and_again_ends_in_the_same_bits"
+    assert len(TESTS) > 20 and [said for one in TESTS if (said := trouble(*one))] == [
+        f"{kills} has pytest.mark.skipif"]
+    assert f"where it was killed, on systems that can fork | [`{kills}`]" in PAGE
 
 
 @pytest.mark.slow
@@ -41,19 +45,40 @@ def test_every_test_of_a_promise_is_collected():
     assert done.returncode == 0, done.stdout
     assert {re.split(r"[\[:]", line.partition("::")[2])[0] for line in done.stdout.splitlines()
             if "::" in line} == {test for test, _ in TESTS}
+    assert "[NOTSET" not in done.stdout           # as pytest calls a test without cases
+
+
+RUNS = "def test_a():\n    assert f()"
 
 
 @pytest.mark.parametrize("text, said", [
-    ("def test_a():\n    assert f()", ""),
-    ("def test_b():\n    assert f()", "has 0 tests named test_a"),
-    ("@pytest.mark.skip\ndef test_a():\n    assert f()", "test_a has mark.skip"),
-    ("pytestmark = [pytest.mark.xfail]\ndef test_a():\n    assert f()", "test_a has mark.xfail"),
-    ("def test_a():\n    pytest.skip('today')\n    assert f()", "test_a has pytest.skip("),
-    ("def test_a():\n    f()", "test_a asserts nothing"),
-    ("def test_a():\n    assert True", "test_a asserts nothing"),
-    ('def test_a():\n    """What we assert."""\n    f()', "test_a asserts nothing"),
-    ("def test_a():\n    assert_equal(f(), 1)", "")])
-def test_a_promise_without_a_test_that_runs_is_found(tmp_path, text, said):
+    (RUNS, ""), (f"import numpy\n\n{RUNS} == skip.xfail", ""),
+    ("def test_a():\n    assert_equal(f(), 1)", ""),
+    ("def test_a():\n    with pytest.raises(ValueError):\n        f()", ""),
+    ("def test_a():\n    def one():\n        assert f()\n    one()", ""),
+    (f"leave = mark.skip\n\n{RUNS}", ""),        # used by another test
+    ("def test_b():\n    assert f()", "0 tests named test_a"),
+    (f"@pytest.mark.skip\n{RUNS}", "pytest.mark.skip"),
+    (f"@pytest.mark.skipif(f(), reason='no')\n{RUNS}", "pytest.mark.skipif"),
+    (f"from pytest import mark\n@mark.xfail\n{RUNS}", "mark.xfail"),
+    (f"pytestmark = [pytest.mark.xfail]\n{RUNS}", "pytest.mark.xfail"),
+    (f"leave = pytest.mark.skip\nout = leave\n@out\n{RUNS}", "pytest.mark.skip"),
+    (f"pytest.importorskip('pooch')\n{RUNS}", "pytest.importorskip"),
+    (f"pooch = pytest.importorskip('pooch')\n{RUNS}", "pytest.importorskip"),
+    (f"if f():\n    pytest.skip('no', allow_module_level=True)\n{RUNS}", "pytest.skip"),
+    (f"{RUNS}\n    pytest.skip('today')", "pytest.skip"),
+    (f"from pytest import skip as leave\n{RUNS}\n    leave('today')",
+     "from pytest import skip as leave"),
+    ("def f():\n    pytest.skip('today')\n" + RUNS, "pytest.skip"),
+    ("@pytest.fixture\ndef a():\n    pytest.skip('b')\ndef test_a(a):\n    assert a",
+     "pytest.skip"),
+    (f"@pytest.mark.parametrize('x', [])\n{RUNS}", "pytest.mark.parametrize('x', [])"),
+    ("def test_a():\n    f()", "nothing that it asserts"),
+    ("def test_a():\n    assert True", "nothing that it asserts"),
+    ("def test_a():\n    assert 1 == 1", "nothing that it asserts"),
+    ("def test_a():\n    def one():\n        assert f()", "nothing that it asserts"),
+    ('def test_a():\n    """What we assert."""\n    f()', "nothing that it asserts")])
+def test_a_promise_whose_test_may_not_run_or_fail_is_found(tmp_path, text, said):
     tmp_path.joinpath("test_x.py").write_text(text)
     assert trouble("test_a", "test_x.py", tmp_path).endswith(said)
     assert bool(trouble("test_a", "test_x.py", tmp_path)) == bool(said)
