@@ -37,6 +37,9 @@ def gradcheck(f, *inputs, order=1, step=1e-5, tolerance=1e-6, seed=0):
     points = [floating(data_of(x), f"inputs[{i}]").astype("float64") for i, x in enumerate(inputs)]
     if not points:
         raise ValueError("inputs must be at least one array")
+    for i, x in enumerate(points):
+        if not array_module(x).isfinite(x).all():
+            raise ValueError(f"inputs[{i}] must hold finite numbers, got {describe(x)}")
     called(f, "f", *(f"x{i}" for i in range(len(points))))
     result = f(*map(Tensor, points))
     if not isinstance(result, Tensor):
@@ -128,7 +131,10 @@ def exact_moments(f, shape, p):
     mean = second = 0.0
     for mask in all_masks(n):
         weight = (1 - p) ** int(mask.sum()) * p ** int((~mask).sum())
-        value = data_of(f(mask.reshape(shape))).astype("float64")
+        value = data_of(f(mask.reshape(shape)))
+        if getattr(getattr(value, "dtype", None), "kind", "O") not in "biuf":
+            raise TypeError(f"f must give an array of numbers, got {describe(value)}")
+        value = value.astype("float64")
         mean, second = mean + weight * value, second + weight * value * value
     return mean, second - mean * mean
 
@@ -150,6 +156,8 @@ class Replay:
         if not self.left:
             raise ValueError(f"Replay has no draw left for {transform.__name__}{args}")
         noise: Any = self.left.pop(0)
+        if transform.__name__ == "bernoulli" and getattr(noise, "dtype", "bool") != "bool":
+            raise TypeError(f"Replay was asked for booleans, its next draw is {describe(noise)}")
         names = list(inspect.signature(transform).parameters)[1:]
         asked = dict(zip(names, args, strict=False))
         shape = asked.get("shape", asked.get("n"))

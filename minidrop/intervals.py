@@ -99,7 +99,10 @@ def _within(theta, n):
 def _values(values):
     xp = array_module()
     try:
-        x = xp.asarray(values, dtype="float64")
+        x = xp.asarray(values)
+        if x.dtype.kind not in "iufO":
+            raise TypeError
+        x = x.astype("float64")
     except (TypeError, ValueError):
         raise TypeError(f"values must be an array of numbers, got {describe(values)}") from None
     if x.ndim == 0 or len(x) < 2 or not xp.isfinite(x).all():

@@ -135,7 +135,8 @@ def barrier(shares, values):
         iterable(given, name, "a list of numbers")
     shares, values = list(shares), list(values)
     if len(shares) != len(values):
-        raise ValueError(f"values must be as many as shares, {len(shares)}, got {len(values)}")
+        raise ValueError("shares and values must be equally many, got "
+                         f"{len(shares)} and {len(values)}")
     for i, (share, value) in enumerate(zip(shares, values, strict=True)):
         share = number(share, f"shares[{i}]", least=-math.inf)
         value = number(value, f"values[{i}]", least=-math.inf)

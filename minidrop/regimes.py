@@ -79,8 +79,8 @@ def regime(none, standard, early=None, late=None, better="higher", level=0.95):
               if value is not None or name in ("none", "standard")}
     for name, values in scores.items():
         if len(values) != len(scores["none"]):
-            raise ValueError(f"{name} must hold one score for each of the {len(scores['none'])} "
-                             f"seeds of none, got {len(values)}")
+            raise ValueError(f"{name} and none must hold one score for each seed, got "
+                             f"{len(values)} and {len(scores['none'])}")
     if option(better, "better", ("higher", "lower")) == "lower":
         scores = {name: [-value for value in values] for name, values in scores.items()}
     gains = {f"{a} - {b}": _gain(scores[a], scores[b], level)

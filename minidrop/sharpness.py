@@ -133,7 +133,8 @@ def largest_curvature(net, data, loss=cross_entropy, batch_size=256, tolerance=1
         value = float(v @ hv)                                              # Eq. (sharpness.2)
         rest = _length(hv - value * v)                                     # Eq. (sharpness.3)
         if not math.isfinite(rest):
-            raise ValueError(f"net must have finite second derivatives under loss, got {value}")
+            raise ValueError("net and data must give finite second derivatives under loss, got "
+                             f"{value}")
         stretch = max(stretch, _length(hv))
         done = rest <= tolerance * abs(value) + ROUNDING * stretch
         if done and (shift or value >= 0):
@@ -172,6 +173,8 @@ def random_sharpness(net, data, radius, draws, rng, normalise="none", loss=cross
     batch_size, rng = count(batch_size, "batch_size"), as_stream(rng)
     theta, rises = [w.data for w in params], []
     before = evaluate(other, (x, y), loss, batch_size).loss
+    if not math.isfinite(before):
+        raise ValueError(f"net and data must give a finite loss, got {before}")
     for _ in range(draws):
         g = _gaussian(rng, params)
         step = (_filter_normalised(unflat(g, theta), theta, radius) if normalise == "filter"

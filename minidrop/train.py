@@ -61,6 +61,7 @@ def train_step(net, optimizer, x, y, loss=cross_entropy, penalty=None, project=N
 
 
 def _stepped(net, optimizer, x, y, loss, penalty, project, step):
+    count(step, "step", least=0)
     with Doubts() as doubts:
         value = loss(net(x), y)
         if penalty is not None:

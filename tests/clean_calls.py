@@ -1,8 +1,8 @@
 """One clean call of every public callable, of which rubbish replaces one argument at a time.
 
 Where tests/test_errors.py has a right call it is that one; all others are written here, as
-{argument: value}.  `Class.method` calls the method of its `self`, and `Class()` a layer, with the
-first of INPUTS that it takes.
+{argument: value}.  `Class.method` calls the method of its `self`, `Class()` a layer, with the first
+of INPUTS that it takes, and what follows a blank says in which form a function is called.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ from tests.test_errors import WRONG, example, net, noisy
 
 X = np.arange(1, 13, dtype="float32").reshape(4, 3)
 LABELS = np.array([0, 1, 2, 0])
+ROWS = np.array([[0.5, 0.25, 0.25], [0.125, 0.625, 0.25], [0.25, 0, 0.75], [1, 0, 0]], "float32")
 IMAGES = np.arange(64, dtype="float32").reshape(2, 2, 4, 4)
 INPUTS = (X, IMAGES, IMAGES[:, :1], IMAGES.reshape(2, 4, 2, 4), IMAGES.reshape(1, 4, 4, 4),
           IMAGES.reshape(2, 16, 2), IMAGES.reshape(4, 4, 4), X[:, :2], X.reshape(2, 3, 2),
@@ -94,6 +95,11 @@ MORE = {f"nn.{name}": {} for name in SIMPLE} | {
     "verify.check": {"impl": md.Dropout, "technique": "dropout", "seconds": 5.0},
     "verify.conforms": {"impl": md.Dropout, "technique": "dropout"},
 
+    "batch_norm known": {"x": X, "mean": X[0], "var": X[1]},
+    "cross_entropy rows": {"logits": X, "target": ROWS},
+    "multi_sample_cross_entropy rows": {"logits": X[None], "target": ROWS},
+    "functional.soft_targets rows": {"y": ROWS, "classes": 3},
+
     "Module.init": {"self": net(), "seed": 0}, "Module.train": {"self": net(), "mode": False},
     "Module.to": {"self": net(), "backend": "numpy"},
     "Module.astype": {"self": net(), "dtype": "float64"},
@@ -155,7 +161,7 @@ def calls():
     """A `Call` of everything that has a clean one: those of test_errors, of MORE, and layers."""
     found = []
     for name, given in ({name: right for name, (right, _) in WRONG.items()} | MORE).items():
-        thing = functools.reduce(_part, name.split("."), md)
+        thing = functools.reduce(_part, name.split()[0].split("."), md)
         found.append(Call(name, _copies(given), _runner(thing), _defaults(thing)))
         if isinstance(thing, type) and issubclass(thing, nn.Module):
             found += _layer(found[-1])

@@ -11,6 +11,7 @@
 `fault(call, argument, thing, due, right)` is "" or what is wrong with what came.
 """
 
+import contextlib
 import decimal
 import fractions
 import math
@@ -23,6 +24,7 @@ import numpy as np
 
 import minidrop
 from minidrop import Tensor, nn
+from tests import odd_entries
 from tests.limits import TooLong, limited
 
 SAME, EITHER, REFUSED, SOUND, SHAPED = "the same", "either", "a refusal", "sound", "a shape"
@@ -90,6 +92,7 @@ def _kinds(a):
         if (a == a.round()).all() and abs(a).max() < 100:
             yield from ((kind, a.astype(kind), EITHER) for kind in whole)
         yield "booleans", a > 0, EITHER if (a == (a > 0)).all() else REFUSED
+        yield from odd_entries.odd(a)
         return
     yield "nans", a * math.nan, REFUSED
     yield "halves", a + 0.5, REFUSED
@@ -160,7 +163,11 @@ def _several(value):
     yield "twice", value + value, SOUND
     yield from (("empty", kind(), REFUSED), ("within itself", kind([value]), REFUSED),
                 ("3", 3, REFUSED))
-    for i in range(len(value)):
+    for i, part in enumerate(value):
+        if isinstance(part, np.ndarray) and part.dtype.kind == "f":
+            for what, thing, due in odd_entries.odd(part, lambda a, i=i: kind(
+                    [*value[:i], a, *value[i + 1:]])):
+                yield f"{what}, at {i}", thing, due
         for what in ("None", "nan", "text", "complex"):
             yield f"{what} at {i}", kind([*value[:i], THINGS[what], *value[i + 1:]]), REFUSED
 
@@ -185,10 +192,13 @@ def fault(call, argument, thing, due, right):
     """
     arguments = call.fresh() | {argument: thing}
     try:
+        if isinstance(due, odd_entries.Odd):
+            return _fault_of_entry(call, argument, arguments, due, right)
         came = outcome(call, arguments)
     except (ValueError, TypeError) as error:
-        names = [argument, *(arguments if due in (SHAPED, SOUND) else ())]
-        return "refused, though it is right" if due == SAME else _of_refusal(error, call, names)
+        others = () if due == REFUSED else arguments
+        return ("refused, though it is right" if due == SAME else
+                _of_refusal(error, call, argument, others))
     except (Exception, TooLong) as error:
         return f"{type(error).__name__}: {error}"
     if due == REFUSED:
@@ -200,12 +210,29 @@ def fault(call, argument, thing, due, right):
     return "nan" if _has_nan(came) and not _has_nan(right()) else ""
 
 
-def fault_of_pair(call, rubbish, must_refuse):
+def _fault_of_entry(call, argument, arguments, due, right):
+    def other(thing):
+        with contextlib.suppress(ValueError, TypeError):
+            return _loud(call, call.fresh() | {argument: thing})[0]
+
+    return odd_entries.fault(*_loud(call, arguments), due, right(), other)
+
+
+def _loud(call, arguments):
+    """`outcome`, and what NumPy said of it."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        return _came(call, arguments), " ".join(str(one.message) for one in told)
+
+
+def fault_of_pair(call, rubbish, dues):
     """What is wrong with the outcome of `call` with several arguments that are rubbish."""
+    first, must_refuse = next(iter(rubbish)), REFUSED in dues
+    told = any(isinstance(due, odd_entries.Odd) and due.rule != odd_entries.PLAIN for due in dues)
     try:
-        outcome(call, call.fresh() | rubbish)
+        (_loud if told else outcome)(call, call.fresh() | rubbish)
     except (ValueError, TypeError) as error:
-        return _of_refusal(error, call, list(call.defaults))
+        return _of_refusal(error, call, first, call.defaults)
     except (Exception, TooLong) as error:
         return f"{type(error).__name__}: {error}"
     return "accepted" * must_refuse
@@ -221,16 +248,23 @@ def fault_of_backend(call, argument, array, right):
 
 
 def outcome(call, arguments):
-    """What the call returns and does to its networks, as plain data; TooLong after SECONDS."""
-    with warnings.catch_warnings(), limited(SECONDS, wall=True):
-        warnings.simplefilter("error")
+    """What the call returns and does to its networks, as plain data; a warning is an error."""
+    with warnings.catch_warnings(action="error"):
+        return _came(call, arguments)
+
+
+def _came(call, arguments):
+    with limited(SECONDS, wall=True):
         result = _plain(call.run(arguments))
     networks = [value for value in arguments.values() if isinstance(value, nn.Module)]
     return [result, *map(_plain, networks)]
 
 
-def _of_refusal(error, call, names):
-    """What is wrong with a refusal: raised elsewhere, more than a sentence, or of nothing named."""
+def _of_refusal(error, call, argument, others=()):
+    """What is wrong with a refusal: raised elsewhere, more than a sentence, or not of `argument`.
+
+    Where several do not fit together it may be of one of the `others`.
+    """
     message, last = str(error), traceback.extract_tb(error.__traceback__)[-1]
     if "\n" in message or len(message) > 800:
         return f"a long message: {message}"
@@ -238,13 +272,36 @@ def _of_refusal(error, call, names):
         return ""
     if "raise" not in last.line or not Path(last.filename).is_relative_to(PACKAGE):
         return f"raised inside, at {last.filename}:{last.lineno}: {message}"
-    told = {*names, *(other for name in names for other in CALLED.get(name, ()))}
-    if call.name.endswith("()"):
-        told.update(LAYERS)
-    words = message.replace(" a ", " ")           # "a whole number" names no argument a
-    if not any(re.search(rf"\b{name}\b", words) for name in told):
-        return f"names nothing of {', '.join(names)}: {message}"
+    if not names(message, argument, call.name, others):
+        return f"names nothing of {argument}: {message}"
     return ""
+
+
+def names(message, argument, call="", others=()):
+    """Whether a refusal is of an argument, or of one of `others` that do not fit with it.
+
+    >>> names("q must be a whole number", "a"), names("a must be a whole number", "a")
+    (False, True)
+    """
+    told = _called(argument, call)
+    if any(_word(name, message if others else _subject(message)) for name in told):
+        return True
+    return any(_word(name, _subject(message)) for other in others for name in _called(other, call))
+
+
+def _called(argument, call):
+    return {argument, *CALLED.get(argument, ()), *(LAYERS if call.endswith("()") else ())}
+
+
+def _subject(message):
+    """What a message is about: all before its "must", or all of it."""
+    return message.partition(" must ")[0] if " must " in message else message
+
+
+def _word(name, text):
+    """Whether a name is a word of the text; the article a is no name."""
+    text = re.sub(r"\ba (?!(and|or|must|is|has|of)\b)(?=\w)", "", text)
+    return re.search(rf"\b{name}\b", text) is not None
 
 
 BY_NUMPY = {"exp", "log", "relu", "sigmoid", "sqrt", "tanh"}      # one argument, and NumPy's rules

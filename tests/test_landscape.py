@@ -190,7 +190,8 @@ def test_a_mistake_is_named():
             (lambda: md.interpolation_curve(a, a, pair(np), [1], statistics=[1]), TypeError,
              "statistics must be a NumPy or CuPy array"),
             (lambda: md.barrier([0, 0.5], [1, 1]), ValueError, "shares must hold the ends 0 and 1"),
-            (lambda: md.barrier([0, 1], [1]), ValueError, "values must be as many as shares, 2"),
+            (lambda: md.barrier([0, 1], [1]), ValueError,
+             "shares and values must be equally many, got 2 and 1"),
             (lambda: md.barrier([0, 0.5, 0.5, 1], [1, 9, 2, 1]), ValueError,
              "shares must not repeat with another value, got 0.5 twice"),
             (lambda: md.barrier([0, 1], [1, math.nan]), ValueError, r"values\[1\] must be finite")):

@@ -113,8 +113,8 @@ def test_regimes_of_one_score_is_that_of_a_list_of_one():
 
 @pytest.mark.parametrize("call, kind, message", [
     (lambda: md.regime([1, 2], [1, 2, 3]), ValueError,
-     "standard must hold one score for each of the 2 seeds of none, got 3"),
-    (lambda: md.regime([1, 2], [1, 2], late=3.0), ValueError, "late must hold one score for each"),
+     "standard and none must hold one score for each seed, got 3 and 2"),
+    (lambda: md.regime([1, 2], [1, 2], late=3.0), ValueError, "late and none must hold one score"),
     (lambda: md.regime([], []), ValueError, "none must hold at least one score"),
     (lambda: md.regime([1, 2], [1, math.nan]), ValueError, "standard must be finite, got nan"),
     (lambda: md.regime("0.5", 0.6), TypeError, "none must be a score or one for each"),

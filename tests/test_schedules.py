@@ -81,7 +81,7 @@ def test_a_schedule_steers_every_step_of_a_run(build, xp, backend):
     (lambda: cosine_restarts(0.1, 5, 2, growth=1.5), TypeError, "growth must be a whole number"),
     (lambda: cosine_restarts(0.1, 5, 0), ValueError, "period must be a whole number of at least"),
     (lambda: cosine(0.1, 0), ValueError, "total must be a whole number of at least 1"),
-    (lambda: warmup([0.1] * 5, 6), ValueError, "steps must be at most the 5 of schedule"),
+    (lambda: warmup([0.1] * 5, 6), ValueError, "steps and schedule must fit: at most 5 steps"),
     (lambda: warmup(0.1, 5), TypeError, "schedule must be an array of rates"),
     (lambda: warmup([0.1], 1, start=1.5), ValueError, "start must be finite and in"),
 ])

@@ -305,7 +305,7 @@ def test_a_mistake_is_named():
             (lambda: md.largest_curvature("net", data), TypeError, "net must be a Module"),
             (lambda: md.largest_curvature(frozen, data), ValueError, "net has no parameter that"),
             (lambda: md.largest_curvature(net, data, loss=lambda z, _: (z * z).mean() * math.nan),
-             ValueError, "net must have finite second derivatives under loss, got nan"),
+             ValueError, "net and data must give finite second derivatives under loss, got nan"),
             (lambda: md.largest_curvature(net, data, tolerance=-1), ValueError, "tolerance must"),
             (lambda: md.random_sharpness(net, data, 0.5, 1, 0), ValueError, "draws must be a wh"),
             (lambda: md.random_sharpness(net, data, -1, 2, 0), ValueError, "radius must be finite"),

@@ -72,8 +72,8 @@ def fold(windows, shape, stride=1, padding=0):
     """
     shape = shape_of(shape)
     if floating(windows, "windows").ndim != 6 or len(shape) != 4:
-        raise ValueError("windows must be (N, C, OH, OW, kh, kw) and shape (N, C, H, W), got "
-                         f"{windows.shape} and {shape}")
+        raise ValueError("shape and windows must be (N, C, H, W) and (N, C, OH, OW, kh, kw), got "
+                         f"{shape} and {windows.shape}")
     stride, padding = pair(stride, "stride"), pair(padding, "padding", least=0)
     sizes = zip(shape[2:], windows.shape[4:], stride, padding, strict=True)
     due = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
@@ -167,11 +167,18 @@ def _images(x):
 
 def _window(x, size, stride, padding, pools=False):
     size, padding = pair(size, "size"), pair(padding, "padding", least=0)
-    if pools and any(2 * p > s for p, s in zip(padding, size, strict=True)):
-        raise ValueError(f"padding must be at most half of the size {size}, got {padding}")
+    if pools:
+        at_most_half(padding, size)
     _fits("size", size, x, padding)
     stride = size if stride is None else pair(stride, "stride")
     return {"size": size, "stride": stride, "padding": padding}
+
+
+def at_most_half(padding, size):
+    """`padding` itself, two whole numbers of which neither is more than half of its size."""
+    if any(2 * p > s for p, s in zip(padding, size, strict=True)):
+        raise ValueError(f"padding must be at most half of the size {size}, got {padding}")
+    return padding
 
 
 def _fits(name, size, x, padding):

@@ -11,7 +11,8 @@ def smallest(scores, share):
     """Which entries are among the smallest of their row: boolean, in the shape of `scores`.
 
     Of a row of n, exactly floor(share n + 1e-9) entries, so that 0.29 of 100 are 29; of equal ones
-    the first.  `scores` is a floating array (..., n) without nan, `share` lies in [0, 1].
+    the first; nan counts as larger than any number.  `scores` is a floating array (..., n), `share`
+    lies in [0, 1].
 
     >>> import numpy as np
     >>> smallest(np.array([0.3, 0.1, 0.2, 0.1, 0.1]), share=0.4).astype(int)

@@ -11,6 +11,7 @@ from ..arguments import (
     option,
     plain,
     probability,
+    shares,
 )
 from ..ops.activations import erf, gelu_tanh
 from ..ops.activations import selu as _selu
@@ -123,6 +124,7 @@ def cross_entropy(logits, target, label_smoothing=0.0):
         if y.shape != logits.shape:
             raise ValueError(f"probabilities must have the shape {logits.shape} of the logits, got "
                              f"{y.shape}; labels must be integers")
+        shares(plain(y, "target"), "target")
         target = target if y.dtype == logits.dtype else target.astype(logits.dtype)
     elif kind not in ("i", "u"):
         raise TypeError("target must be an array of integer labels or probabilities, got "
@@ -177,7 +179,7 @@ def one_hot(labels, classes, dtype="float32"):
 
 
 def soft_targets(y, classes, dtype="float32"):
-    """Rows (N, `classes`) of `dtype`: labels (N,) as one-hot rows, rows of floats as they are.
+    """Rows (N, `classes`) of `dtype`: labels (N,) as one-hot rows, probabilities as they are.
 
     >>> import numpy as np
     >>> soft_targets(np.array([[0.25, 0.75]]), classes=2), soft_targets(np.array([1]), classes=2)
@@ -185,13 +187,14 @@ def soft_targets(y, classes, dtype="float32"):
     """
     if getattr(getattr(y, "dtype", None), "kind", None) != "f":
         return one_hot(y, classes, dtype)
-    if y.shape != (len(y), count(classes, "classes")):
+    if y.ndim != 2 or y.shape[1] != count(classes, "classes"):
         raise ValueError(f"y must be labels (N,) or rows (N, {classes}), got shape {y.shape}")
+    shares(data_of(y), "y")
     return y if y.dtype == dtype else y.astype(float_type(dtype, array_module(data_of(y))))
 
 
 def accuracy(logits, labels):
-    """The share of rows whose largest logit is at the label, as a Python float.
+    """The share of rows whose largest logit is at the label, as a Python float; nan with any nan.
 
     >>> import numpy as np
     >>> accuracy(np.array([[2.0, 1.0], [0.0, 3.0]]), np.array([0, 0]))
@@ -203,4 +206,5 @@ def accuracy(logits, labels):
     if getattr(y, "shape", None) != z.shape[:1] or y.dtype.kind not in "iu":
         raise ValueError(f"labels must be whole numbers of shape {z.shape[:1]}, got {describe(y)}")
     _check_labels(y, z.shape[1])
-    return float((z.argmax(-1) == y).mean())
+    right, largest = (z.argmax(-1) == y).mean(), z.max()
+    return float(right) if largest == largest else math.nan       # only nan is not itself

@@ -28,6 +28,8 @@ class PatchEmbedding(Module):
         self.n_in, self.width = count(n_in, "n_in"), count(width, "width")
         self.patch = pair(patch, "patch")
         self.size = None if size is None else pair(size, "size")
+        if any(n % k for n, k in zip(self.size or (), self.patch, strict=False)):
+            raise ValueError(f"size must be whole patches of {self.patch}, got {self.size}")
         n = n_in * math.prod(self.patch)
         self.weight = Parameter((width, n_in, *self.patch), fan_in_uniform(n))
         self.bias = Parameter((width,), fan_in_uniform(n))

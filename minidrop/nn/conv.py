@@ -2,6 +2,7 @@
 
 from ..arguments import count, flag, has_channels, pair
 from ..functional import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d
+from ..functional.images import at_most_half
 from .layers import fan_in_uniform
 from .module import Module, Parameter
 
@@ -39,7 +40,8 @@ class Conv2d(Module):
 
 class _Pool(Module):
     def __init__(self, size, stride=None, padding=0):
-        self.size, self.padding = pair(size, "size"), pair(padding, "padding", least=0)
+        self.size = pair(size, "size")
+        self.padding = at_most_half(pair(padding, "padding", least=0), self.size)
         self.stride = self.size if stride is None else pair(stride, "stride")
 
 

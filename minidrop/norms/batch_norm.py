@@ -46,7 +46,16 @@ Differs
   [test_batch_norm_4_holds_under_noise_on]
 """
 
-from ..arguments import count, flag, floating, has_channels, number, per_channel, wide_enough
+from ..arguments import (
+    count,
+    flag,
+    floating,
+    has_channels,
+    not_below_zero,
+    number,
+    per_channel,
+    wide_enough,
+)
 from ..functional import moments, rescale
 from ..nn import Module, Parameter, constant
 from ..xp import array_module
@@ -70,7 +79,8 @@ def batch_norm(x, mean=None, var=None, weight=None, bias=None, eps=1e-5):
         raise ValueError("mean and var must both be given, or neither")
     if mean is None:
         return _by_the_batch(x, weight, bias, eps)[0]
-    mean, var = per_channel(mean, _checked(x), "mean"), per_channel(var, x, "var")
+    mean = per_channel(mean, _checked(x), "mean")
+    var = not_below_zero(per_channel(var, x, "var"), "var")
     weight = 1.0 if weight is None else per_channel(weight, x, "weight")
     bias = 0.0 if bias is None else per_channel(bias, x, "bias")
     return rescale(x, mean, var, weight, bias, eps=number(eps, "eps"))         # Eq. (batch_norm.4)

@@ -31,7 +31,7 @@ Differs
   it is then subtracted before anything is squared.  [test_normalise_1_a_large_mean_costs_no_digits]
 """
 
-from ..arguments import axes_of, describe, fitting, number, wide_enough
+from ..arguments import axes_of, describe, fitting, number, varied, wide_enough
 from ..functional import normal
 
 
@@ -56,4 +56,6 @@ def normalise(x, axes, eps=1e-5, weight=None, bias=None, known=None):
                          f"{describe(known)}")
     weight, bias = 1.0 if weight is None else weight, 0.0 if bias is None else bias
     eps = number(eps, "eps")
+    if not eps:
+        varied(x, axes)
     return normal(x, weight, bias, axes=axes, eps=eps, known=known)

@@ -91,7 +91,7 @@ def warmup(schedule, steps, start=0.1):
     rates = array_module().array([number(rate, "schedule") for rate in schedule])
     steps, start = count(steps, "steps", least=0), number(start, "start", most=1.0)
     if steps > len(rates):
-        raise ValueError(f"steps must be at most the {len(rates)} of schedule, got {steps}")
+        raise ValueError(f"steps and schedule must fit: at most {len(rates)} steps, got {steps}")
     t = array_module().arange(steps)
     rates[:steps] *= start + (1 - start) * t / max(1, steps)                 # Eq. (lr.3)
     return rates

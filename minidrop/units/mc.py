@@ -121,7 +121,7 @@ def mc_moments(model, x, passes, tau=None):
     >>> bool((abs(mean - 1) < 0.2).all() and (abs(variance - 1) < 0.2).all())      # 1 and p / q
     True
     """
-    noise = 0.0 if tau is None else 1 / _positive(tau, "tau")
+    noise = 0.0 if tau is None else 1 / _positive(tau, "tau", 2.0**-126)
     mean = spread = 0.0
     with _noisy(model, x):
         for t in range(1, count(passes, "passes") + 1):
@@ -181,7 +181,7 @@ def _entropy(p):
     return 0.0 - (p * log(where(p > 0, p, 1.0))).sum(-1)
 
 
-def _positive(value, name):
-    if number(value, name) < 1e-300:              # 1 / value must be finite
-        raise ValueError(f"{name} must be above 0, got {value!r}")
+def _positive(value, name, least=1e-300):
+    if number(value, name) < least:               # 1 / value must be finite
+        raise ValueError(f"{name} must be above 0, got {value!r}; 1 / {name} must be finite")
     return float(value)

@@ -155,7 +155,7 @@ def multi_sample(h, masks, p, flips=None, shifts=None):
     if flips is None and shifts is None:
         return x
     if h.ndim != 4:
-        raise ValueError(f"h must be (N, C, H, W) for flips and shifts, got shape {h.shape}")
+        raise ValueError(f"flips and shifts need images h (N, C, H, W), got shape {h.shape}")
     return flip_and_shift(x, flips, shifts)
 
 

@@ -71,7 +71,7 @@ Differs
 import math
 from functools import partial
 
-from ..arguments import count, describe, flag, floating, number, option
+from ..arguments import count, describe, flag, floating, inside, number, option
 from ..functional import log, maximum, relu, sigmoid, where
 from ..nn import Module, OnWeights, Parameter
 from ..noise import gaussian, uniform
@@ -107,7 +107,7 @@ def hard_concrete(u, log_alpha, beta=BETA, gamma=GAMMA, zeta=ZETA):
     beta, gamma, zeta = _stretch(beta, gamma, zeta)
     if floating(u, "u").shape != floating(log_alpha, "log_alpha").shape:
         raise ValueError(f"u must have the shape {log_alpha.shape} of log_alpha, got {u.shape}")
-    noise = log(u) - log(1 - u)
+    noise = log(inside(u, "u")) - log(1 - u)
     noise = noise if noise.dtype == log_alpha.dtype else noise.astype(log_alpha.dtype)
     s = sigmoid((noise + log_alpha) / beta)                                    # Eq. (l0.1)
     return _cut(s * (zeta - gamma) + gamma)                                    # Eq. (l0.2)

@@ -52,7 +52,7 @@ Differs
 
 import contextlib
 
-from ..arguments import describe, flag, matching, option, probability
+from ..arguments import describe, flag, matching, option, probability, without_nan
 from ..functional import magnitudes, smallest
 from ..nn import Conv2d, Module, Wrapped
 from ..nn import compress as compress  # what makes a pruned network smaller
@@ -78,9 +78,9 @@ def magnitude_mask(w, sparsity, unit):
     """
     sparsity = probability(sparsity, "sparsity")
     if flag(unit, "unit"):
-        norms = _numbers(magnitudes(w, unit=True), "w")
+        norms = without_nan(magnitudes(w, unit=True), "w")
         return ~smallest(norms, sparsity)                                       # Eq. (pruning.2)
-    sizes = _numbers(magnitudes(w, unit=False), "w")
+    sizes = without_nan(magnitudes(w, unit=False), "w")
     return ~smallest(sizes, sparsity).reshape(w.shape)                          # Eq. (pruning.1)
 
 
@@ -187,7 +187,7 @@ def _scores(path, w, layer, unit):
     """What is compared, as rows: (out, n), or for units (out,); of a bias each entry is a unit."""
     rows = w.data if w.ndim > 1 else w.data.reshape((-1, 1) if unit else (1, -1))
     scores = layer.score(unit) if isinstance(layer, Wrapped) else magnitudes(rows, unit)
-    return _numbers(scores if unit else scores.reshape(len(rows), -1), path)
+    return without_nan(scores if unit else scores.reshape(len(rows), -1), path)
 
 
 def _check_alike(chosen, layers, unit):
@@ -211,9 +211,3 @@ def _smallest_of_all(scores, sparsity):
         removed[path] = gone[start:start + score.size]
         start += score.size
     return removed
-
-
-def _numbers(scores, name):
-    if bool(array_module(scores).isnan(scores).any()):
-        raise ValueError(f"{name} must not hold nan")
-    return scores

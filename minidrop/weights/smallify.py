@@ -65,7 +65,7 @@ Differs
 
 from functools import partial
 
-from ..arguments import describe, floating, number, option, probability
+from ..arguments import describe, floating, not_below_zero, number, option, probability
 from ..nn import Conv2d, Module, Parameter, Wrapped
 from ..noise import gaussian, uniform
 from ..xp import array_module
@@ -87,6 +87,7 @@ def sign_variance(sign, mean, variance, decay):
     for value, name in ((mean, "mean"), (variance, "variance")):
         if floating(value, name).shape != shape:
             raise ValueError(f"{name} must have the shape {shape} of sign, got {value.shape}")
+    not_below_zero(variance, "variance")
     variance = rho * variance + (1 - rho) * (sign - mean) ** 2              # Eq. (smallify.7)
     return rho * mean + (1 - rho) * sign, variance                          # Eq. (smallify.7)
 

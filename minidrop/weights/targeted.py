@@ -75,7 +75,7 @@ Differs
   [test_targeted_1_a_dropped_infinity_is_nan]
 """
 
-from ..arguments import describe, flag, floating, keep_mask, probability
+from ..arguments import describe, flag, floating, keep_mask, probability, without_nan
 from ..functional import magnitudes, masked, smallest
 from ..nn import OnWeights
 from ..noise import bernoulli
@@ -100,6 +100,11 @@ def targeted_candidates(w, gamma, unit):
     >>> targeted_candidates(w, gamma=0.5, unit=True)
     array([ True, False])
     """
+    without_nan(magnitudes(w, unit), "w")
+    return _candidates(w, gamma, unit)
+
+
+def _candidates(w, gamma, unit):
     gamma = probability(gamma, "gamma")
     if flag(unit, "unit"):
         return smallest(magnitudes(w, unit=True), gamma)                       # Eq. (targeted.4)
@@ -198,4 +203,4 @@ class TargetedDropout(OnWeights):
         return "size"
 
     def _candidates(self):
-        return targeted_candidates(self.weight, self.gamma, self.unit)
+        return _candidates(self.weight, self.gamma, self.unit)    # with nan the loss will be nan

@@ -82,7 +82,7 @@ Differs
 
 import math
 
-from ..arguments import count, describe, fitting, flag, floating, number, option
+from ..arguments import count, describe, fitting, flag, floating, not_below_zero, number, option
 from ..functional import exp, log, masked, maximum, sigmoid, sqrt
 from ..nn import Module, OnWeights, Parameter, constant
 from ..noise import gaussian
@@ -146,8 +146,12 @@ def local_reparameterisation(mean, variance, noise):
     """
     if floating(mean, "mean").shape != floating(variance, "variance").shape:
         raise ValueError(f"variance must have the shape {mean.shape} of mean, got {variance.shape}")
-    deviation = sqrt(maximum(variance, _smallest(variance)))             # has a slope at 0 too
     noise = fitting(floating(noise, "noise"), mean, "noise")
+    return _varied(mean, not_below_zero(variance, "variance"), noise)
+
+
+def _varied(mean, variance, noise):
+    deviation = sqrt(maximum(variance, _smallest(variance)))             # has a slope at 0 too
     return mean + deviation * noise                                      # Eq. (variational.4)
 
 
@@ -209,7 +213,8 @@ class Variational(OnWeights):
         mean, variance = self.moments(x)
         self.noise = None                         # it makes room for the next
         self.noise = self.sample(mean.shape)
-        return local_reparameterisation(mean, variance, self.noise)
+        noise = fitting(self.noise, mean, "noise")
+        return _varied(mean, variance, noise)     # a convolution may round to below 0
 
     def sample(self, shape):
         return gaussian(self.rng, shape)
