@@ -57,6 +57,7 @@ HOST_ONLY = {               # files in which nothing depends on the array module
     "test_claim_mixing.py": "experiments on the host",
     "test_claim_pruned.py": "experiments on the host",
     "test_claims.py": "experiments on the host, and their files",
+    "test_claim_history.py": "records of claims are files of the host",
     "test_cli.py": "the command line prints text",
     "test_blocks.py": "counts blocks, which are the same on every backend",
     "test_exits.py": "the command line prints text",

@@ -28,7 +28,7 @@ from minidrop.claims import (
 from minidrop.claims.claim import WORDS
 from minidrop.functional import cross_entropy
 from minidrop.intervals import Interval
-from minidrop.train import evaluate, fit
+from minidrop.train import Diverged, evaluate, fit
 from minidrop.units.dropout import Dropout
 from minidrop.weights.dropconnect import DropConnect
 
@@ -143,7 +143,7 @@ def test_an_interval_that_ends_at_0_contains_it():
     assert compare.word(of(-2, 0), SIGNS[-1]) == "refuted"
 
 
-OWN_RULE = {"targeted", "data_size", "half", "depth_time"}     # no parts of intervals above 0 alone
+OWN_RULE = {"targeted", "half", "depth_time"}     # no parts of intervals above 0 alone
 
 
 def test_no_claim_counts_its_parts_by_itself():
@@ -189,32 +189,82 @@ def test_only_the_arm_dropout_has_dropout(fits):
         assert_allclose(found["error"], 1 - evaluate(best, data.digits().test)[1], atol=1e-4)
 
 
+def test_rates_are_doubled_and_halved_until_both_neighbours_are_no_better():
+    def found(lr, errors):
+        seen = []
+        made = recipe.climb(lambda rate: rate, lr, lambda rate: seen.append(rate) or errors[rate])
+        assert [*made] == seen and [wrong for _, wrong in made.values()] == [
+            errors[rate] for rate in seen]
+        return seen
+
+    errors = {0.1: 5, 0.2: 4, 0.4: 2, 0.8: 3, 1.6: 0}
+    assert found(0.2, errors) == [0.2, 0.1, 0.4, 0.8]            # a hill is not climbed over
+    assert found(0.8, errors | {3.2: 1}) == [0.8, 0.4, 1.6, 3.2]
+    assert found(0.2, errors | {0.1: 4, 0.4: 4}) == [0.2, 0.1, 0.4]          # no better is enough
+
+
+def test_a_rate_at_which_the_loss_is_not_finite_is_climbed_down_from():
+    def make(lr):
+        if lr > 0.2:
+            raise Diverged("too high")
+        return lr
+
+    made = recipe.climb(make, 0.2, lambda lr: 1 - lr)
+    assert made == {0.2: (0.2, 0.8), 0.1: (0.1, 0.9), 0.4: (None, math.inf)}
+    assert [*recipe.climb(make, 0.4, lambda lr: 1 - lr)] == [0.4, 0.2, 0.8, 0.1]
+    with pytest.raises(Diverged, match="lr must be near a rate at which the loss stays finite, got "
+                                       "0.8$"):
+        recipe.climb(make, 0.8, lambda lr: 1 - lr)
+
+
+def test_what_is_climbed_to_is_chosen_on_validation_data_alone(monkeypatch):
+    wrong = {"validation": {0.1: 0.3, 0.2: 0.2, 0.4: 0.25}, "test": {0.1: 0.1, 0.2: 0.6, 0.4: 0.0},
+             "train": {0.1: 0.0, 0.2: 0.5, 0.4: 0.0}}
+    seen = []
+    monkeypatch.setattr(recipe, "error", lambda net, pair: seen.append(pair) or wrong[pair][net])
+    splits = data.Splits("train", "validation", "test")
+    assert recipe.climbed(lambda lr: lr, {"first_lr": 0.2}, splits) == {
+        "error": 0.6, "training": 0.5, "lr": 0.2, "validation": 0.2, "tried": [0.1, 0.2, 0.4]}
+    assert seen == ["validation"] * 3 + ["test", "train"]
+
+
 @pytest.mark.parametrize("arm", rate.RATES)
 def test_the_arms_of_rate_are_rates_of_hidden_units(fits, arm):
-    found = rate.run(arm, 0, tiny("rate"), False)
-    assert drops(fits[0]["net"]) == ({"hidden1.drop": float(arm)} if arm != "0" else {})
-    right = evaluate(fits[0]["net"], data.digits().test).accuracy
-    assert_allclose(found["error"], 1 - right, atol=1e-4)
+    found = rate.run(arm, 4, tiny("rate", first_lr=0.1), False)
+    assert {call["seed"] for call in fits} == {4} and len(fits) >= 3
+    assert sorted(call["optimizer"].lr for call in fits) == found["tried"]
+    assert min(found["tried"]) < found["lr"] < max(found["tried"]) and 0.1 in found["tried"]
+    for call in fits:
+        assert drops(call["net"]) == ({"hidden1.drop": float(arm)} if arm != "0" else {})
+    best, = (call["net"] for call in fits if call["optimizer"].lr == found["lr"])
+    assert_allclose(found["error"], 1 - evaluate(best, data.digits().test).accuracy, atol=1e-4)
 
 
-def test_sizes_differ_in_images_and_not_in_steps(fits):
-    settings = tiny("data-size", images=120, sizes=[10, 70, 500], batch_size=20, epochs=2,
-                    lrs=[0.001, 0.2])
+def test_sizes_have_the_same_tries_of_steps_and_rates(fits):
+    tries = [[6, 0.001], [12, 0.2], [30, 0.01]]
+    settings = tiny("data-size", images=120, sizes=[10, 70, 500], batch_size=20, tries=tries)
     found = data_size.run("dropout", 1, settings, False)
     x, _ = data.digits().train
-    assert [len(call["data"][0]) for call in fits] == [10, 10, 70, 70, 120, 120]
-    assert [call["optimizer"].lr for call in fits] == [0.001, 0.2] * 3
-    for pair, lr, wrong in zip((fits[:2], fits[2:4], fits[4:]), found["lr"], found["error"],
-                               strict=True):
-        small, large = (evaluate(call["net"], data.digits().validation)[1] for call in pair)
-        best = pair[large > small]                # False is 0
-        assert lr == best["optimizer"].lr
-        assert_allclose(wrong, 1 - evaluate(best["net"], data.digits().test)[1], atol=1e-4)
+    assert [len(call["data"][0]) for call in fits] == [10] * 3 + [70] * 3 + [120] * 3
+    assert [call["optimizer"].lr for call in fits] == [0.001, 0.2, 0.01] * 3
+    assert [len(call["schedules"]["lr"]) for call in fits] == [
+        6, 12, 30, 8, 12, 32, 6, 12, 30]                       # whole epochs: of 1, 4 and 6 steps
+    for i, size in enumerate((10, 70, 120)):
+        calls = fits[3 * i:3 * i + 3]
+        errors = [1 - evaluate(call["net"], data.digits().validation).accuracy for call in calls]
+        number = int(np.argmin(np.round(errors, 4)))
+        assert [found["steps"][i], found["lr"][i]] == tries[number]
+        best = calls[number]["net"]
+        for name, pair in (("error", data.digits().test),
+                           ("training", recipe.first(data.digits().train, size))):
+            assert_allclose(found[name][i], 1 - evaluate(best, pair).accuracy, atol=1e-4)
     for call in fits:
         assert_array_equal(call["data"][0], x[:len(call["data"][0])])
         assert drops(call["net"]) == {"input.drop": 0.2, "hidden1.drop": 0.5}
-        assert len(call["schedules"]["lr"]) == 12 == call["epochs"] * math.ceil(
-            len(call["data"][0]) / 20)
+        assert call["seed"] == 1
+    fits.clear()
+    data_size.run("none", 1, settings, False)
+    assert not any(drops(call["net"]) for call in fits)
 
 
 @pytest.mark.parametrize("arm, rates", [("mean", [0.1, 0.3]), ("gaussian", [0.3, 0.1])])
@@ -238,12 +288,15 @@ def test_both_inferences_choose_a_rate_together(monkeypatch, arm, rates):
     assert (found["lr"], found["validation"]) == (0.1, 0.2)
 
 
-def test_the_arms_of_dropconnect_choose_among_the_same_rates(fits):
+def test_the_arms_of_dropconnect_begin_at_the_same_rate(fits):
     for arm in CLAIMS["dropconnect"].arms:
         fits.clear()
-        found = dropconnect.run(arm, 0, tiny("dropconnect", lrs=[1e-6, 0.2], epochs=3), False)
-        assert [call["optimizer"].lr for call in fits] == [1e-6, 0.2] and found["lr"] == 0.2
-        assert_allclose(found["error"], 1 - evaluate(fits[1]["net"], data.digits().test).accuracy,
+        found = dropconnect.run(arm, 2, tiny("dropconnect", first_lr=0.05, epochs=3), False)
+        rates = [call["optimizer"].lr for call in fits]
+        assert rates[:3] == [0.05, 0.025, 0.1] and sorted(rates) == found["tried"]
+        assert {call["seed"] for call in fits} == {2}
+        best = fits[rates.index(found["lr"])]["net"]
+        assert_allclose(found["error"], 1 - evaluate(best, data.digits().test).accuracy,
                         atol=1e-4 if arm != "dropconnect" else 0.05)       # it draws anew
 
 
@@ -284,7 +337,7 @@ def test_what_is_measured_of_activations():
 
 
 def test_dropconnect_has_masks_of_weights_and_both_inferences_one_network(fits):
-    settings = tiny("dropconnect", hidden=[6, 5], samples=4, lrs=[0.1])
+    settings = tiny("dropconnect", hidden=[6, 5], samples=4, lrs=[0.1], first_lr=0.1)
     for arm, kinds in (("none", (0, 0)), ("dropout", (2, 0)), ("dropconnect", (0, 2))):
         dropconnect.run(arm, 0, settings, False)
         net = fits[-1]["net"]
@@ -350,26 +403,31 @@ def test_dropout_is_judged_by_its_rule(none, word):
     (UP, UP, "held"), (UP, LEVEL, "not held"), (LEVEL, UP, "not held"), (DOWN, UP, "not held"),
     (LEVEL, LEVEL, "not seen at this scale"), (DOWN, DOWN, "refuted")])
 def test_a_u_is_above_its_middle_at_both_ends(first, last, word):
-    rows = {arm: {"error": MID, "training": MID} for arm in rate.RATES}
-    rows["0"]["error"], rows["0.9"]["error"] = first, last
-    assert rate.judge(results(**rows), {}).word == word
+    rows = {arm: {"error": MID, "training": MID, "lr": [0.1] * 3} for arm in rate.RATES}
+    rows["0"]["error"], rows["0.8"]["error"], rows["0.9"]["error"] = first, last, [0.9] * 3
+    verdict = rate.judge(results(**rows), {})
+    assert verdict.word == word and "at 0.8, where the training error is 1.10 %" in verdict.headline
 
 
 @pytest.mark.parametrize("gains, word", [
-    ([0.00, 0.02, 0.01], "held"), ([0.00, 0.01, 0.02], "not held"),
-    ([-0.01, 0.02, 0.01], "held"), ([0.02, 0.01, 0.00], "refuted"),
-    ([0.00, 0.00, 0.00], "not seen at this scale"), ([0.01, 0.02, 0.01], "not seen at this scale")])
-def test_data_size_is_judged_by_its_rule(gains, word):
-    settings = {"images": 90, "sizes": [10, 50]}
+    ([0.00, 0.02, 0.05, 0.01], "held"), ([-0.01, 0.02, 0.05, 0.01], "held"),
+    ([0.01, 0.02, 0.00, 0.01], "held"), ([0.00, 0.02, 0.01, 0.02], "not held"),
+    ([0.00, 0.01, 0.05, 0.02], "not held"), ([0.02, 0.01, 0.05, 0.00], "not held"),
+    ([0.01, 0.01, 0.05, 0.01], "not seen at this scale"), ([0.02, 0.02, 0.00, 0.03], "refuted"),
+    ([0.03, 0.02, 0.05, 0.04], "refuted")])
+def test_data_size_is_judged_by_a_size_fixed_before(gains, word):
+    settings = {"images": 90, "sizes": [10, 50, 70], "middle": 50}
     away = [-1e-4, 0, 1e-4]
-    rates = {"lr": [0.1] * 3, "validation": [0.3] * 3}
-    found = {"none": [{"error": [0.3 + gain + one for gain in gains]} | rates for one in away],
-             "dropout": [{"error": [0.3] * 3} | rates for _ in away]}
+    rest = {"lr": [0.1] * 4, "validation": [0.3] * 4, "steps": [7] * 4, "training": [0.25] * 4}
+    found = {"none": [{"error": [0.3 + gain + one for gain in gains]} | rest for one in away],
+             "dropout": [{"error": [0.3] * 4} | rest for _ in away]}
     verdict = data_size.judge(found, settings)
-    assert verdict.word == word
-    assert verdict.headline.endswith(f"; {verdict.lines[-1]}")
-    shrinks = 100 * (max(gains) - gains[-1])
-    assert verdict.lines[-1].endswith(f" less that at 90: {shrinks:.2f} +- 0.00")
+    assert verdict.word == word and verdict.headline.endswith(f"; {verdict.lines[-1]}")
+    first, last = (f"the gain at 50 images less that at {size}: {100 * (gains[1] - gain):.2f} +- "
+                   for size, gain in ((10, gains[0]), (90, gains[-1])))
+    assert verdict.lines[-1].startswith(first) and f"; {last}" in verdict.lines[-1]
+    assert ("dropout, 70 images: 25.00 % errors on its own; steps, rate: 7 0.1, 7 0.1, 7 0.1"
+            in verdict.lines)
 
 
 @pytest.mark.parametrize("mean, zeros, word", [
@@ -421,8 +479,7 @@ def test_a_rate_at_the_end_of_three_in_every_run_is_told(tried, last, told):
     assert ("an end of those tried" in line) == told
     assert line.endswith(": dropconnect at 0.2)") == told and "none at" not in line
     runs = [{"error": 0.1, "loss": 0.1, "validation": 0.1, "lr": 0.2}]
-    for judge, arms in ((dropconnect.judge, ("none", "dropout", "dropconnect")),
-                        (dropconnect.judge_inference, ("gaussian", "mean")),
+    for judge, arms in ((dropconnect.judge_inference, ("gaussian", "mean")),
                         (together.judge, CLAIMS["together"].arms)):
         lines = judge(dict.fromkeys(arms, runs), {"lrs": [0.1, 0.05, 0.2]}).lines
         assert sum("an end of those tried" in line for line in lines) == 1
@@ -449,7 +506,8 @@ def test_many_passes_must_tell_more_than_one_and_than_none(once, none, word):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_arms_differ_and_one_seed_has_no_verdict(name):
-    claim, settings = CLAIMS[name], tiny(name, epochs=4, passes=4, samples=4, decay=0.3, limit=0.3)
+    claim, settings = CLAIMS[name], tiny(name, epochs=4, passes=4, samples=4, decay=0.3, limit=0.3,
+                                    middle=50)
     found = {arm: [claim.run(arm, 0, settings, False)] for arm in claim.arms}
     assert len({str(runs) for runs in found.values()}) == len(claim.arms)
     arm = claim.arms[-1]
@@ -464,7 +522,7 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name, words", [
-    ("dropout", ["refuted"]), ("rate", ["not held"]), ("sparsity", ["held"]),
+    ("dropout", ["refuted"]), ("rate", WORDS), ("sparsity", ["held"]),
     ("uncertainty", WORDS), ("dropconnect", WORDS), ("data-size", WORDS),
     ("together", WORDS), ("inference", WORDS)])
 def test_the_quick_scale_takes_less_than_a_minute_and_ends_as_it_did(name, words):
@@ -483,7 +541,8 @@ def test_the_scale_of_the_paper_runs_on_a_few_images(name, monkeypatch):
     claim, rng = CLAIMS[name], np.random.default_rng(0)
     pair = rng.uniform(size=(60, 1, 28, 28)).astype("float32"), np.arange(60) % 10
     monkeypatch.setattr(data, "mnist", lambda: data.Splits(pair, pair, pair))
-    settings = claim.scales["paper"] | {"epochs": 1, "passes": 2, "samples": 2, "batch_size": 20}
+    settings = claim.scales["paper"] | {"epochs": 1, "passes": 2, "samples": 2, "batch_size": 20,
+                                        "tries": [[2, 0.01], [2, 0.03]]}
     settings["hidden"] = [min(size, 256) for size in settings["hidden"]]      # for the time alone
     for arm in claim.arms:
         assert work.one(claim.run, arm, 0, settings)["result"]

@@ -9,7 +9,7 @@ from ..files import short
 from ..options import on_backend
 from ..suggest import Suggesting, unknown
 from ..xp import asked
-from . import CLAIMS, ledger, stamps
+from . import CLAIMS, history, ledger, stamps
 from .claim import by_paper
 
 SCALES = ("quick", "standard", "paper")
@@ -179,7 +179,7 @@ def _judge(claim, scale, results, path):
                                    f"({short(error)}); move it away") from None
     click.echo(f"results   {path}: {len(record['runs'])} runs, "
                f"{ledger.minutes(record):.1f} minutes on the machine that ran them")
-    for line in lines:
+    for line in (*lines, *history.told(record, claim)):
         click.echo(f"  {line}")
     seeds = len(next(iter(results.values())))
     click.secho(f"{word} ({seeds} seed{'s' * (seeds > 1)}): {headline}", bold=True)

@@ -13,7 +13,7 @@ PAIRS = (("dropconnect", "none"), ("dropconnect", "dropout"))
 
 
 def run(arm, seed, settings, progress):
-    """Train one arm with each rate; the test error of the network that validation data chose."""
+    """Train one arm at rates around the first: the errors of what validation data chose."""
     splits = mlps.images(settings)
     inputs = splits.train[0].shape[1]
 
@@ -22,7 +22,7 @@ def run(arm, seed, settings, progress):
                mlps.network(settings, inputs, settings["p"] if arm == "dropout" else 0))
         return recipe.train(net, splits.train, settings, seed, progress, lr=lr)
 
-    return recipe.chosen(make, settings, splits)
+    return recipe.climbed(make, settings, splits)
 
 
 def run_inference(arm, seed, settings, progress):
@@ -62,7 +62,7 @@ def network(settings, inputs):
 def judge(results, settings):
     """By the rule of the claim."""
     verdict = compare.in_pairs(results, PAIRS, [("dropout", "none")], more=[
-        compare.rates(results, settings.get("lrs", ()))])
+        compare.rates(results)])
     if compare.one_seed(results):
         return verdict
     harm = compare.less(results, "none", "dropout")
@@ -98,7 +98,7 @@ def draw_inference(results, settings):
 
 NETWORK = ("MLP 784-100-100-10 with ReLU on the first 5,000 training images of MNIST (quick: "
            "64-64-64-10 on digits); SGD with momentum 0.9, mini-batches of 100, 20 epochs, a rate "
-           "that falls as half a cosine. Of two first rates, or three, each run takes the one "
+           "that falls as half a cosine. Of two first rates each run takes the one "
            "with the fewest errors on validation data; the test data are seen once, by that "
            "network. ")
 SCALES = {
@@ -122,19 +122,30 @@ CLAIM = Claim(
           "dropout is ahead.",
     effect="as we recall, 1.62 % test error with neither, 1.28 % with dropout, 1.20 % with "
            "DropConnect",
-    protocol=NETWORK + "dropout drops half of the hidden units, dropconnect half of the "
-             "connections into them, with a mask of its own for each example, and predicts by 32 "
-             "samples of a normal variable for each unit. Of the rates 0.05 and 0.2 alone the "
-             "claim held with the same seeds: 0.1 came between them because a pilot with neither, "
-             "and another seed, did better there. In the runs dropout took the smallest rate and "
-             "dropconnect the largest, and half of 100 units is much to drop: dropout at its best "
-             "was not tried. Paired seeds.",
+    protocol="MLP 784-256-256-10 with ReLU on the first 5,000 training images of MNIST (quick: "
+             "64-64-64-10 on digits); dropout drops half of the hidden units, dropconnect half of "
+             "the connections into them, with a mask of its own for each example, and predicts by "
+             "32 samples of a normal variable for each unit; SGD with momentum 0.9, mini-batches "
+             "of 100, 20 epochs, a rate that falls as half a cosine. In each run its first value "
+             "is 0.2, and is halved and doubled from the best so far until neither has fewer "
+             "errors on validation data, so that no end of a list is taken; most runs have three "
+             "tries or four, and the test data are seen once, by the best. With neither, 400 "
+             "units and another seed 0.1 was best, between 0.05 and 0.2; nothing else was tried. "
+             "A first run, with seeds 0 to 4, held, but its layers had 100 units, with which "
+             "dropout made 0.80 +- 0.19 points more errors than neither, and it always took the "
+             "smallest of three rates, dropconnect the largest. So layers are wider now, as wide "
+             "as three minutes a run allow, and the seeds are 10 to 14 (quick: 0 to 4). What "
+             "dropout has less than neither is told: where it harms, to be better than it says "
+             "little. Paired seeds.",
     measure="test error, mean and 95 % interval over the seeds; differences are of paired seeds.",
     rule=compare.rule("the intervals of the error of neither, and of dropout, less that of "
                       "DropConnect both lie above 0"),
     arms=("none", "dropout", "dropconnect"),
-    scales=SCALES | {"standard": SCALES["standard"] | {"lrs": [0.05, 0.1, 0.2]}},
-    takes={"quick": "20 seconds of one core", "standard": "at most 11 minutes of one core",
+    scales={scale: {name: value for name, value in settings.items() if name != "lrs"}
+            | {"first_lr": 0.2} | changed for (scale, settings), changed in zip(
+                SCALES.items(), ({}, {"hidden": [256, 256], "first_seed": 10}, {}), strict=True)},
+    takes={"quick": "half a minute of one core",
+           "standard": "about 20 minutes of one core, by the time of a step",
            "paper": "twice 200 epochs of MNIST each, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..arguments import count, describe
 from ..files import alone, clear, put, short
-from . import fingerprint
+from . import fingerprint, history
 from .work import each, time_left
 
 FOLDER = Path("minidrop-claims")
@@ -51,6 +51,7 @@ def _go_on(claim, record, wanted, path, progress, jobs, dask):
     missing, place = [pair for pair in wanted if pair not in done], _places(claim)
     if not missing:
         return
+    history.note(record, claim, len({seed for _, seed in wanted}))
     each_of = each(claim, claim.scales[record["scale"]], [*missing], jobs, dask, progress)
     with (tqdm(total=len(wanted), desc=claim.name, disable=not progress, dynamic_ncols=True,
                initial=len(wanted) - len(missing), bar_format=BAR) as bar,
@@ -109,7 +110,8 @@ def read(path):
     try:
         record = json.loads(Path(path).read_text(encoding="utf-8"))
         if isinstance(record["claim"], str) and isinstance(record["settings"], dict) \
-                and "scale" in record and all(map(_is_run, record["runs"])):
+                and "scale" in record and all(map(_is_run, record["runs"])) \
+                and history.sound(record.get("calls", [])):
             return record
     except (ValueError, TypeError, LookupError, RecursionError):
         pass

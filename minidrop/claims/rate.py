@@ -5,34 +5,39 @@ from .claim import Claim, Verdict
 
 RATES = ("0", "0.2", "0.4", "0.6", "0.8", "0.9")        # the arms
 FLAT = ("0.2", "0.4", "0.6")                             # there the paper's curve is flat
+ENDS = ("0", "0.8")
 
 
 def run(arm, seed, settings, progress):
-    """Train the network with one rate of its hidden units: its error on the test data."""
+    """Train with one rate of dropout of hidden units: the errors of what validation data chose."""
     splits = mlps.images(settings)
-    net = mlps.network(settings, splits.train[0].shape[1], float(arm))
-    recipe.train(net, splits.train, settings, seed, progress)
-    return {"error": recipe.error(net, splits.test), "training": recipe.error(net, splits.train)}
+
+    def make(lr):
+        net = mlps.network(settings, splits.train[0].shape[1], float(arm))
+        return recipe.train(net, splits.train, settings, seed, progress, lr=lr)
+
+    return recipe.climbed(make, settings, splits)
 
 
 def judge(results, settings):
     """By the rule of the claim."""
-    lines = [*compare.table(results, test_error="error", training_error="training")]
+    lines = [*compare.table(results, test_error="error", training_error="training"),
+             compare.rates(results)]
     if compare.one_seed(results):
         return compare.unjudged(lines)
     flat = sum(compare.column(results, arm) for arm in FLAT) / len(FLAT)
-    ends = [compare.interval(compare.column(results, arm) - flat) for arm in ("0", "0.9")]
+    ends = [compare.interval(compare.column(results, arm) - flat) for arm in ENDS]
     lines += [f"p = {arm}, less the mean of {', '.join(FLAT)}: {compare.percent(one)} points"
-              for arm, one in zip(("0", "0.9"), ends, strict=True)]
+              for arm, one in zip(ENDS, ends, strict=True)]
     lines += [f"{what}: {compare.percent(compare.interval(values))} points"
               for what, values in compare.differences(results, [
                   (arm, FLAT[0]) for arm in FLAT[1:]]).items()]
     means = [100 * compare.column(results, arm).mean() for arm in results]
-    learnt = 100 * compare.column(results, "0.9", "training").mean()
+    learnt = 100 * compare.column(results, ENDS[1], "training").mean()
     return Verdict(compare.word(*ends), "test error " + ", ".join(
         f"{mean:.2f} % at p = {arm}" for arm, mean in zip(results, means, strict=True))
         + f"; less the middle {compare.percent(ends[0])} points at p = 0, "
-        f"{compare.percent(ends[1])} at 0.9, where the training error is {learnt:.2f} %",
+        f"{compare.percent(ends[1])} at {ENDS[1]}, where the training error is {learnt:.2f} %",
                    tuple(lines))
 
 
@@ -52,26 +57,31 @@ CLAIM = Claim(
           "That it rises where few are kept is as we recall it.",
     effect="as we recall, a test error that is flat where p is 0.2 to 0.6, and higher as p nears 0",
     protocol="MLP 784-512-512-10 with ReLU on the first 5,000 training images of MNIST (quick: "
-             "64-128-128-10 on digits), dropout of hidden units alone; SGD with momentum 0.9, rate "
-             "0.02 (quick: 0.1) falling as half a cosine, mini-batches of 100, 20 epochs: of 0.1, "
-             "0.05 and 0.02 the first with which p = 0.9 learns at all; it is still far from "
-             "learning its training images by heart, so that its error is that of a short run "
-             "too, and other rates without dropout do better with a larger first rate (the claim "
-             "`late`). Nothing else was chosen by any data but the epochs, which let the training "
-             "error come down. Paired seeds.",
+             "64-128-128-10 on digits), dropout of hidden units alone; SGD with momentum 0.9, "
+             "mini-batches of 100, 40 epochs, a rate that falls as half a cosine. In each run its "
+             "first value is 0.05, and is halved and doubled from the best so far until neither "
+             "has fewer errors on validation data; the test data are seen once, by the best. "
+             "Nothing else was chosen by any data. A first run, with seeds 0 to 4, held: with "
+             "half of the epochs and the rate 0.02 for all arms, which none could have better, "
+             "and against p = 0.9, which had 11 to 16 % errors on its own images. So rates and "
+             "epochs are others now, 0.9 is told alone and 0.8 is the high rate, and the seeds "
+             "are 10 to 14 (quick: 0 to 4); in that run 0.8 had 2.8 % errors on its own images, "
+             "and 1.2 points more than the middle. Paired seeds.",
     measure="test error at each rate, mean and 95 % interval over the seeds; the middle is the "
             "mean of the errors at 0.2, 0.4 and 0.6 of a seed, and differences are of paired "
             "seeds. How flat the middle is, is told, and no part of the rule.",
-    rule=compare.rule("the intervals of the error at 0 less that of the middle, and at 0.9 less "
+    rule=compare.rule("the intervals of the error at 0 less that of the middle, and at 0.8 less "
                       "that of the middle, both lie above 0"),
     arms=RATES,
     scales={
         "quick": {"data": "digits", "images": 1197, "hidden": [128, 128], "epochs": 20,
-                  "batch_size": 50, "lr": 0.1, "momentum": 0.9, "seeds": 5},
-        "standard": {"data": "mnist", "images": 5000, "hidden": [512, 512], "epochs": 20,
-                     "batch_size": 100, "lr": 0.02, "momentum": 0.9, "seeds": 5},
+                  "batch_size": 50, "first_lr": 0.1, "momentum": 0.9, "seeds": 5},
+        "standard": {"data": "mnist", "images": 5000, "hidden": [512, 512], "epochs": 40,
+                     "batch_size": 100, "first_lr": 0.05, "momentum": 0.9, "first_seed": 10,
+                     "seeds": 5},
         "paper": {"data": "mnist", "images": 50000, "hidden": [2048, 2048, 2048], "epochs": 200,
-                  "batch_size": 100, "lr": 0.02, "momentum": 0.95, "seeds": 5}},
-    takes={"quick": "half a minute of one core", "standard": "4 minutes of one core",
+                  "batch_size": 100, "first_lr": 0.05, "momentum": 0.95, "seeds": 5}},
+    takes={"quick": "40 seconds of one core",
+           "standard": "about 20 minutes of one core, by the time of a step",
            "paper": "200 epochs of MNIST each, for a GPU, and not timed by us"},
     run=run, judge=judge, draw=draw)

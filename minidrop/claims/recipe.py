@@ -1,6 +1,7 @@
 """How every claim trains: SGD with momentum, a rate that falls as half a cosine, one choice."""
 
 import contextlib
+import math
 
 from ..optim import SGD, cosine
 from ..train import Diverged, evaluate, fit
@@ -59,6 +60,46 @@ def best(made, wrong):
     errors = {lr: wrong(one) for lr, one in made.items()}
     lr = min(errors, key=errors.__getitem__)
     return lr, made[lr], errors[lr]
+
+
+def climb(make, lr, wrong):
+    """{rate: (what was made, its errors)} around `lr`, until those beside the best are no better.
+
+    Rates are halved and doubled.  One at which the loss is not finite counts as wrong throughout,
+    and nothing is kept of it; Diverged where that is so of all.
+
+    >>> [*climb(lambda lr: lr, 0.2, lambda lr: abs(lr - 0.5))]
+    [0.2, 0.1, 0.4, 0.8]
+    """
+    made: dict = {}
+
+    def look(rate):
+        if rate not in made:
+            try:
+                net = make(rate)
+                made[rate] = net, wrong(net)
+            except Diverged:
+                made[rate] = None, math.inf
+        return made[rate][1]
+
+    top, best = None, lr
+    while best != top:
+        top = best
+        best = min((top, top / 2, 2 * top), key=look)
+    if made[top][0] is None:
+        raise Diverged(f"lr must be near a rate at which the loss stays finite, got {lr:g}")
+    return made
+
+
+def climbed(make, settings, splits):
+    """What came out of the best rate that `climb` finds on validation data, from the first on.
+
+    The test data are seen once, by that network.
+    """
+    made = climb(make, settings["first_lr"], lambda net: error(net, splits.validation))
+    lr = min(made, key=lambda rate: made[rate][1])
+    net, wrong = made[lr]
+    return {**errors(net, splits), "lr": lr, "validation": wrong, "tried": sorted(made)}
 
 
 def errors(net, splits):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts import bibliography, citations, figures, links
 
-from minidrop.claims import CLAIMS, ledger
+from minidrop.claims import CLAIMS, history, ledger
 from minidrop.claims.claim import MEANING, WORDS, by_paper
 
 PAGE = "tables/claims.md"
@@ -51,8 +51,9 @@ def page(claims):
            "it is not widened for the number of parts or of claims, but for `family`. Each claim "
            "has its own rule, which stands there in full. One part on the other side refutes a "
            "claim of which no part was seen; until runs were published all parts had to be there, "
-           "and no verdict changed with the rule. Some claims share runs, as they say, so "
-           "that they are not independent of each other.\n")
+           "and no verdict changed with the rule. Newer records tell the commit, the rule and the "
+           "seeds of each call that made runs. Some claims share runs, as they say, so that they "
+           "are not independent of each other.\n")
     yield '<div class="wide" markdown>\n'
     yield "| paper | claim | the paper's effect | ours | verdict | command |"
     yield "|---|---|---|---|---|---|"
@@ -146,7 +147,8 @@ def result(claim, scale, verdict, seeds):
     yield f"```text\n{numbers}\n```\n"
     path = ledger.path_of(claim, scale, ledger.PUBLISHED)
     yield (f"{len(record['runs'])} runs, {ledger.minutes(record):.0f} minutes on the machine that "
-           f"ran them; {versions(record)}; code {code(record)}. Every run is in "
+           f"ran them; {versions(record)}; code {code(record)}; "
+           f"{'; '.join(history.told(record, claim))}. Every run is in "
            f"`{path.relative_to(links.ROOT).as_posix()}`; `minidrop claims show {claim.name}` "
            "judges them again.\n{.ties}\n")
 
