@@ -7,8 +7,10 @@ import sys
 
 import click
 
+from .files import short
 from .suggest import Suggesting
 
+LONGEST = 900                                     # letters of what is said of an error
 CODES = {
     0: "all was done; what was checked holds",
     1: "something could not be done, or what was checked does not hold",
@@ -53,13 +55,17 @@ def _ended():
         sys.stdout.flush()
     except KeyboardInterrupt:
         raise Interrupted("interrupted") from None
+    except click.ClickException as error:         # which may repeat what was given, at any length
+        vars(error)["message"] = short(error.message, LONGEST)
+        raise
     except OSError as error:
         _quiet()
         if error.errno == errno.EPIPE:
             raise Closed from None
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
         where = error.filename or ("the output" if full else None)
-        raise click.ClickException(f"{where}: {error.strerror}" if where else str(error)) from None
+        said = f"{short(where)}: {error.strerror}" if where else short(error)
+        raise click.ClickException(said) from None
 
 
 def _quiet():

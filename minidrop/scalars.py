@@ -82,7 +82,8 @@ def pair(value, name, least=1):
 def option(value, name, allowed):
     """`value` itself, if it is one of `allowed`, in kind too: True is not 1."""
     if not isinstance(value, str | Integral) or isinstance(value, bool) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got "
+                         f"{shown(value)}")
     return value
 
 

@@ -8,6 +8,7 @@ import inspect
 import re
 from typing import Any, NamedTuple
 
+from ..scalars import shown
 from ..tape import Primitive
 
 NAMES = {                   # role: usual names, without underscores and case
@@ -123,8 +124,8 @@ def bind(function, wanted, renamed=None, skip=(), also=()):
         raise ValueError(f"bind names {', '.join(sorted(unknown))}, and the arguments are "
                          f"{', '.join(signature.parameters)}")
     for name, role in renamed.items():
-        if role not in allowed and role not in NAMES:
-            raise ValueError(f"bind says that {name} is {role!r}, which is none of "
+        if role not in allowed and (not isinstance(role, str) or role not in NAMES):
+            raise ValueError(f"bind says that {name} is {shown(role)}, which is none of "
                              f"{', '.join(allowed)}")
     left = [role for role in wanted if role not in arguments.values()
             and not (role == "p" and "keep" in arguments.values())]

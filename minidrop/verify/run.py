@@ -50,7 +50,7 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
     >>> check(lambda x, p, rng: x * (rng.random(x.shape) >= p), "dropout").broken
     ['dropout.2', 'dropout.3']
     """
-    _check(seed, seconds, rate, framework, watch, fixed=fixed, bind=bind, extra=extra)
+    seconds = _check(seed, seconds, rate, framework, watch, fixed=fixed, bind=bind, extra=extra)
     known = technique_named(technique)
     settings = {"seed": seed, "fixed": fixed, "framework": framework, "rate": rate,
                 "layout": layout, "bind": bind, "extra": extra}
@@ -75,9 +75,8 @@ def check(impl, technique, *, seed=0, fixed=None, framework=None, rate=None, lay
 
 
 def _check(seed, seconds, rate, framework, watch, **given):
-    """ValueError or TypeError for a setting that is none, before anything is run."""
+    """`seconds`; ValueError or TypeError for a setting that is none, before anything is run."""
     count(seed, "seed", least=0, most=math.inf)
-    number(seconds, "seconds", most=math.inf)
     takes(watch, "watch", "finding")
     if rate is not None:
         option(rate, "rate", ("drop", "keep"))
@@ -87,6 +86,7 @@ def _check(seed, seconds, rate, framework, watch, **given):
         if not isinstance(value, dict | None):
             raise TypeError(f"{name} must be a dict by the names of arguments, got "
                             f"{describe(value)}")
+    return number(seconds, "seconds", most=math.inf)
 
 
 def _apart(impl, known, options, settings, seconds, watch):
@@ -116,6 +116,7 @@ def boxed(impl, technique, options, *, seed=0, fixed=None, bind=None, extra=None
     form = technique.form(options)
     try:
         adapter = adapter_for(impl, technique, bind=bind or (), extra=extra or (), **settings)
+        adapter.understood()                      # or else it would be asked when all is done
         return kind(adapter, form, fixed or (), seed)
     except Unseen as reason:                      # of what its arguments are for
         raise ValueError(str(reason)) from None

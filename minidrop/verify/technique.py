@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..files import short
+from ..scalars import shown as given_as
 from .clock import WALL
 from .report import FAILS, HOLDS, UNSEEN, Finding
 
@@ -35,11 +37,12 @@ class Technique(NamedTuple):
         """The options as given, and the first of each that is not; ValueError for others."""
         for name, value in given.items():
             if name not in self.options:
-                raise ValueError(f"{self.name} has no option {name!r}; there are "
+                raise ValueError(f"{self.name} has no option {short(repr(name))}; there are "
                                  f"{', '.join(self.options) or 'none'}")
             if value not in self.options[name]:
                 raise ValueError(f"{name} must be one of "
-                                 f"{', '.join(map(str, self.options[name]))}, got {value!r}")
+                                 f"{', '.join(map(str, self.options[name]))}, got "
+                                 f"{given_as(value)}")
         return {name: values[0] for name, values in self.options.items()} | dict(given)
 
 

@@ -15,6 +15,7 @@ PURE = ["minidrop.data.files", "minidrop.data.formats", "minidrop.files", "minid
         "minidrop.claims.ledger", "minidrop.verify.field.matrix", "minidrop.grade.course",
         "minidrop.grade.late", "minidrop.grade.marking", "minidrop.grade.refuse",
         "minidrop.grade.coding", "minidrop.grade.process", "minidrop.verify.commands",
+        "minidrop.verify.run", "minidrop.verify.roles", "minidrop.suggest", "minidrop.options",
         "tarfile", "gzip", "bz2", "tomllib._parser", "tomllib._re"]
 
 

@@ -1,5 +1,5 @@
 """All readers, by name."""
 
-from tests.fuzz import images, texts
+from tests.fuzz import asked, images, texts
 
-TARGETS = {one.name: one for one in (*images.TARGETS, *texts.TARGETS)}
+TARGETS = {one.name: one for one in (*images.TARGETS, *texts.TARGETS, *asked.TARGETS)}

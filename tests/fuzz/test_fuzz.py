@@ -8,6 +8,7 @@ import signal
 import struct
 import tarfile
 import zlib
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minidrop.data import formats
+from minidrop.grade.process import Fault
 from tests.fuzz import images, target, texts
 from tests.fuzz.__main__ import slice_of
 from tests.fuzz.target import FOLDER, Target, remembered
@@ -66,7 +68,7 @@ def test_what_is_damaged_is_read_rightly_or_refused_in_a_sentence(name):
 
     @settings(max_examples=EACH, deadline=None, derandomize=True, database=None,
               suppress_health_check=[*HealthCheck])
-    @given(damaged(reader.seeds, reader.words))
+    @given(damaged([*reader.seeds], reader.words))
     def held(data):
         reader.hold(data)
 
@@ -112,7 +114,7 @@ def deflated(plain):
     return struct.pack("<II", 15, len(packed)) + packed
 
 
-HEADER = images.MATLAB[0][:128]
+HEADER = images.matlab(**images.TWO)[:128]
 LABELLED = HEADER + deflated(matrix(b"y", sizes=(2, 1), content=b"\1\2"))
 DEEP = b"[" * 100_000
 FACTS = json.loads(texts.FACTS)
@@ -148,6 +150,16 @@ FOUND = [
     ("times.csv", b"student,time,exercise\nAda,," + b"x" * 5000 + b"\n"),
     ("course", b"[exercises.tiny]\n[extensions]\n" + b"x" * 5000 + b" = 1\n"),
     ("times.csv", b"x" * 5000), ("times.csv", b'"two\nlines"\n'),
+    *(("verify", json.dumps(given).encode()) for given in (
+        {"bind": {"drop": [1]}}, {"bind": {"drop": {}}}, {"technique": "l1"}, {"technique": []},
+        *({name: "x" * 5000} for name in ("technique", "framework", "rate", "layout", "scaling")),
+        {"x" * 5000: 1}, {"bind": {"drop": "x" * 5000}}, {"bind": {"x" * 5000: "p"}},
+        {"seconds": 10**400}, {"seed": 10**400}, {"two\nlines": 1})),
+    *(("command", data) for data in (
+        b"", b"x" * 5000, b"two\nlines\n:", b"dropout\n" + b"z" * 5000, b"--seed\n" + b"9" * 5000,
+        b"--" + b"bogus" * 900, b"dropout\n--impl\nx:y\n--json\n" + b"y" * 5000 + b"/a",
+        b"dropout\n--impl\nx:y\n--form\n" + b"z" * 5000 + b"=1", b"--seconds\nnan",
+        b"dropout\n--impl\nx:y\n--seconds\nnan", b"dropout\n--impl")),
     *(("submission", data) for data in (b"if " + b"-" * 500 + b"1:\n pass\n", b"if a" + b"+a" * 900
                                         + b":\n pass\n", b"import numpy\nnumpy" + b".a" * 900)),
 ]
@@ -211,9 +223,58 @@ def test_nothing_but_a_file_of_its_own_name_is_taken_and_nothing_is_written(memb
 
 # --- a reader that is wrong is noticed ------------------------------------------------------------
 
+def nothing(value):
+    """What a reader would give that read nothing of it."""
+    if isinstance(value, np.ndarray):
+        return value[:0]
+    if isinstance(value, tuple):
+        return tuple(map(nothing, value))
+    return type(value)() if isinstance(value, dict | list | str | bytes) else None
+
+
+def other(value):
+    """What a reader would give that took one number, letter or entry for another."""
+    if isinstance(value, np.ndarray):
+        return value + 1
+    if isinstance(value, dict):
+        last = [*value][-1]
+        return value | {last: other(value[last])}
+    if isinstance(value, tuple | list):
+        return type(value)((*value[:-1], other(value[-1]))) if value else [None]
+    if isinstance(value, bytes | str):
+        return value + value[:1] if value else None
+    return 0 if value is None else value + (timedelta(1) if isinstance(value, datetime) else 1)
+
+
+SEEDS = [(name, seed) for name, reader in TARGETS.items() for seed in reader.seeds]
+NAMED = [f"{name}{i}" for i, (name, _) in enumerate(SEEDS)]
+
+
+@pytest.mark.parametrize("name, seed", SEEDS, ids=NAMED)
+def test_a_reader_that_refuses_everything_is_noticed_by_each_file_that_is_right(name, seed):
+    reader = TARGETS[name]
+
+    def refuses(data):
+        if not reader.errors:
+            return "", "it is refused"
+        error, words = reader.errors[0], f"{reader.called[0]} is refused"
+        raise error("output", words) if error is Fault else error(words)
+
+    with pytest.raises(AssertionError):
+        reader._replace(read=refuses).hold(seed)
+
+
+@pytest.mark.parametrize("wrong", [nothing, other])
+@pytest.mark.parametrize("name, seed", SEEDS, ids=NAMED)
+def test_a_reader_of_nothing_or_of_something_else_is_noticed(name, seed, wrong):
+    found = wrong(TARGETS[name].read(seed))
+    with pytest.raises(AssertionError):
+        TARGETS[name]._replace(read=lambda data: found).hold(seed)
+
+
 def wrong(**changes):
     """A reader that gives bytes back, with something wrong about it."""
-    right = Target("bytes", (b"abc",), bytes, lambda found, data: found == (data or None))
+    right = Target("bytes", {b"abc": b"abc"}, bytes, lambda found, data: found in (None, data))
     return right._replace(**changes)
 
 
@@ -222,21 +283,34 @@ def endless(data):
         pass
 
 
+def large(data):
+    return bytes(np.zeros(10_000)) and data
+
+
 def raising(error):
     def read(data):
         raise error
     return read
 
 
-@pytest.mark.parametrize("changes", [
-    {"read": lambda data: data[::-1]}, {"read": lambda data: None}, {"most": 100, "times": 0,
-     "read": lambda data: bytes(np.zeros(10_000)) and data}, {"read": raising(KeyError("it"))},
-    {"read": raising(ValueError("its name is not said"))}, {"read": raising(ValueError("it\nis"))},
-    {"read": raising(ValueError("it is refused, though it is right"))},
-    {"read": endless}, {"read": raising(ValueError("it" * 1000))},
-    {"read": raising(RecursionError("it"))}])
-def test_a_reader_that_is_wrong_is_noticed(changes, monkeypatch):
+NAME = target.CALLED
+
+
+@pytest.mark.parametrize("read, error", [
+    (lambda data: data[::-1], AssertionError), (lambda data: None, AssertionError),
+    (large, AssertionError), (endless, TooLong), (raising(KeyError(NAME)), KeyError),
+    (raising(RecursionError(NAME)), RecursionError), (raising(ValueError(NAME)), AssertionError)])
+def test_a_reader_that_is_wrong_is_noticed(read, error, monkeypatch):
     monkeypatch.setattr(target, "SECONDS", 0.1)
+    monkeypatch.setitem(target.ROOM, "bytes", (5000, 1))
     wrong().hold(b"abc")
-    with pytest.raises((AssertionError, KeyError, RecursionError, TooLong)):
-        wrong(**changes).hold(b"abc")
+    with pytest.raises(error):
+        wrong(read=read).hold(b"abc")
+
+
+@pytest.mark.parametrize("text", ["its name is not said", f"{NAME}s are not its name",
+                                  f"{NAME}\nis", f"{NAME} " * 200])
+def test_what_is_refused_is_refused_in_a_sentence_that_names_it(text):
+    wrong(read=raising(ValueError(NAME))).hold(b"other bytes")
+    with pytest.raises(AssertionError):
+        wrong(read=raising(ValueError(text))).hold(b"other bytes")

@@ -1,11 +1,14 @@
 """The readers of checkpoints, records, courses, times, submissions, answers and options."""
 
+import dataclasses
 import functools
 import json
 import math
 import struct
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import click
 import numpy as np
@@ -17,7 +20,7 @@ from minidrop.claims import fingerprint, ledger
 from minidrop.grade import coding, course, late, marking, process
 from minidrop.verify import commands
 from minidrop.verify.field import matrix
-from tests.fuzz.target import FOLDER, Target, path_of
+from tests.fuzz.target import CALLED, FOLDER, Target, path_of
 
 
 def loaded(data):
@@ -35,24 +38,32 @@ def network():
     return md.nn.Sequential(md.nn.Linear(2, 1), md.Dropout(0.5))
 
 
+WEIGHT = "model/linear1.weight"                   # which lies in the file the other way round
+
+
 def whole(facts):
     """The bytes of a checkpoint that says these facts, a text, with the digest that is due."""
-    arrays, own = _saved()
+    arrays = _saved()[0]
+    arrays = arrays | {WEIGHT: arrays[WEIGHT].T.copy()}
     return files._steady(save(arrays, {"minidrop": facts, "digest": files._digest(arrays, facts)}))
 
 
 @functools.cache
 def _saved():
-    """(arrays, facts) of a run of three steps."""
-    net, optimizer, kept = _run(path_of("saved", b""))
-    kept.path.unlink()
-    kept.resume()
+    """(arrays, facts) of a run of three steps, as a file has to hold them."""
+    net, optimizer, kept = _run(Path(FOLDER.name, "saved"))
     for w in net.parameters():
         w.grad = np.ones_like(w.data)
     optimizer.step(net)
-    kept.save(1, [0.5, 0.25, 1.0], [])
-    arrays, facts = files.read(kept.path)
-    return arrays | {"model/linear1.weight": arrays["model/linear1.weight"].T.copy()}, facts
+    arrays = {f"model/{path}": array for path, array in net.state_dict().items()}
+    arrays |= {f"optimizer/{key}": array for key, array in optimizer.state_dict().items()}
+    arrays |= {"history/losses": np.array([0.5, 0.25, 1.0]), "history/scores": np.array([])}
+    return arrays, {"format": 5, "settings": json.loads(json.dumps(kept.settings)), "epochs": 1,
+                    "step": 3, "frozen": [], "streams": _streams(kept)}
+
+
+def _streams(kept):
+    return {name: [*stream.state] for name, stream in kept._all_streams().items()}
 
 
 def _run(path):
@@ -64,7 +75,7 @@ def _run(path):
 def _file_right(found, data):
     """The arrays are the bytes at their places, and only what was written whole is read."""
     if found is None:
-        return data != SAVED
+        return True
     arrays, facts = found
     start = 8 + struct.unpack_from("<Q", data)[0]
     header = json.loads(data[8:start])
@@ -72,32 +83,41 @@ def _file_right(found, data):
         lo, hi = header[name]["data_offsets"]
         if array.T.tobytes() != data[start + lo:start + hi]:
             return False
-    facts = facts | {"axes": {"model/linear1.weight": [1, 0]}}
-    return json.loads(header["__metadata__"]["minidrop"]) == facts
+    return json.loads(header["__metadata__"]["minidrop"]) == facts | AXES
 
 
 def _resumed(data):
-    path = path_of("it", whole(data.decode(errors="replace")))
+    """What a run goes on from."""
+    path = path_of(CALLED, whole(data.decode(errors="replace")))
     net, optimizer, kept = _run(path)
-    return kept.resume(), net, optimizer, kept
+    history = kept.resume()
+    return {"history": history, "step": kept.step, "streams": _streams(kept),
+            "frozen": [path for path, w in net.named_parameters() if not w.requires_grad],
+            "weights": net.state_dict(), "optimizer": optimizer.state_dict()}
+
+
+def _part(name):
+    return {key.removeprefix(name): a for key, a in _saved()[0].items() if key.startswith(name)}
 
 
 def _resumed_right(found, data):
     facts = loaded(data)
     if found is None:
-        return data != FACTS
-    (epochs, losses, scores), net, optimizer, kept = found
-    if facts["step"] == 0 and facts["settings"] != kept.settings:
-        return (epochs, losses, scores) == (0, [], [])      # begun anew
-    return ((epochs, losses, scores) == (facts["epochs"], [0.5, 0.25, 1.0], [])
-            and type(epochs) is int and kept.step == facts["step"] == 3 and 0 <= epochs <= 3
-            and {path for path, w in net.named_parameters() if not w.requires_grad}
-            == {*facts["frozen"]} and {name: [*stream.state] for name, stream in
-                                       kept._all_streams().items()} == facts["streams"])
+        return True
+    if facts["step"] == 0 and facts["settings"] != _saved()[1]["settings"]:
+        return found["history"] == (0, [], [])              # begun anew
+    epochs = facts["epochs"]
+    return (found["history"] == (epochs, [0.5, 0.25, 1.0], []) and type(epochs) is int
+            and found["step"] == facts["step"] == 3 and 0 <= epochs <= 3
+            and {*found["frozen"]} == {*facts["frozen"]} and found["streams"] == facts["streams"])
 
 
-FACTS = json.dumps(_saved()[1] | {"axes": {"model/linear1.weight": [1, 0]}}).encode()
+AXES = {"axes": {WEIGHT: [1, 0]}}
+FACTS = json.dumps(_saved()[1] | AXES).encode()
 SAVED = whole(FACTS.decode())
+RESUMED = {"history": (1, [0.5, 0.25, 1.0], []), "step": 3, "frozen": [],
+           "streams": _saved()[1]["streams"], "weights": _part("model/"),
+           "optimizer": _part("optimizer/")}
 
 # --- records of claims, the matrix of verify ------------------------------------------------------
 
@@ -114,7 +134,7 @@ RECORD = {"claim": "small", "scale": "quick", "settings": CLAIM.scales["quick"],
 
 
 def _recorded(data):
-    path = path_of("it", data)
+    path = path_of(CALLED, data)
     record = ledger.checked(CLAIM, CLAIM.scales["quick"], ledger.read(path), path)
     return record, ledger.minutes(record), ledger.results(CLAIM, record)
 
@@ -122,7 +142,7 @@ def _recorded(data):
 def _record_right(found, data):
     there = loaded(data)
     if found is None:
-        return data != json.dumps(RECORD).encode()
+        return True
     record, minutes, results = found
     return record == there and math.isfinite(minutes) and minutes >= 0 and all(
         {"arm": arm, "result": result} in [{"arm": run["arm"], "result": run["result"]}
@@ -135,7 +155,7 @@ MATRIX = {"seed": 0, "seconds": 120.0, "finished": False, "cells": [CELL]}
 
 
 def _begun(data):
-    return [matrix.identity(cell) for cell in matrix.begun(path_of("it", data), MATRIX)]
+    return [matrix.identity(cell) for cell in matrix.begun(path_of(CALLED, data), MATRIX)]
 
 
 def _begun_right(found, data):
@@ -146,33 +166,94 @@ def _begun_right(found, data):
 # --- courses, times, submissions, answers ---------------------------------------------------------
 
 SMALL = Path(__file__).parents[1] / "grade" / "small"
-EXAMPLE = course.EXAMPLE.format(file="course.toml", name="tiny", task="tiny.1", points=3, first=5,
-                                second=7)
-TIMES = (b"student, exercise, time\nAda, dropout, 2026-10-05T23:59:00+02:00\n"
-         b"Alan,,2026-10-06T01:00Z\n")
-TOML_TIMES = b'"Ada" = 2026-10-19T23:59:00Z\n"Alan".dropout = 2026-10-19T23:59:00Z\n'
+EXAMPLE = course.EXAMPLE.format(file="course.toml", name="tiny", task="tiny.1", points=7, first=5,
+                                second=11).encode()
+OTHER = b'''timezone = "UTC"
+deadline = 2026-10-05T23:59:00
+[penalty]
+per = "hour"
+points = 2
+at_most = 5
+grace_minutes = 1
+[handed_in]
+time = "gradescope"
+several = "best"
+[marking]
+loops = 0.5
+[limits]
+seconds = 2
+wall_seconds = 9
+memory_mb = 256
+output_kb = 7
+answer_mb = 3
+file_kb = 5
+[show]
+hints = false
+hidden_inputs = true
+results = "hidden"
+[extensions]
+Ada = 2026-10-19T23:59:00
+[exercises.tiny]
+'''
+ZURICH, TWO = ZoneInfo("Europe/Zurich"), timezone(timedelta(hours=2))
+COURSES = {
+    EXAMPLE: {
+        "title": "Regularisation", "seeds": (5, 11), "loops": 1.0, "several": "latest",
+        "time": "modified", "times": None, "extensions": {}, "file_kb": 256,
+        "exercises": {"tiny": {"name": "tiny", "points": {"tiny.1": 7.0, "tiny.2": 2.0},
+                               "deadline": datetime(2026, 10, 12, 23, 59, tzinfo=ZURICH)}},
+        "penalty": {"per": "day", "share": 0.1, "points": 0.0, "at_most": 0.5, "grace_minutes": 10},
+        "limits": process.Limits(seconds=10, memory_mb=1024, output_kb=64, wall=60, answer_mb=64),
+        "show": {"hints": True, "hidden_inputs": False, "results": "visible"}},
+    OTHER: {
+        "title": "", "seeds": (), "loops": 0.5, "several": "best", "time": "gradescope",
+        "times": None, "extensions": {("Ada", ""): datetime(2026, 10, 19, 23, 59, tzinfo=UTC)},
+        "exercises": {"tiny": {"name": "tiny", "points": {"tiny.1": 3.0, "tiny.2": 2.0},
+                               "deadline": datetime(2026, 10, 5, 23, 59, tzinfo=UTC)}},
+        "penalty": {"per": "hour", "share": 0.0, "points": 2, "at_most": 5, "grace_minutes": 1},
+        "limits": process.Limits(seconds=2, memory_mb=256, output_kb=7, wall=9, answer_mb=3),
+        "file_kb": 5, "show": {"hints": False, "hidden_inputs": True, "results": "hidden"}}}
+
+
+def plain(value):
+    """A course as dicts."""
+    if dataclasses.is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    return value.given if isinstance(value, late.Times) else value
 
 
 def _course_right(found, data):
-    if found is None:
-        return data != EXAMPLE.encode()
-    return found.exercises.keys() <= {"tiny"} and found.most >= 0 and all(
-        asked.deadline is None or asked.deadline.utcoffset() is not None
-        for asked in found.exercises.values()) and math.isfinite(found.limits.seconds)
+    return found is None or {*found["exercises"]} == {"tiny"} and all(
+        asked["deadline"] is None or asked["deadline"].utcoffset() is not None
+        for asked in found["exercises"].values()) and math.isfinite(found["limits"].seconds)
+
+
+TIMES = {b"student, exercise, time\nAda, dropout, 2026-10-05T23:59:00+02:00\n"
+         b"Alan,,2026-10-06T01:00Z\n": {
+             ("Ada", "dropout"): datetime(2026, 10, 5, 23, 59, tzinfo=TWO),
+             ("Alan", ""): datetime(2026, 10, 6, 1, tzinfo=UTC)}}
+TOML_TIMES = {b'"Ada" = 2026-10-19T23:59:00Z\n"Alan".dropout = 2026-10-19T22:59:00Z\n': {
+    ("Ada", ""): datetime(2026, 10, 19, 23, 59, tzinfo=UTC),
+    ("Alan", "dropout"): datetime(2026, 10, 19, 22, 59, tzinfo=UTC)}}
 
 
 def _times(end):
     def read(data):
-        path_of(f"it{end}", data)
-        return course._times(f"it{end}", "handed_in.time", Path(FOLDER.name), ["dropout"], None)[1]
+        path_of(CALLED + end, data)
+        return course._times(CALLED + end, "handed_in.time", Path(FOLDER.name), ["dropout"],
+                             None)[1].given
     return read
 
 
 def _times_right(found, data):
-    if found is None:
-        return data not in (TIMES, TOML_TIMES)
-    return all(when.utcoffset() is not None and exercise in ("", "dropout")
-               for (_, exercise), when in found.given.items())
+    return found is None or all(when.utcoffset() is not None and exercise in ("", "dropout")
+                                for (_, exercise), when in found.items())
+
+
+PLAIN = b"import numpy as np\n\n\ndef f(x, p):\n    if p:\n        return x\n"
+LATIN = b"# coding: latin-1\na = '\xe9'\n"
 
 
 def _submission_right(found, data):
@@ -194,7 +275,7 @@ def _answered(data):
 
 def _answer_right(found, data):
     if found is None:
-        return data not in ANSWERS
+        return True
     there = json.loads(data)
     numbers = sum(_arrays(found))
     return len(found) == 1 and there["token"] == TOKEN and numbers <= 2 * len(data)
@@ -211,12 +292,14 @@ def _arrays(value):
         assert value is None or isinstance(value, bool | int | float | str)
 
 
-ANSWERS = tuple(json.dumps(ANSWER | {"values": [coding.encode(value)]}).encode()
-                for value in VALUES)
+ANSWERS = {json.dumps(ANSWER | {"values": [coding.encode(value)]}).encode(): [value]
+           for value in VALUES}
 
+
+# --- what verify is told --------------------------------------------------------------------------
 
 def _option(data):
-    return commands._pairs("it", [data.decode(errors="replace")])
+    return commands._pairs(CALLED, [data.decode(errors="replace")])
 
 
 def _option_right(found, data):
@@ -224,42 +307,49 @@ def _option_right(found, data):
     if found is None:
         return not all(text.partition("=")[:2])
     name, _, value = text.partition("=")
+    return repr(found) == repr({name: meant(value)})
+
+
+def meant(text):
+    """A value of the command line: JSON where it is that, else the text."""
     try:
-        return [*found.values()] == [json.loads(value)] or "NaN" in value
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return found == {name: value}
+        return text
 
 
 JSON_WORDS = (b"NaN", b"-Infinity", b"1e999", b"null", b"[]", b"{}", b'""', b"-1", b"true",
               b'"\\ud800"', b"[" * 3000, b"9" * 5000, b"1.5", b'"x"', b"3", b"2")
-OF_JSON = {"words": JSON_WORDS, "times": 200}
 TARGETS = (
-    Target("checkpoint", (SAVED,), lambda data: files.read(path_of("it", data)), _file_right,
-           words=(b"F64", b"I64", b"BF16", b"F8_E4M3", b"BOOL", *JSON_WORDS)),
-    Target("resume", (FACTS,), _resumed, _resumed_right, **OF_JSON),
-    Target("record", (json.dumps(RECORD).encode(),), _recorded, _record_right,
-           most=1 << 22, **OF_JSON),
-    Target("matrix", (json.dumps(MATRIX).encode(),), _begun, _begun_right, **OF_JSON),
-    Target("course", (EXAMPLE.encode(),),
-           lambda data: course.read_course(path_of("it", data), SMALL), _course_right, times=200,
-           words=(b"inf", b"nan", b"-1", b"0", b"[[", b"]]", b"=", b'"', b"1979-05-27",
-                  b"9999-12-31T23:59:59Z", b"'../../etc/passwd'", b"[" * 3000)),
-    Target("times.csv", (TIMES,), _times(".csv"), _times_right, times=200,
+    Target("checkpoint", {SAVED: _saved()}, lambda data: files.read(path_of(CALLED, data)),
+           _file_right, words=(b"F64", b"I64", b"BF16", b"F8_E4M3", b"BOOL", *JSON_WORDS)),
+    Target("resume", {FACTS: RESUMED}, _resumed, _resumed_right, words=JSON_WORDS),
+    Target("record", {json.dumps(RECORD).encode(): (
+        RECORD, 0.1, {arm: [{"error": 0.5}] * 2 for arm in CLAIM.arms})}, _recorded, _record_right,
+        words=JSON_WORDS),
+    Target("matrix", {json.dumps(MATRIX).encode(): [("dropout", "torch", "torch.nn.Dropout")]},
+           _begun, _begun_right, words=JSON_WORDS),
+    Target("course", COURSES, lambda data: plain(course.read_course(path_of(CALLED, data), SMALL)),
+           _course_right, words=(
+               b"inf", b"nan", b"-1", b"0", b"[[", b"]]", b"=", b'"', b"1979-05-27",
+               b"9999-12-31T23:59:59Z", b"'../../etc/passwd'", b"[" * 3000)),
+    Target("times.csv", TIMES, _times(".csv"), _times_right,
            words=(b'"', b",", b"\0", b"\r", b"0001-01-01T00:00Z", b"9999-12-31T23:59-23:59")),
-    Target("times.toml", (TOML_TIMES,), _times(".toml"), _times_right, times=200,
+    Target("times.toml", TOML_TIMES, _times(".toml"), _times_right,
            words=(b"=", b".", b"[a]", b"[" * 3000, b"{}", b"1979-05-27")),
-    Target("metadata", (b'{"created_at": "2026-10-05T23:59:00+02:00"}',), late.gradescope_time,
-           lambda found, data: found is None or found.utcoffset() is not None,
-           errors=(TypeError, ValueError), called="submission_metadata.json", **OF_JSON),
-    Target("submission", (b"import numpy as np\n\n\ndef f(x, p):\n    if p:\n        return x\n",
-                          b"# coding: latin-1\na = '\xe9'\n"), marking.readable, _submission_right,
-           errors=(), times=2000, words=(
+    Target("metadata", {b'{"created_at": "2026-10-05T23:59:00+02:00"}': datetime(
+        2026, 10, 5, 23, 59, tzinfo=TWO)}, late.gradescope_time,
+        lambda found, data: found is None or found.utcoffset() is not None,
+        errors=(TypeError, ValueError), called=("submission_metadata.json",), words=JSON_WORDS),
+    Target("submission", {PLAIN: (PLAIN.decode(), ""), LATIN: (LATIN.decode("latin-1"), "")},
+           marking.readable, _submission_right, errors=(), words=(
                b"-" * 500, b"+a" * 500, b".a" * 400, b"if ", b"\0", b"# coding: utf-7\n", b"(" * 99,
                b"# coding: rot13\n", b"# coding: idna\n", b"\xef\xbb\xbf", b"f'{", b"import os\n",
                b"np.load", b"match x:\n case ", b"lambda:", b"__class__", b"async ", b"\x0c")),
     Target("answer", ANSWERS, _answered, _answer_right, errors=(process.Fault,),
-           called="", times=200, words=(b'"stack"', b'"array"', b'"dict"', b'"tuple"', b'"shape"',
-                                        b"<f8", b"|O", b"|V9", b"<M8", b"<c16", *JSON_WORDS)),
-    Target("option", (b"drop=p", b'inplace=false', b'p={"a": [1, 2.5]}'), _option, _option_right,
-           errors=(click.UsageError,), times=200, words=(b"=", *JSON_WORDS)),
+           called=("answer",), words=(b'"stack"', b'"array"', b'"dict"', b'"tuple"', b'"shape"',
+                                      b"<f8", b"|O", b"|V9", b"<M8", b"<c16", *JSON_WORDS)),
+    Target("option", {b"drop=p": {"drop": "p"}, b"inplace=false": {"inplace": False},
+                      b'p={"a": [1, 2.5]}': {"p": {"a": [1, 2.5]}}}, _option, _option_right,
+           errors=(click.UsageError,), words=(b"=", *JSON_WORDS)),
 )

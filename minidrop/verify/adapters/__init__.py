@@ -5,6 +5,7 @@ import inspect
 import sys
 from types import FunctionType, ModuleType
 
+from ...scalars import shown
 from .base import LAYOUTS, Adapter
 from .jax_arrays import JaxAdapter
 from .keras_layers import KerasAdapter
@@ -81,9 +82,10 @@ def adapter_for(impl, technique, framework=None, **settings):
     """
     known, impl = framework or framework_of(impl), usual(impl, technique.parameters)
     if known not in ADAPTERS:
-        raise ValueError(f"framework must be one of {', '.join(ADAPTERS)}, got {framework!r}")
+        raise ValueError(f"framework must be one of {', '.join(ADAPTERS)}, got "
+                         f"{shown(framework)}")
     if (layout := settings.get("layout")) not in (None, *LAYOUTS):
-        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+        raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {shown(layout)}")
     given = technique.arrays, technique.parameters
     settings |= {"layers": technique.layers}
     adapter = ADAPTERS[known](impl, *given, **settings)

@@ -4,6 +4,8 @@ import difflib
 import importlib
 import pkgutil
 
+from ...files import short
+
 NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
@@ -12,5 +14,5 @@ def technique_named(name):
     if name not in NAMES:
         near = difflib.get_close_matches(str(name), NAMES, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NAMES)}"
-        raise ValueError(f"technique {name!r} cannot be verified; {hint}")
+        raise ValueError(f"technique {short(repr(name))} cannot be verified; {hint}")
     return importlib.import_module(f".{name}", __package__).TECHNIQUE
