@@ -313,11 +313,13 @@ def test_each_arm_has_what_its_name_says_and_no_more(fits, arm):
 
 
 def test_an_autoencoder_learns_its_input_and_is_looked_at_before_the_mask(fits):
-    settings = tiny("sparsity", hidden=[5], epochs=2)
-    found = {arm: sparsity.run(arm, 0, settings, False) for arm in ("none", "dropout")}
-    for call, there in zip(fits, ({}, {"hidden1.drop": 0.5}), strict=True):
+    settings = tiny("sparsity", hidden=[5], epochs=3, short=2, lr=0.002)
+    found = {arm: sparsity.run(arm, 6, settings, False) for arm in sparsity.CLAIM.arms}
+    for call, there, epochs in zip(fits, ({}, {}, {"hidden1.drop": 0.5}), (3, 2, 3), strict=True):
         assert call["data"][0] is call["data"][1] and drops(call["net"]) == there
-    net, x = fits[1]["net"], data.digits().test[0]
+        assert (call["epochs"], len(call["schedules"]["lr"]), call["seed"]) == (
+            epochs, 3 * epochs, 6)
+    net, x = fits[2]["net"], data.digits().test[0]
     a = np.maximum(x @ net.hidden1.linear.weight.data.T + net.hidden1.linear.bias.data, 0)
     assert_allclose(found["dropout"]["mean"], a.mean(), rtol=1e-4)
     assert_allclose(found["dropout"]["zeros"], (a == 0).mean(), atol=1e-3)
@@ -430,17 +432,26 @@ def test_data_size_is_judged_by_a_size_fixed_before(gains, word):
             in verdict.lines)
 
 
-@pytest.mark.parametrize("mean, zeros, word", [
-    (UP, DOWN, "held"), (UP, UP, "not held"), (DOWN, DOWN, "not held"), (DOWN, UP, "refuted"),
-    (LEVEL, LEVEL, "not seen at this scale")])
-def test_sparse_is_lower_and_more_often_zero(mean, zeros, word):
-    found = results(none={"mean": mean, "zeros": zeros, "dead": MID,
-                          "squared_error": [0.1] * 3},
-                    dropout={"mean": MID, "zeros": MID, "dead": UP, "squared_error": [0.3] * 3})
-    verdict = sparsity.judge(found, {})
-    assert verdict.word == word and verdict.headline.endswith(
-        "; its squared error is 0.30 of the variance, 0.10 without, and 2 % of its units are "
-        "always 0, 1 % without")
+@pytest.mark.parametrize("mean, zeros, short_mean, short_zeros, word", [
+    (UP, DOWN, UP, DOWN, "held"), (UP, UP, UP, DOWN, "not held"),
+    (DOWN, DOWN, UP, DOWN, "not held"), (UP, DOWN, LEVEL, DOWN, "not held"),
+    (UP, DOWN, UP, UP, "not held"), (DOWN, UP, DOWN, UP, "refuted"),
+    (LEVEL, LEVEL, DOWN, LEVEL, "refuted"),
+    (LEVEL, LEVEL, LEVEL, LEVEL, "not seen at this scale")])
+def test_sparse_is_lower_and_more_often_zero_than_what_learned_less(mean, zeros, short_mean,
+                                                                    short_zeros, word):
+    def judged(wrong):
+        return sparsity.judge(results(
+            none={"mean": mean, "zeros": zeros, "dead": MID, "squared_error": [0.1] * 3},
+            short={"mean": short_mean, "zeros": short_zeros, "dead": MID, "squared_error": wrong},
+            dropout={"mean": MID, "zeros": MID, "dead": UP, "squared_error": MID}), {})
+
+    verdict = judged(UP)
+    assert verdict.word == word and verdict.headline.startswith(
+        f"none: mean activation {np.mean(mean):.2f}, {100 * np.mean(zeros):.0f} % zeros, squared "
+        "error 0.10 of the variance; short: ")
+    for wrong in (MID, LEVEL, DOWN):              # has it learned less?
+        assert judged(wrong).word == "not seen at this scale"
 
 
 @pytest.mark.parametrize("alone, norm, word", [
@@ -541,7 +552,7 @@ def test_the_scale_of_the_paper_runs_on_a_few_images(name, monkeypatch):
     claim, rng = CLAIMS[name], np.random.default_rng(0)
     pair = rng.uniform(size=(60, 1, 28, 28)).astype("float32"), np.arange(60) % 10
     monkeypatch.setattr(data, "mnist", lambda: data.Splits(pair, pair, pair))
-    settings = claim.scales["paper"] | {"epochs": 1, "passes": 2, "samples": 2, "batch_size": 20,
+    settings = claim.scales["paper"] | {"epochs": 2, "passes": 2, "samples": 2, "batch_size": 20,
                                         "tries": [[2, 0.01], [2, 0.03]]}
     settings["hidden"] = [min(size, 256) for size in settings["hidden"]]      # for the time alone
     for arm in claim.arms:
