@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -150,6 +151,25 @@ def test_a_killed_worker_of_a_cluster_is_a_sentence_too(tmp_path, cluster):
         ledger.run(dying(tmp_path), "quick", folder=tmp_path, progress=False,
                    dask=cluster.scheduler_address)
     assert {one["seed"] for one in kept(tmp_path, "toy")["runs"]} == {0}
+
+
+def test_a_cluster_that_loses_all_its_workers_is_a_sentence_too(tmp_path, cluster, monkeypatch):
+    monkeypatch.setattr(work, "LOST", 2)
+    begun = tmp_path / "begun"
+
+    def run(arm, seed, settings, progress):
+        begun.touch()
+        time.sleep(60)
+
+    def stop():
+        while not begun.exists():
+            time.sleep(0.05)
+        cluster.scale(0)
+
+    threading.Thread(target=stop, daemon=True).start()
+    with pytest.raises(ValueError, match=KILLED):
+        ledger.run(toy([], run=run), "quick", folder=tmp_path, progress=False,
+                   dask=cluster.scheduler_address)
 
 
 def fails(arm, seed, settings, progress):

@@ -17,6 +17,7 @@ from .. import __version__, xp
 from ..placement import runs as placed
 
 WAIT = 10                   # seconds for the first worker of a cluster
+LOST = 60                   # seconds without any until it is given up
 _alone = threading.Lock()   # of the runs that a process was sent, one at a time has all its threads
 
 
@@ -194,7 +195,29 @@ def _cluster(address):
         except TimeoutError:
             raise ValueError(f"the Dask cluster at {address} has no workers; start them with: "
                              f"dask worker {address}") from None
-        yield {"backend": _backend(client)}, None
+        with _watched(backend := _backend(client)):
+            yield {"backend": backend}, None
+
+
+@contextlib.contextmanager
+def _watched(backend):
+    """Within, a cluster that has lost all its workers, and gets none, is given up."""
+    ended = threading.Event()
+
+    def watch():
+        seen = time.monotonic()
+        while not ended.wait(1) and time.monotonic() - seen < LOST:
+            seen = time.monotonic() if backend.client.ncores() else seen
+        if not ended.is_set():
+            backend.give_up()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _backend(client):
@@ -209,13 +232,23 @@ def _backend(client):
         kind: Any = type(there["backend"])
 
     class Cluster(kind):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.sent = []
+
         def effective_n_jobs(self, n_jobs):
             return max(2, len(self.client.ncores()))
 
         def submit(self, func, callback=None):
             future = super().submit(func, callback)
             future.add_done_callback(lambda done: done.exception() and callback(done))
+            self.sent.append(future)
             return future
+
+        def give_up(self):
+            for future in self.sent:
+                if not future.done():
+                    future.set_exception(_Killed("no worker is left"))
 
         def retrieve_result_callback(self, out):
             if not isinstance(out, concurrent.futures.Future):
