@@ -7,6 +7,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from .doubts import must
+from .entries import (  # noqa: F401 (all checks are found here)
+    arrays_of,
+    inside,
+    not_below_zero,
+    shares,
+    varied,
+    without_nan,
+)
 from .scalars import (  # noqa: F401 (all checks are found here)
     below_one,
     count,
@@ -175,15 +183,6 @@ def share_rows(y, n):
     return plain(y, "y")
 
 
-def shares(rows, name):
-    """The array `rows` itself, (..., K) floats, if each row is at least 0 and sums to 1."""
-    within = 1e-3                                 # float16 rounds by 5e-4
-    must(rows.size == 0 or (rows.min() >= 0) & (abs(rows.sum(-1) - 1).max() <= within),
-         lambda: ValueError(f"{name} must be probabilities, at least 0 and with rows that sum to "
-                            "1; logits become such by softmax(logits), got " + describe(rows)))
-    return rows
-
-
 def member_probabilities(probs):
     """`probs` itself, if it is an array or Tensor (m, N, K), not empty, of rows that sum to 1."""
     if floating(probs, "probs").ndim != 3 or 0 in probs.shape:
@@ -191,38 +190,6 @@ def member_probabilities(probs):
                          f"got {probs.shape}")
     shares(probs.data if hasattr(probs, "requires_grad") else probs, "probs")
     return probs
-
-
-def without_nan(x, name):
-    """`x` itself, an array or Tensor that holds no nan."""
-    values = x.data if hasattr(x, "requires_grad") else x
-    must((values == values).all(), lambda: ValueError(f"{name} must not hold nan"))
-    return x
-
-
-def varied(x, axes):
-    """`x` itself, if nowhere all entries along `axes` are the same, where there is no eps."""
-    values = x.data if hasattr(x, "requires_grad") else x
-    must(~(values.max(axes) == values.min(axes)).any(), lambda: ValueError(
-        f"eps must be above 0 where all of x along axes {axes} is the same, got 0"))
-    return x
-
-
-def inside(x, name):
-    """`x` itself, an array or Tensor of numbers between 0 and 1, without both ends; nan
-    stays."""
-    values = x.data if hasattr(x, "requires_grad") else x
-    must(~((values <= 0) | (values >= 1)).any(), lambda: ValueError(
-        f"{name} must lie between 0 and 1, got {float(values.min()):g} to {float(values.max()):g}"))
-    return x
-
-
-def not_below_zero(x, name):
-    """`x` itself, an array or Tensor of no number below 0; nan stays."""
-    values = x.data if hasattr(x, "requires_grad") else x
-    must(~(values < 0).any(), lambda: ValueError(
-        f"{name} must be at least 0 everywhere, got {float(values.min()):g}"))
-    return x
 
 
 def keep_mask(mask, shape, name="mask"):

@@ -12,9 +12,7 @@ time.  A disk that is full stops the run, and the last good file stays; so does 
 that failed on a GPU, which is looked at before every save.
 """
 
-import os
 import time
-from pathlib import Path
 
 from . import files
 from .arguments import describe, flag
@@ -43,7 +41,7 @@ def save(net, path):
     True
     """
     arrays = {f"model/{where}": array for where, array in _network(net).state_dict().items()}
-    files.write(Path(path).resolve(), arrays, {"format": FORMAT})
+    files.write(files.path_of(path), arrays, {"format": FORMAT})
 
 
 def load(net, path, compressed=False):
@@ -66,7 +64,7 @@ def load(net, path, compressed=False):
     ...     load(mlp(64, 32, 10), f"{folder}/small", compressed=True).hidden1.linear
     Linear(n_in=64, n_out=12)
     """
-    state, _ = weights(Path(path).resolve())
+    state, _ = weights(files.path_of(path))
     if flag(compressed, "compressed"):
         shrink(_network(net), state)
     try:
@@ -114,11 +112,7 @@ class Checkpoint:
     """
 
     def __init__(self, path, net, optimizer, streams, settings, steps, recorders=()):
-        if not isinstance(path, str | os.PathLike | None) or path == "":
-            raise TypeError(f"checkpoint must be the path of a file, got {describe(path)}")
-        self.path = None if path is None else Path(path).resolve()
-        if self.path and self.path.is_dir():
-            raise ValueError(f"checkpoint must be the path of a file, got the folder {path}")
+        self.path = None if path is None else files.path_of(path, "checkpoint")
         self.name, self.net, self.optimizer, self.streams = str(path), net, optimizer, streams
         kept = [recorder for recorder in recorders if hasattr(recorder, "load_state_dict")]
         self.kept = {f"recorder{k if k > 1 else ''}": one for k, one in enumerate(kept, 1)}

@@ -11,12 +11,24 @@ import stat
 import time
 from pathlib import Path
 
+from .arguments import describe
 from .xp import asarray, host, memory_order
 
 try:
     import fcntl
 except ImportError:                               # Windows: it does not delete a file that is open
     fcntl = None  # type: ignore[assignment]
+
+def path_of(path, name="path", what="file"):
+    """`path`, that of a file or a folder, as a Path from the root."""
+    if not isinstance(path, str | os.PathLike) or path == "" or "\0" in os.fspath(path):
+        raise TypeError(f"{name} must be the path of a {what}, got {describe(path)}")
+    found = Path(path).resolve()
+    if found.exists() and found.is_dir() != (what == "folder"):
+        other = "file" if what == "folder" else "folder"
+        raise ValueError(f"{name} must be the path of a {what}, got the {other} {path}")
+    return found
+
 
 PART = ".part"                                    # the end of the name of a file being written
 

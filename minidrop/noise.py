@@ -77,6 +77,9 @@ class Stream:
 
     def draw(self, transform, *args):
         """transform(self, *args): where a test double steps in."""
+        if not callable(transform):
+            raise TypeError("transform must be a function, called as transform(stream, ...), got "
+                            f"{describe(transform)}")
         return transform(self, *args)
 
     def words(self, n):

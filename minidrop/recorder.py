@@ -3,7 +3,7 @@
 import contextlib
 import math
 
-from .arguments import called, count, describe, examples, iterable
+from .arguments import arrays_of, called, count, describe, examples, iterable
 from .dynamics import Directions, model_distance
 from .functional import cross_entropy
 from .gradients import flat, full_gradient, mini_batch_gradients
@@ -84,10 +84,7 @@ class Dynamics:
 
     def load_state_dict(self, state):
         """Go on from copies of the arrays of `state`; the settings must be the same."""
-        names = self.state_dict().keys()
-        if not isinstance(state, dict) or state.keys() != names:
-            raise ValueError(f"state must hold {' and '.join(names)}, got {describe(state)}")
-        start, curves = state["start"], state["curves"]
+        start, curves = arrays_of(state, "start", "curves")
         if start.shape != self._start.shape or curves.shape[1:] != (5,):
             raise ValueError(f"state must be of a network of {self._start.size} parameters, got "
                              f"{describe(start)} and {describe(curves)}")
@@ -99,7 +96,7 @@ class Dynamics:
         if net is not self._net:
             raise ValueError("net must be the one that the recorder was made for, got another "
                              f"{type(net).__name__}; make a recorder for it")
-        taken = step + 1
+        taken = count(step, "step", least=-1) + 1         # -1 is before the first
         self._rows = [row for row in self._rows if row[0] < taken]
         if taken in self.steps:
             self.to(home(net))

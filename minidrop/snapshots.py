@@ -20,10 +20,9 @@ The baselines of Huang et al. 2017 (arXiv:1704.00109) beside it, with T steps in
 import contextlib
 import copy
 import os
-from pathlib import Path
 
 from . import files
-from .arguments import count, describe, iterable
+from .arguments import arrays_of, count, describe, iterable
 from .averages.snapshot import SnapshotEnsemble
 from .checkpoint import FORMAT, weights
 from .nn import Module
@@ -69,7 +68,7 @@ class Snapshots:
 
     def begin(self, total):
         """Called by `fit` before the first of `total` steps: is there room for these snapshots?"""
-        if self.steps[-1] > total:
+        if self.steps[-1] > count(total, "total"):
             raise ValueError(f"steps must be at most the {total} of the run, got {self.steps[-1]}")
         if found := _found(self.folder):
             raise ValueError(f"folder must hold no snapshots of another run, and {self.folder} "
@@ -82,9 +81,10 @@ class Snapshots:
 
     def load_state_dict(self, state):
         """Go on from `state`; ValueError where the files are not those that it tells of."""
-        if not isinstance(state, dict) or state.keys() != {"digests"}:
-            raise ValueError(f"state must hold digests, got {describe(state)}")
-        digests = [bytes(row).hex() for row in host(state["digests"]).astype("uint8")]
+        rows, = arrays_of(state, "digests")
+        if rows.shape != (len(rows), 32):
+            raise ValueError(f"state must hold digests of 32 bytes, got {describe(rows)}")
+        digests = [bytes(row).hex() for row in host(rows).astype("uint8")]
         for k, digest in enumerate(digests, 1):
             path = self.folder / NAME.format(k)
             if not path.is_file() or files.digest(path) != digest:
@@ -95,7 +95,9 @@ class Snapshots:
 
     def __call__(self, step, net, loss):
         """Write `net` after the step number `step`, counted from 0, if that is asked for."""
-        before = [taken for taken in self.steps if taken <= step]
+        if not isinstance(net, Module):
+            raise TypeError(f"net must be a Module, got {describe(net)}")
+        before = [taken for taken in self.steps if taken <= count(step, "step", least=0)]
         del self._digests[len(before):]           # from here on they are taken anew
         if step + 1 not in self.steps:
             return
@@ -162,11 +164,7 @@ def load_snapshots(net, folder):
 
 
 def _folder(folder):
-    if not isinstance(folder, str | os.PathLike) or folder == "":
-        raise TypeError(f"folder must be the path of a folder, got {describe(folder)}")
-    if (path := Path(folder).resolve()).exists() and not path.is_dir():
-        raise ValueError(f"folder must be the path of a folder, got the file {folder}")
-    return path
+    return files.path_of(folder, "folder", "folder")
 
 
 def _found(folder):

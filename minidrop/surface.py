@@ -22,7 +22,7 @@ import copy
 import math
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, flag, floating, iterable, number
+from .arguments import arrays_of, count, describe, flag, floating, iterable, number
 from .batch_statistics import batch_norm_statistics
 from .functional import cross_entropy
 from .gradients import flat, unflat
@@ -30,7 +30,7 @@ from .nn import Module
 from .placement import home
 from .tape import data_of
 from .train import evaluate
-from .xp import array_module, backend_of, host, to_backend
+from .xp import array_module, backend_module, backend_of, host, to_backend
 
 
 class LossSurface(NamedTuple):
@@ -214,6 +214,7 @@ class WeightPath:
         if net is not self._net:
             raise ValueError("net must be the one that the recorder was made for, got another "
                              f"{type(net).__name__}; make a recorder for it")
+        count(step, "step", least=-1)             # -1 is before the first
         self._kept = {taken: row for taken, row in self._kept.items() if taken <= step}
         if step + 1 in self.steps:
             self.to(home(net))
@@ -221,6 +222,7 @@ class WeightPath:
 
     def to(self, backend):
         """Move what is kept to "numpy" or "cupy"; `fit` calls it where it moves the network."""
+        backend_module(backend)
         self._kept = {taken: to_backend(row, backend) for taken, row in self._kept.items()}
 
     def state_dict(self):
@@ -230,10 +232,13 @@ class WeightPath:
 
     def load_state_dict(self, state):
         """Go on from copies of the arrays of `state`."""
-        if not isinstance(state, dict) or state.keys() != {"step", "weights"}:
-            raise ValueError(f"state must hold step and weights, got {describe(state)}")
-        taken, like = state["step"].tolist(), self._net.parameters()[0].data
-        rows = to_backend(state["weights"], backend_of(like)).astype(like.dtype)
+        steps, weights = arrays_of(state, "step", "weights")
+        size = sum(w.size for w in self._net.parameters()) * bool(steps.size)
+        if steps.dtype.kind not in "iu" or weights.shape != (steps.size, size):
+            raise ValueError("state must hold a row of weights of this network for each step, got "
+                             f"{describe(steps)} and {describe(weights)}")
+        taken, like = steps.tolist(), self._net.parameters()[0].data
+        rows = to_backend(weights, backend_of(like)).astype(like.dtype)
         self._kept = dict(zip(taken, rows, strict=True))
 
 

@@ -65,7 +65,7 @@ def _stepped(net, optimizer, x, y, loss, penalty, project, step):
     with Doubts() as doubts:
         value = loss(net(x), y)
         if penalty is not None:
-            value = value + penalty(net, step)
+            value = _added(value, penalty(net, step))
         if not isinstance(value, Tensor) or value.size != 1:
             raise ValueError(f"loss must give a Tensor with one number, got {describe(value)}")
         try:
@@ -78,6 +78,13 @@ def _stepped(net, optimizer, x, y, loss, penalty, project, step):
         if project is not None:
             project(net)
         return doubts.unless(value.data)
+
+
+def _added(value, more):
+    try:
+        return value + more
+    except TypeError:
+        raise TypeError(f"penalty must give a number or a Tensor, got {describe(more)}") from None
 
 
 def _closed(net):

@@ -9,7 +9,7 @@ from .batch_statistics import batch_norm_statistics
 from .nn import Module
 from .norms.batch_norm import BatchNorm
 from .placement import home
-from .xp import array_module, backend_of, to_backend
+from .xp import array_module, backend_module, backend_of, to_backend
 
 KINDS = ("corrected", "first")
 
@@ -48,7 +48,7 @@ class WeightAverage:
 
     def begin(self, total):
         """Called by `fit` before the first of `total` steps: a new average starts."""
-        if self.start > total:
+        if self.start > count(total, "total"):
             raise ValueError(f"start must be at most the {total} steps of the run, got "
                              f"{self.start}")
         self._n, self._arrays = 0, {}
@@ -58,7 +58,7 @@ class WeightAverage:
         if net is not self._net:
             raise ValueError("net must be the one that the recorder was made for, got another "
                              f"{type(net).__name__}; make a recorder for it")
-        if step + 1 >= self.start and (step + 1 - self.start) % self.every == 0:
+        if count(step, "step", 0) + 1 >= self.start and (step + 1 - self.start) % self.every == 0:
             weights = {path: w.data.astype("float64") for path, w in net.named_parameters()}
             self.to(home(net))
             self._arrays = {path: self._next(self._arrays[path], w) if self._n else self._first(w)
@@ -67,6 +67,7 @@ class WeightAverage:
 
     def to(self, backend):
         """Move the average to "numpy" or "cupy"; `fit` calls it where it moves the network."""
+        backend_module(backend)
         self._arrays = {path: to_backend(array, backend) for path, array in self._arrays.items()}
 
     def average(self, x=None, batch_size=1024):
@@ -99,11 +100,12 @@ class WeightAverage:
         if not isinstance(state, dict) or "taken" not in state:
             raise ValueError("state must hold 'taken', how often weights were taken, and their "
                              f"average, got {describe(state)}")
-        n, weights = int(state["taken"]), dict(self._net.named_parameters())
+        n, weights = count(state["taken"], "state['taken']", 0), dict(self._net.named_parameters())
         due = {f"average.{path}": w.shape for path, w in weights.items() if n}
-        given = {name: array.shape for name, array in state.items() if name != "taken"}
+        given = {name: getattr(array, "shape", None) for name, array in state.items()
+                 if name != "taken"}
         if due != given:
-            odd = sorted(name for name in due.keys() | given.keys()
+            odd = sorted(str(name) for name in due.keys() | given.keys()
                          if due.get(name) != given.get(name))
             raise ValueError("state must be of this network; these differ: " + ", ".join(odd))
         self._n, self._arrays = n, {

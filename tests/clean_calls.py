@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 import itertools
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ IMAGES = np.arange(64, dtype="float32").reshape(2, 2, 4, 4)
 INPUTS = (X, IMAGES, IMAGES[:, :1], IMAGES.reshape(2, 4, 2, 4), IMAGES.reshape(1, 4, 4, 4),
           IMAGES.reshape(2, 16, 2), IMAGES.reshape(4, 4, 4), X[:, :2], X.reshape(2, 3, 2),
           X.reshape(2, 2, 3))
+STREAM, LINEAR = md.Stream(0), net()
+PAIR_OF_NETS = md.SnapshotEnsemble([net(), net()])
 VALUE = inspect.Parameter.empty                   # what an argument without a default has for one
 
 
@@ -47,11 +50,53 @@ def step(optimizer):
     return {"self": optimizer, "model": model}
 
 
+def kept(optimizer):
+    """An optimizer that is made anew, the state of one that has made a step, and their network."""
+    given = step(optimizer)
+    optimizer.step(given["model"])
+    return {"self": copy.deepcopy(optimizer), "state": optimizer.state_dict(),
+            "model": given["model"]}
+
+
+RECORDERS = {
+    "SWA": lambda net: md.SWA(net, 1, 1), "EMA": lambda net: md.EMA(net, 0.9),
+    "Dynamics": lambda net: md.Dynamics(net, (X, LABELS), [1, 2], batches=2, batch_size=2),
+    "WeightPath": lambda net: md.WeightPath(net, [1, 2])}
+
+
+def taken(recorder):
+    """The recorder after a step."""
+    recorder(0, getattr(recorder, "_net", LINEAR), None)
+    return recorder
+
+
+def recorded(name, method):
+    """A recorder, and right arguments of a method of it."""
+    model = net()
+    recorder = taken(RECORDERS[name](model))
+    more = {"__call__": {"step": 1, "net": model, "loss": None}, "to": {"backend": "numpy"},
+            "load_state_dict": {"state": recorder.state_dict()}, "begin": {"total": 5},
+            "average": {"x": X}}
+    return {"self": recorder} | more[method]
+
+
+def saved(path):
+    """The path of a file of weights."""
+    md.save(net(), path)
+    return path
+
+
+def shots(folder):
+    """The path of a folder of snapshots."""
+    if not os.path.exists(folder):
+        taken(md.Snapshots(folder, [1]))
+    return folder
+
+
 def lenet(**more):
     return {"net": md.models.lenet()} | more
 
 
-STREAM, LINEAR = md.Stream(0), net()
 SIMPLE = ("FirstToken", "Flatten", "GlobalAvgPool2d", "Identity", "LogSoftmax", "MeanToken", "ReLU",
           "SELU", "Sigmoid", "Softmax", "Tanh")
 MORE = {f"nn.{name}": {} for name in SIMPLE} | {
@@ -109,9 +154,33 @@ MORE = {f"nn.{name}": {} for name in SIMPLE} | {
     "Tensor.backward": lambda: {"self": example()[1], "g": np.ones(1, "float32")},
     "optim.SGD.step": lambda: step(md.optim.SGD(0.1)),
     "optim.Adam.step": lambda: step(md.optim.Adam()),
-}
+    "optim.SGD.load_state_dict": lambda: kept(md.optim.SGD(0.1, momentum=0.5)),
+    "optim.Adam.load_state_dict": lambda: kept(md.optim.Adam()),
+    "optim.Adam.to": {"self": md.optim.Adam(), "backend": "numpy"},
+
+    "save": {"net": net(), "path": "weights"}, "Snapshots": {"folder": "shots", "steps": [1, 2]},
+    "load": lambda: {"net": net(), "path": saved("weights")},
+    "load_snapshots": lambda: {"net": net(), "folder": shots("shots")},
+    "Snapshots.begin": lambda: {"self": md.Snapshots("none", [1, 2]), "total": 2},
+    "Snapshots.load_state_dict": lambda: {"self": (one := taken(md.Snapshots("new", [1]))),
+                                          "state": one.state_dict()},
+    "SnapshotEnsemble.last": {"self": PAIR_OF_NETS, "m": 1},
+    "SnapshotEnsemble.probabilities": {"self": PAIR_OF_NETS, "x": X},
+
+    "Tensor.__matmul__": {"self": md.Tensor(X), "other": X.T.copy()},
+    "Tensor.reshape": {"self": md.Tensor(X), "shape": (3, 4)},
+    "Tensor.transpose": {"self": md.Tensor(X), "axes": (1, 0)},
+    "Tensor.swapaxes": {"self": md.Tensor(X), "first": 0, "second": 1},
+    "Tensor.argmax": {"self": md.Tensor(X), "axis": 1},
+    "Tensor.astype": {"self": md.Tensor(X), "dtype": "float64"},
+    "functional.broadcast_to": {"x": X[0], "shape": (4, 3)},
+} | {f"Tensor.{name}": {"self": md.Tensor(X), "axis": 1} for name in (
+    "sum", "mean", "max", "min", "var", "std")} | {
+    f"{name}.{method}": functools.partial(recorded, name, method) for name in RECORDERS
+    for method in ("__call__", "to", "load_state_dict")} | {
+    f"{name}.{method}": functools.partial(recorded, name, method) for name in ("SWA", "EMA")
+    for method in ("begin", "average")}
 LEFT_OUT = {
-    "load, save, load_snapshots, Snapshots": "files, in test_manners.py and test_snapshots.py",
     "Forbid": "takes nothing that could be wrong",
     "optim.Optimizer": "what a rule of one's own derives from",
     "models.resnet8, models.resnet20, models.resnet32, models.resnet56, models.resnet110":

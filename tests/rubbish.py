@@ -55,6 +55,8 @@ def instead_of(value, default):
         yield from _numbers(value)
     elif isinstance(value, tuple | list):
         yield from _several(value)
+    elif isinstance(value, dict):
+        yield from _by_name(value)
     else:
         yield from ((what, thing, REFUSED) for what, thing in _others(value).items())
 
@@ -170,6 +172,17 @@ def _several(value):
                 yield f"{what}, at {i}", thing, due
         for what in ("None", "nan", "text", "complex"):
             yield f"{what} at {i}", kind([*value[:i], THINGS[what], *value[i + 1:]]), REFUSED
+
+
+def _by_name(value):
+    """Dicts with a name too many, and with what is no array of their own shapes."""
+    yield "3", 3, REFUSED
+    yield "one name more", value | {"another": np.ones(2)}, REFUSED
+    yield "a name of no text", value | {3: np.ones(2)}, REFUSED
+    for name in value:
+        for what in ("None", "text", "dict"):
+            yield f"{what} as {name}", value | {name: THINGS[what]}, REFUSED
+        yield f"more axes as {name}", value | {name: np.zeros((1, 2, 3, 4))}, REFUSED
 
 
 def _others(value):

@@ -100,7 +100,7 @@ FLOORS = (
     ("fast/tiles.py", 1.95), ("fast/draws.py", 1.6), ("fast/", 2),
     ("operators.py", 1.5), ("philox.py", 1.5), ("intervals.py", 1.5),
     ("xp.py", 1), ("arguments.py", 1), ("allocator.py", 1), ("interrupt.py", 1),
-    ("workers.py", 0.5), ("gpu.py", 0.5), ("doubts.py", 0.5),
+    ("entries.py", 0.9), ("workers.py", 0.5), ("gpu.py", 0.5), ("doubts.py", 0.5),
     ("scalars.py", 0.5), ("placement.py", 5.3),
 )
 TECHNIQUE, BASES = 6, {"units.dropout", "units.spatial", "norms.normalise"}

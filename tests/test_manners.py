@@ -163,3 +163,39 @@ def test_crops_need_not_be_mirrored():
     flipped, _ = md.flip_crop(3, x, Y, padding=0)
     np.testing.assert_array_equal(same, x)
     assert (flipped != x).any()
+
+
+PATHS = {"a folder": (".", ValueError), "with a 0": ("a\0b", TypeError), "none": ("", TypeError),
+         "bytes": (b"weights", TypeError), "a number": (3, TypeError), "None": (None, TypeError)}
+
+
+@pytest.mark.parametrize("what", PATHS)
+@pytest.mark.parametrize("use", ["save", "load", "checkpoint"])
+def test_what_is_no_path_of_a_file_is_refused_by_its_name(use, what, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path, kind = PATHS[what]
+    if (use, what) == ("checkpoint", "None"):     # no checkpoint at all
+        return
+    name = "checkpoint" if use == "checkpoint" else "path"
+    with pytest.raises(kind, match=rf"^{name} must be the path of a file, got "):
+        {"save": lambda: md.save(nn.Linear(2, 3).init(0), path),
+         "load": lambda: md.load(nn.Linear(2, 3), path),
+         "checkpoint": lambda: md.fit(nn.Linear(4, 3).init(0), md.optim.SGD(0.1), (
+             np.ones((2, 4), "float32"), Y[:2]), 1, checkpoint=path, progress=False)}[use]()
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("path, kind", [("a\0b", TypeError), (None, TypeError), ("", TypeError),
+                                        ("file", ValueError)])
+def test_what_is_no_path_of_a_folder_is_refused_by_its_name(path, kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    for use in (lambda: md.Snapshots(path, [1]), lambda: md.load_snapshots(nn.Linear(2, 3), path)):
+        with pytest.raises(kind, match="^folder must be the path of a folder, got "):
+            use()
+
+
+def test_a_file_of_weights_in_a_folder_that_is_not_there_makes_it(tmp_path):
+    md.save(nn.Linear(2, 3).init(0), tmp_path / "new" / "weights")
+    with pytest.raises(FileNotFoundError, match="none"):
+        md.load(nn.Linear(2, 3), tmp_path / "none")

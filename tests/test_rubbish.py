@@ -31,6 +31,7 @@ FEWER = "a mask and noise may have fewer axes, and axes of size 1, as in NumPy"
 OF_ALL = "one number, or one row, is made of all that there are"
 RESULT = "a window leaves the last pixels out"
 TIES = "of logits that are infinite the first counts"
+NUMPY = "by NumPy's rules"
 FREE = "it is handed on as it is"
 EXCUSED = (                                         # of what argument, which inputs, and why
     ("*.mask", "axis|one axis|0-d|a NumPy", FEWER), ("*.masks", "axis", FEWER),
@@ -48,7 +49,15 @@ EXCUSED = (                                         # of what argument, which in
     ("nn.Identity().x", ".", FREE), ("flip_crop.y", ".", FREE),
     ("Replay.draws", ".", FREE), ("scaled.values", ".", "fit checks it, beside its length"),
     ("Stream.name", "text|another|no word", "any word names a stream"),
-    ("fit.checkpoint", "text", "a path"), ("fit.progress", "text", "the label of the bar"),
+    ("fit.checkpoint", "text", "a path"), ("Snapshots.folder", "text|an", "a path"),
+    ("*.average.x", "axis|one axis|64", "there is no batch norm"),
+    ("save.path", "text|another", "a path"), ("load.path", "text|another", "it was written before"),
+    ("*.__call__.loss", ".", "it is not looked at"),
+    ("Tensor.__matmul__.other", "complex num|texts|times|records|booleans|objects", NUMPY),
+    ("Tensor.reshape.shape", "within", "a shape too"), ("Tensor.swapaxes.*", "True", NUMPY),
+    ("Tensor.transpose.axes", "None|list of None|empty|within", "all of them, turned round"),
+    ("functional.broadcast_to.x", ".", NUMPY), ("functional.broadcast_to.shape", "3", "(3,)"),
+    ("fit.progress", "text", "the label of the bar"),
     ("Parameter.shape", "empty|3", "a shape too"), ("Parameter.rule", "class", "it may be called"),
     ("models.wrap.make", "class", "it may be called"), ("models.wrap.kinds", "class", "all layers"),
     ("models.wrap.kinds", "empty", "no layer is of no kind"),

@@ -311,3 +311,9 @@ def test_without_progress_nothing_is_printed(xp, backend, capfd):
     assert out == "" and "digits" in err and "0/6" in err and err.endswith("\r")
     fit(mlp(backend), data(xp), progress=True)        # this bar stays
     assert "6/6" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("given", [None, "a", {"a": 1}])
+def test_a_penalty_that_gives_no_number_is_named(given, xp, backend):
+    with pytest.raises(TypeError, match="^penalty must give a number or a Tensor, got "):
+        md.train_step(mlp(backend), SGD(lr=0.1), *data(xp), penalty=lambda net, step: given)

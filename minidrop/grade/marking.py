@@ -1,10 +1,13 @@
 """Mark one submission: each task by its judge, in a process that does not know what is due."""
 
+import math
 import re
 import time
 from importlib.util import decode_source
 from typing import NamedTuple
 
+from ..arguments import count, describe, takes
+from .exercise import Exercise
 from .judges import Failure, Fault, Verdict
 from .process import Limits, Submission
 from .refuse import parsed, refusals
@@ -54,6 +57,17 @@ def mark(source, exercise, seed=0, limits=None, points=None, watch=None):
     than the exercise's, and `watch` is called with each Mark.  Whatever the submission does, this
     returns Marks.
     """
+    if not isinstance(source, str | bytes):
+        raise TypeError(f"source must be the text or the bytes of a file, got {describe(source)}")
+    if not isinstance(exercise, Exercise):
+        raise TypeError(f"exercise must be an Exercise, as exercise_named gives it, got "
+                        f"{describe(exercise)}")
+    count(seed, "seed", least=0, most=math.inf)
+    takes(watch, "watch", "mark")
+    if not isinstance(limits, Limits | None):
+        raise TypeError(f"limits must be Limits, got {describe(limits)}")
+    if not isinstance(points, dict | None) or not {*(points or {})} <= exercise.tasks.keys():
+        raise ValueError(f"points must be a dict by names of tasks, got {describe(points)}")
     begun, worth = time.monotonic(), {name: task.points for name, task in exercise.tasks.items()}
     worth |= points or {}
     text, refused = readable(source)

@@ -168,7 +168,7 @@ class Module:
                 places |= {_join(path, name): (thing, name, getattr(thing, name).shape)
                            for name in thing.buffers}
         if places.keys() != state.keys():
-            odd = sorted(places.keys() ^ state.keys())
+            odd = sorted(map(str, places.keys() ^ state.keys()))
             raise ValueError("state must have the paths of this model; these differ: "
                              f"{', '.join(odd)}")
         for path, (thing, name, _) in places.items():

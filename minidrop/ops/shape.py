@@ -3,6 +3,7 @@
     reshape / reshape,   transpose / inverse transpose,   broadcast_to / sum_to,   getitem / scatter
 """
 
+from ..arguments import shown
 from ..tape import data_of, primitive
 from ..xp import array_module, inverse, memory_order, scatter_add
 
@@ -34,7 +35,11 @@ def _inverse(axes):
 @primitive
 def broadcast_to(x, shape):
     """Repeat x along new axes and along axes of size 1 (a read-only view)."""
-    return array_module(x).broadcast_to(x, shape)
+    try:
+        return array_module(x).broadcast_to(x, shape)
+    except (TypeError, ValueError):
+        raise ValueError(f"shape must be one to which the shape {getattr(x, 'shape', ())} of x "
+                         f"broadcasts, got {shown(shape)}") from None
 
 
 broadcast_to.vjps(lambda g, _y, _x, shape: back(g, _x))

@@ -8,7 +8,16 @@ from typing import Any
 from ..arguments import describe, number
 from ..device import steps
 from ..nn import Module, Parameter
-from ..xp import CHUNK, array_module, backend_of, chunks, on_host, par, to_backend
+from ..xp import (
+    CHUNK,
+    array_module,
+    backend_module,
+    backend_of,
+    chunks,
+    on_host,
+    par,
+    to_backend,
+)
 
 
 class Optimizer:
@@ -66,9 +75,9 @@ class Optimizer:
                     skipped.append(thing)
             elif thing.grad is None:
                 without.append((path, thing))
-            elif thing.grad.shape != thing.data.shape:
-                raise ValueError(f"the gradient of {path} must have shape {thing.data.shape}, "
-                                 f"got {thing.grad.shape}")
+            elif getattr(thing.grad, "shape", None) != thing.data.shape:
+                raise ValueError(f"the gradient of {path} in model must have shape "
+                                 f"{thing.data.shape}, got {describe(thing.grad)}")
             else:
                 ready.append((path, thing))
         excused = {id(w) for module in skipped for w in module.parameters()}
@@ -83,6 +92,7 @@ class Optimizer:
 
     def to(self, backend):
         """Move the state to "numpy" or "cupy", as its model is moved."""
+        backend_module(backend)
         self.state = {path: [to_backend(array, backend) for array in arrays]
                       for path, arrays in self.state.items()}
 
@@ -153,6 +163,10 @@ class Optimizer:
 
     def load_state_dict(self, state, model):
         """Take over copies of the arrays of `state`, saved for the parameters of `model`."""
+        if not isinstance(model, Module):
+            raise TypeError(f"model must be a Module, got {describe(model)}")
+        if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+            raise TypeError(f"state must be a dict of arrays by name, got {describe(state)}")
         weights, names = dict(model.named_parameters()), {*self.slots, *["step"][:self.counts]}
         loaded: dict[str, dict] = {}
         for key, array in state.items():

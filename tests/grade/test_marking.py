@@ -36,3 +36,12 @@ def test_a_function_that_fails_after_many_calls_costs_its_task_alone():
 def test_a_submission_says_what_it_is_for():
     assert exercise_of(stub(exercise_named("dropout"))) == "dropout"
     assert exercise_of("x = 1") is None and exercise_of(b"\xff") is None
+
+
+@pytest.mark.parametrize("name, wrong", [
+    ("source", None), ("source", 3), ("exercise", "dropout"), ("exercise", None), ("seed", -1),
+    ("seed", "a"), ("limits", 3), ("points", {"none": 1}), ("points", [1]), ("watch", 3)])
+def test_what_mark_cannot_take_is_named(name, wrong):
+    right = {"source": "", "exercise": exercise_named("dropout")}
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must be "):
+        mark(**right | {name: wrong})
