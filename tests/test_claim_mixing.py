@@ -233,7 +233,7 @@ def test_few_cells_and_many_must_be_worse_than_some(few, many, word):
 # --- stochastic depth ----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("arm, rates", [
-    ("constant", []), ("linear", [k / 18 for k in range(1, 10)]), ("uniform", [5 / 18] * 9)])
+    ("constant", []), ("linear", [k / 12 for k in range(1, 7)]), ("uniform", [7 / 24] * 6)])
 def test_survival_is_constant_linear_or_uniform_at_the_same_depth(arm, rates):
     x = cnns.images(CLAIMS["stochastic-depth"].scales["quick"]).test[0][:1]
     for name in ("stochastic-depth", "depth-gradients"):

@@ -130,26 +130,32 @@ def draw_gradients(results, settings):
     return figure
 
 
-PROTOCOL = ("ResNet-20 on the first 1,000 images of CIFAR-10, measured on 5,000 others (quick: "
-            "digits), so few that at constant depth it learns them by heart (in a trial with "
-            "another seed its training error came to 0; nothing else was chosen by any data); its "
-            "9 blocks survive always (constant), with a chance that falls linearly to one half "
-            "(linear), or all with the mean of that, 13/18 (uniform), one draw for each block and "
-            "mini-batch, the branch weighed by its chance in evaluation. SGD with momentum 0.9, "
-            "weight decay 1e-4, rate 0.1 falling as half a cosine, mini-batches of 50, 30 epochs "
-            "(quick: 12), no augmentation. In the paper the skip of a block that halves its map "
-            "takes means of 2 x 2 pixels; here it takes every second pixel. Paired seeds.")
+PROTOCOL = ("ResNet-14 on the first 500 images of CIFAR-10, measured on 5,000 others (quick: "
+            "digits); its 6 blocks survive always (constant), with a chance that falls linearly to "
+            "one half (linear), or all with the mean of that, 17/24 (uniform), one draw for each "
+            "block and mini-batch, the branch weighed by its chance in evaluation. SGD with "
+            "momentum 0.9, weight decay 1e-4, rate 0.1 falling as half a cosine, mini-batches of "
+            "50, 120 epochs (quick: 12), no augmentation. In the paper the skip of a block that "
+            "halves its map takes means of 2 x 2 pixels; here it takes every second pixel. A first "
+            "run, with seeds 0 to 4, had a ResNet-20, 1,000 images and 30 epochs, and was not "
+            "seen: constant learned its images by heart, but linear and uniform still had 48 and "
+            "41 % of them wrong, so that it told of a short run (of the gradients: smaller early, "
+            "4.2 times as large late, where only constant had learned). So there are half of the "
+            "images, four times the epochs, twice the steps, and fewer blocks now, as many as "
+            "three minutes a run allow, and the seeds are 10 to 14 (quick: 0 to 2). Nothing else "
+            "was chosen; in a trial with seed 902 the loss of linear fell from 2.7 to 1.1 in the "
+            "first sixth of the steps, and was not followed further. Paired seeds.")
 SCALES = {
-    "quick": {"data": "digits", "images": 400, "net": "resnet20", "epochs": 12, "batch_size": 50,
+    "quick": {"data": "digits", "images": 400, "net": "resnet14", "epochs": 12, "batch_size": 50,
               "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "q_last": 0.5, "seeds": 3},
-    "standard": {"data": "cifar10", "images": 1000, "held_out": 5000, "net": "resnet20",
-                 "epochs": 30, "batch_size": 50, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4,
-                 "q_last": 0.5, "seeds": 5},
+    "standard": {"data": "cifar10", "images": 500, "held_out": 5000, "net": "resnet14",
+                 "epochs": 120, "batch_size": 50, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4,
+                 "q_last": 0.5, "first_seed": 10, "seeds": 5},
     "paper": {"data": "cifar10", "images": 35000, "net": "resnet110", "epochs": 500,
               "batch_size": 128, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "q_last": 0.5,
               "seeds": 3}}
 TAKES = {"quick": "half a minute of one core",
-         "standard": "57 minutes of one core, beside another run",
+         "standard": "about 40 minutes of one core, by the time of a step",
          "paper": "500 epochs of a ResNet-110 each, for a GPU, and not timed by us"}
 
 CLAIM = Claim(
