@@ -1,7 +1,9 @@
 """Runs of a claim on several cores and on a Dask cluster: the same results, kept as they come."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from minidrop import files
 from minidrop.claims import CLAIMS, fingerprint, ledger, work
 from minidrop.cli import main
 from tests.test_claims import toy
@@ -223,6 +226,80 @@ def test_an_interruption_keeps_what_is_finished_and_ends_the_processes(tmp_path,
     monkeypatch.setattr(fingerprint, "of", lambda run: code)      # as if the child's were ours
     ledger.run(toy(calls), "quick", folder=tmp_path, progress=False)
     assert calls == [("a", 1), ("b", 1)]
+
+
+COMMAND = """
+import sys
+from minidrop.claims import CLAIMS
+from minidrop.cli import main
+from tests import lives
+from tests.test_claim_jobs import small
+
+if __name__ == "__main__":
+    CLAIMS["targeted"] = small()
+    if sys.argv[1]:
+        lives.plant(sys.argv[1], 3, "targeted-quick.json")
+    main(["claims", "run", "targeted", "--jobs", "2", "--backend", "numpy"])
+"""
+
+
+@pytest.fixture
+def command(tmp_path):
+    """`minidrop claims run targeted --jobs 2`; it dies in its third save, if it is told how."""
+    path, groups = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), []
+
+    def begun(how=""):
+        child = subprocess.Popen([sys.executable, "-c", COMMAND, how], cwd=tmp_path, text=True,
+                                 env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE, start_new_session=True)
+        groups.append(child.pid)
+        return child
+
+    yield begun
+    for group in groups:                          # workers wait for minutes for one who was killed
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def workers_of(pid):
+    """The processes that do its runs."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            if f"\nPPid:\t{pid}\n" in status.read_text() and b"LokyProcess" in status.with_name(
+                    "cmdline").read_bytes():
+                found.append(int(status.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="workers are found in /proc")
+@pytest.mark.parametrize("how", ["half written", "after the move"])
+def test_a_command_that_was_killed_and_then_its_worker_goes_on_to_the_same_bits(how, tmp_path,
+                                                                                command):
+    whole = ledger.run(small(), "quick", folder=tmp_path / "whole", progress=False)
+    folder, moved = tmp_path / "minidrop-claims", how == "after the move"
+    with command(how) as first:
+        assert first.wait(200) == -signal.SIGKILL
+        first.stderr.close()
+    assert len(kept(folder)["runs"]) == 2 + moved
+    assert len([*folder.glob("*" + files.PART)]) == 1 - moved
+
+    with command() as second:
+        while not (workers := workers_of(second.pid)):
+            assert second.poll() is None
+            time.sleep(0.01)
+        os.kill(workers[0], signal.SIGKILL)
+        errors = second.communicate(timeout=200)[1]
+    assert second.returncode == 1 and re.search(f"Error: {KILLED}", errors), errors
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert 2 + moved <= len(kept(folder)["runs"]) < 8
+
+    with command() as third:
+        errors = third.communicate(timeout=200)[1]
+    assert third.returncode == 0, errors
+    assert kept(folder)["runs"] == kept(tmp_path / "whole")["runs"]
+    assert ledger.results(small(), ledger.read(folder / "targeted-quick.json")) == whole
+    assert [path.name for path in folder.iterdir()] == ["targeted-quick.json"]
 
 
 def test_what_is_missing_is_said_in_a_sentence(tmp_path, monkeypatch):

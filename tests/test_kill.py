@@ -14,6 +14,7 @@ import pytest
 
 from minidrop import checkpoint, files
 from minidrop.binding import Binding
+from minidrop.claims import ledger
 from tests import lives
 
 KILLS = int(os.environ.get("MINIDROP_KILLS", 10))
@@ -91,6 +92,26 @@ def forget_the_start(arrays, facts):
     arrays["recorder/start"] = 0 * arrays["recorder/start"]
 
 
+def forget_the_result_of_a_run(record):
+    record["runs"][-1]["result"] = record["runs"][0]["result"]
+
+
+def forget_the_order_of_seeds(record):
+    for run, seed in zip(record["runs"], [run["seed"] for run in record["runs"]][::-1],
+                         strict=True):
+        run["seed"] = seed
+
+
+def forget_the_order_of_arms(record):
+    for run in record["runs"]:
+        run["arm"] = {"a": "b", "b": "a"}.get(run["arm"], run["arm"])
+
+
+def forget_the_runs_but_not_that_they_were_done(record):
+    for run in record["runs"]:
+        run["result"] = {}
+
+
 FORGETTING = [*((name, fault) for name in lives.NETWORKS
                 for fault in (forget_streams, forget_one_stream, forget_the_optimizer)),
               *((name, forget_a_recorder) for name in ("snapshots", "averages", "dynamics")),
@@ -112,7 +133,7 @@ def broken_off(name, path, monkeypatch, stop=14):
     return lives.run(name, path)
 
 
-@pytest.mark.parametrize("name", lives.NETWORKS)
+@pytest.mark.parametrize("name", lives.RUNS)
 def test_a_run_that_was_broken_off_ends_in_the_same_bits(name, tmp_path, monkeypatch):
     assert broken_off(name, tmp_path / "run", monkeypatch) == lives.run(name)
 
@@ -137,6 +158,22 @@ def test_what_a_run_forgets_when_it_goes_on_shows_in_its_bits(name, forget, tmp_
 
     monkeypatch.setattr(files, "read", forgetting)
     assert noticed(name, tmp_path / "run", monkeypatch)
+
+
+@pytest.mark.parametrize("forget", [
+    forget_the_result_of_a_run, forget_the_order_of_seeds, forget_the_order_of_arms,
+    forget_the_runs_but_not_that_they_were_done])
+def test_what_a_claim_forgets_when_it_goes_on_shows_in_its_file(forget, tmp_path, monkeypatch):
+    checked, there = ledger.checked, []
+
+    def forgetting(*given):                       # which only who goes on calls
+        record = checked(*given)
+        there.append(len(record["runs"]))
+        forget(record)
+        return record
+
+    monkeypatch.setattr(ledger, "checked", forgetting)
+    assert noticed("claim", tmp_path / "run", monkeypatch) and there == [14]
 
 
 @pytest.mark.parametrize("name", sorted(lives.NETWORKS.keys() - {"averages", "dynamics"}))

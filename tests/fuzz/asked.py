@@ -164,7 +164,7 @@ TARGETS = (
            words=(*(json.dumps(name).encode() for name in sorted(SETTINGS | FORMS)),
                   *JSON_WORDS)),
     Target("command", COMMANDS, _commanded, _commanded_right, errors=(click.ClickException,),
-           called=("option", "argument", "technique", "minidrop verify", "File name too long",
+           called=("option", "argument", "minidrop verify", "File name too long", *SETTINGS, *FORMS,
                    *(option[2:] for option in OPTIONS)),
            words=(b"\n", b"=", *(option.encode() for option in OPTIONS), *JSON_WORDS)),
 )
