@@ -365,6 +365,20 @@ def test_every_claim_says_what_it_is(name):
     assert not re.search(r"\d runs", " ".join(claim.takes.values()))              # they are counted
 
 
+@pytest.mark.parametrize("name", [
+    name for name in CLAIMS if "first_seed" in CLAIMS[name].scales["standard"]])
+def test_a_claim_that_was_changed_after_a_run_has_new_seeds_and_says_so(name):
+    claim = CLAIMS[name]
+    told = re.search(
+        r"seeds are (?:ten now, )?(\d+) to (\d+) \(quick: (\d+) to (\d+)\)", claim.protocol)
+    for scale, (first, last) in (("standard", told.groups()[:2]), ("quick", told.groups()[2:])):
+        settings = claim.scales[scale]
+        assert int(first) == settings.get("first_seed", 0)
+        assert int(last) == int(first) + settings["seeds"] - 1
+    old = int(re.search(r"A first run, with seeds 0 to (\d),", claim.protocol)[1])
+    assert claim.scales["standard"]["first_seed"] > old
+
+
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_claim_names_the_techniques_of_its_arms_and_of_its_file(name):
     claim, all_of_them = CLAIMS[name], {t.name: t for t in catalog.techniques()}
