@@ -16,6 +16,8 @@ from .entries import (  # noqa: F401 (all checks are found here)
     without_nan,
 )
 from .scalars import (  # noqa: F401 (all checks are found here)
+    COUNTED,
+    DEEPEST,
     below_one,
     count,
     describe,
@@ -24,6 +26,7 @@ from .scalars import (  # noqa: F401 (all checks are found here)
     option,
     pair,
     probability,
+    room,
     shape_of,
     shown,
 )

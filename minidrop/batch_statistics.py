@@ -28,7 +28,7 @@ Differs
 import contextlib
 from typing import Any
 
-from .arguments import count, describe, flag, floating
+from .arguments import COUNTED, count, describe, flag, floating
 from .nn import Module, evaluation, noise_on
 from .norms.batch_norm import BatchNorm
 from .tape import data_of
@@ -55,7 +55,7 @@ def batch_norm_statistics(net, x, batch_size=1024, noisy=False):
     """
     if not isinstance(net, Module):
         raise TypeError(f"net must be a Module, got {describe(net)}")
-    x, batch_size = data_of(floating(x)), count(batch_size, "batch_size")
+    x, batch_size = data_of(floating(x)), count(batch_size, "batch_size", most=COUNTED)
     if x.ndim < 2 or len(x) == 0:
         raise ValueError(f"x must be inputs (N, ...) and not be empty, got shape {x.shape}")
     norms = [module for _, module in net.named_modules() if isinstance(module, BatchNorm)]

@@ -23,7 +23,7 @@ Differs
 import copy
 from typing import Any, NamedTuple
 
-from .arguments import count, describe, examples, floating, iterable, probability
+from .arguments import COUNTED, count, describe, examples, floating, iterable, probability
 from .curvature import hessian_product
 from .functional import cross_entropy
 from .nn import Module
@@ -156,7 +156,8 @@ def removal_damage(model, data, removed, loss=cross_entropy, batch_size=256):
     for w in params:
         w.requires_grad = True
     x, y = beside(examples(data, "data"), home(net))
-    x, batch_size, slope, bend = x.astype("float64"), count(batch_size, "batch_size"), 0.0, 0.0
+    batch_size = count(batch_size, "batch_size", most=COUNTED)
+    x, slope, bend = x.astype("float64"), 0.0, 0.0
     before = evaluate(net, (x, y), loss).loss
     for i in range(0, len(x), batch_size):
         xb, yb = x[i:i + batch_size], y[i:i + batch_size]

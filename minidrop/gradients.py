@@ -9,7 +9,7 @@ gradient is one of the weights and the mini-batch, not of what was seen before.
 from itertools import accumulate
 from typing import Any
 
-from .arguments import called, count, describe, examples, iterable, several
+from .arguments import COUNTED, called, count, describe, examples, iterable, several
 from .functional import cross_entropy
 from .nn import Module, Noise, modes_kept
 from .placement import beside, home
@@ -85,7 +85,8 @@ def full_gradient(net, data, loss=cross_entropy, batch_size=1024):
     (9,)
     """
     _check(net, loss)
-    (x, y), batch_size = beside(examples(data), home(net)), count(batch_size, "batch_size")
+    x, y = beside(examples(data), home(net))
+    batch_size = count(batch_size, "batch_size", most=COUNTED)
     total: Any = 0.0
     with modes_kept(net):
         net.eval()

@@ -17,7 +17,7 @@ import operator
 
 import numpy
 
-from .arguments import count, describe, number, option, probability, shape_of
+from .arguments import COUNTED, count, describe, number, option, probability, shape_of
 from .device import draws as on_device
 from .fast import draws as on_host
 from .fast.draws import HALVES, WORDS
@@ -210,7 +210,7 @@ def integers(rng, high, shape):
 
 
 def _sides(value, name):
-    if count(value, name) > 2**32:
+    if count(value, name, most=COUNTED) > 2**32:
         raise ValueError(f"{name} must be at most 2^32, got {value}")
     return int(value)
 

@@ -2,10 +2,24 @@
 
 import math
 import operator
+import os
 from numbers import Integral, Real
 
 LARGEST = 3.4028234663852886e38                   # the largest float32
-MOST = 2**40                                      # no array has so many entries, and no run steps
+COUNTED = 2**40                                   # nothing is counted further
+
+
+def _memory():
+    """The memory of this machine in bytes, where it tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):             # Windows
+        return COUNTED
+
+
+MEMORY = min(_memory(), COUNTED)
+MOST = MEMORY // 8                                # so many numbers, steps or examples fit
+DEEPEST = MEMORY // 4096                          # so many layers
 
 
 def probability(p, name="p"):
@@ -46,7 +60,10 @@ def below_one(value, name):
 
 
 def count(value, name, least=1, most=MOST):
-    """`value` as a Python int from `least` to `most`, which for a seed is math.inf."""
+    """`value` as a Python int from `least` to `most`: what is made of as many fits into memory.
+
+    For a seed `most` is math.inf, and COUNTED for what is counted alone.
+    """
     try:
         whole = operator.index(value)
     except TypeError:
@@ -54,16 +71,27 @@ def count(value, name, least=1, most=MOST):
     if isinstance(value, bool) or whole < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
     if whole > most:
-        raise ValueError(f"{name} must be a whole number of at most 2^40, got {shown(value)}")
+        reason = ", for which this machine has memory" * (most in (MOST, DEEPEST))
+        raise ValueError(f"{name} must be a whole number of at most {most}{reason}, got "
+                         f"{shown(value)}")
     return whole
+
+
+def room(n, name, each):
+    """`n` itself, if so many entries of `each` so many bytes fit into this machine's memory."""
+    if n * each > MEMORY:
+        raise ValueError(f"{name} must leave at most {MEMORY // each} entries, for which this "
+                         f"machine has memory, and not {n}")
+    return n
 
 
 def shape_of(shape, name="shape"):
     """`shape` as a tuple of ints; an int n means (n,)."""
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
     found = tuple(count(size, name, least=0) for size in sizes)
-    if math.prod(found) > MOST or len(found) > 64:
-        raise ValueError(f"{name} must have at most 2^40 entries and 64 axes, got {shown(shape)}")
+    if len(found) > 64:
+        raise ValueError(f"{name} must have at most 64 axes, got {shown(shape)}")
+    room(math.prod(found), name, each=1)
     return found
 
 

@@ -54,7 +54,7 @@ import copy
 import math
 from typing import Any, NamedTuple
 
-from .arguments import called, count, describe, examples, number, option
+from .arguments import COUNTED, called, count, describe, examples, number, option
 from .curvature import hessian_product
 from .functional import cross_entropy
 from .gradients import flat, unflat
@@ -116,7 +116,8 @@ def largest_curvature(net, data, loss=cross_entropy, batch_size=256, tolerance=1
     (9.0, array([0., 1.]))
     """
     other, params, (x, y) = _prepared(net, data, loss)
-    batch_size, iterations = count(batch_size, "batch_size"), count(iterations, "iterations")
+    batch_size = count(batch_size, "batch_size", most=COUNTED)
+    iterations = count(iterations, "iterations")
     tolerance, rng = number(tolerance, "tolerance"), as_stream(rng)
 
     def product(v):
@@ -170,7 +171,7 @@ def random_sharpness(net, data, radius, draws, rng, normalise="none", loss=cross
     other, params, (x, y) = _prepared(net, data, loss)
     radius, draws = number(radius, "radius"), count(draws, "draws", least=2)
     option(normalise, "normalise", ("none", "filter"))
-    batch_size, rng = count(batch_size, "batch_size"), as_stream(rng)
+    batch_size, rng = count(batch_size, "batch_size", most=COUNTED), as_stream(rng)
     theta, rises = [w.data for w in params], []
     before = evaluate(other, (x, y), loss, batch_size).loss
     if not math.isfinite(before):

@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from .arguments import called, count, describe, examples, flag, takes
+from .arguments import COUNTED, called, count, describe, examples, flag, room, takes
 from .binding import Binding
 from .checkpoint import Checkpoint
 from .doubts import Doubts, settle
@@ -145,8 +145,9 @@ def fit(net, optimizer, data, epochs, loss=cross_entropy, batch_size=64, batch=N
     _check_optimizer(optimizer)
     (x, y), validation = _parts(data)
     backend = chosen(net, backend)
-    epochs, batch_size = count(epochs, "epochs"), count(batch_size, "batch_size")
+    epochs, batch_size = count(epochs, "epochs"), count(batch_size, "batch_size", most=COUNTED)
     steps = -(-len(x) // batch_size)              # in an epoch
+    room(epochs * steps, "epochs", each=8)        # a loss is kept of each
     binding = Binding(net, optimizer, schedules, epochs * steps)
     streams = {name: Stream(seed, f"fit/{name}", backend) for name in ("order", "batch")}
     saved = Checkpoint(checkpoint, net, optimizer, streams, {
@@ -253,7 +254,8 @@ def evaluate(net, data, loss=cross_entropy, batch_size=1024):
     _check_module(net)
     x, y = examples(data)
     called(loss, "loss", "outputs", "y")
-    batch_size, total, right, there = count(batch_size, "batch_size"), 0.0, 0.0, home(net)
+    batch_size = count(batch_size, "batch_size", most=COUNTED)
+    total, right, there = 0.0, 0.0, home(net)
     with evaluation(net):
         for i in range(0, len(x), batch_size):
             xb, yb = beside((x[i:i + batch_size], y[i:i + batch_size]), there)

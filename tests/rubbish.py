@@ -34,7 +34,7 @@ THINGS = {"None": None, "text": "rubbish", "bytes": b"3", "complex": 1j, "object
           "class": object, "list of None": [None], "dict": {"a": 1}, "nan": math.nan}
 ODD_NUMBERS = {"-1": -1, "-0.1": -0.1, "0": 0, "1": 1, "2": 2, "inf": math.inf, "-inf": -math.inf,
                "1e308": 1e308, "5e-324": 5e-324, "10^400": 10**400}
-HUGE = {"2^62": 2**62, "10^30": 10**30}           # entries of which no machine has so many
+HUGE = {"2^39": 2**39, "2^62": 2**62, "10^30": 10**30}        # no machine has so many entries
 WHOLE = (np.int8, np.int16, np.uint8, np.uint64, np.int64)
 
 

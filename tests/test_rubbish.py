@@ -2,7 +2,10 @@
 
     pytest -s tests/test_rubbish.py                      one input in EVERY
     pytest -s -m slow tests/test_rubbish.py              all, one argument at a time, and PAIRS
-    MINIDROP_RUBBISH=100000 pytest -m slow ...           so many pairs, others each time
+    MINIDROP_RUBBISH=100000 pytest -s -m slow tests/test_rubbish.py -k two_arg     so many pairs
+
+The last one shows how far it is, and goes on from the chunk of MINIDROP_RUBBISH_FROM, which the bar
+names: each chunk has a seed of its own.
 """
 
 import functools
@@ -14,18 +17,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from tqdm import tqdm
 
+import minidrop as md
+from minidrop import nn, scalars
 from minidrop.arguments import count
 from tests import odd_entries, rubbish
 from tests.clean_calls import LEFT_OUT, VALUE, Call, calls, public
 
 EVERY = 10
-CALLABLES, INPUTS = 310, 23000                    # so many are tried, at least
-MANY = int(os.environ.get("MINIDROP_RUBBISH", "0"))
-PAIRS = settings(max_examples=MANY or 300, deadline=None, derandomize=not MANY, database=None,
-                 suppress_health_check=list(HealthCheck))
+CALLABLES, INPUTS = 350, 27000                    # so many are tried, at least
+CHUNK = 1000                                      # pairs of one seed
+MANY, FIRST = (int(os.environ.get(f"MINIDROP_RUBBISH{name}", "0")) for name in ("", "_FROM"))
 
 FEWER = "a mask and noise may have fewer axes, and axes of size 1, as in NumPy"
 OF_ALL = "one number, or one row, is made of all that there are"
@@ -177,14 +182,28 @@ def test_no_excuse_is_left_over():
 
 
 @pytest.mark.slow
-@PAIRS
-@given(st.data())
-def test_two_arguments_of_rubbish_are_refused_or_accepted_in_good_order(data):
-    one = data.draw(st.sampled_from(due()))
-    others = [case for case in by_call()[one.call.name] if case.argument != one.argument]
-    two = data.draw(st.sampled_from(others)) if others else one
-    assert rubbish.fault_of_pair(one.call, {one.argument: one.thing, two.argument: two.thing},
-                                 (one.due, two.due)) == ""
+def test_two_arguments_of_rubbish_are_refused_or_accepted_in_good_order():
+    sizes = [CHUNK] * -(-MANY // CHUNK) or [300]
+    with tqdm(total=sum(sizes), initial=FIRST * CHUNK, unit="pair", disable=not MANY) as bar:
+        for chunk in range(FIRST, len(sizes)):
+            bar.set_description(f"MINIDROP_RUBBISH_FROM={chunk}")         # the bar ends with it
+            pairs(chunk, sizes[chunk])()
+            bar.update(CHUNK)
+
+
+def pairs(chunk, many):
+    """A function that tries so many pairs, which the number of the chunk chooses."""
+    @seed(chunk)
+    @settings(max_examples=many, deadline=None, database=None,
+              suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def run(data):
+        one = data.draw(st.sampled_from(due()))
+        others = [case for case in by_call()[one.call.name] if case.argument != one.argument]
+        two = data.draw(st.sampled_from(others)) if others else one
+        assert rubbish.fault_of_pair(one.call, {one.argument: one.thing, two.argument: two.thing},
+                                     (one.due, two.due)) == ""
+    return run
 
 
 @functools.cache
@@ -239,6 +258,7 @@ def of_its_row(x):
     return x + np.zeros((2, 2), "float32")
 
 
+X = np.ones((2, 2, 4, 4), "float32")
 PAIR = np.array([[1, 2], [3, 4]], "float32")
 
 
@@ -295,3 +315,26 @@ def test_entries_that_cannot_be_are_those_of_a_call():
     ("p", "q must be at least p", False), ("x", "the images have a shape x of their own", True)])
 def test_a_refusal_names_the_argument_that_was_wrong(argument, message, named):
     assert rubbish.names(message, argument) == named
+
+
+@pytest.mark.parametrize("name, use", [
+    ("padding", lambda: md.conv2d(X, np.ones((3, 2, 3, 3), "float32"), padding=10**6)),
+    ("padding", lambda: md.max_pool2d(X, 2 * 10**6, padding=10**6)),
+    ("depth", lambda: md.models.vit(depth=10**9)), ("degrees", lambda: md.student(10**9)),
+    ("depth", lambda: md.models.resnet(6 * 10**9 + 2)),
+    ("classes", lambda: md.one_hot(np.zeros(4, int), scalars.MOST)),
+    ("shape", lambda: md.dropout_mask(0, scalars.MEMORY + 1, 0.5)),
+    ("shape", lambda: nn.Linear(2**20, 2**21)), ("cycles", lambda: md.snapshot_steps(9, 10**12)),
+    ("epochs", lambda: md.fit(nn.Linear(4, 2), md.optim.SGD(0.1), (X[0, 0], np.zeros(4, int)),
+                              scalars.MOST, batch_size=2, progress=False))])
+def test_more_than_this_machine_has_memory_for_is_refused(name, use):
+    with pytest.raises(ValueError, match=f"^{name} must "):
+        use()
+
+
+def test_a_share_of_memory_is_not_refused(monkeypatch):
+    monkeypatch.setattr(scalars, "MEMORY", 80)
+    assert scalars.shape_of((8, 10)) == (8, 10) and scalars.room(10, "n", each=8) == 10
+    for use in (lambda: scalars.shape_of((9, 9)), lambda: scalars.room(11, "n", each=8)):
+        with pytest.raises(ValueError, match="this machine has memory"):
+            use()

@@ -60,6 +60,7 @@ Differs
 import math
 
 from ..arguments import (
+    COUNTED,
     count,
     describe,
     floating,
@@ -228,7 +229,7 @@ class SnapshotEnsemble(Module):
         >>> average_probabilities(probs).shape, majority_vote(probs).shape
         ((2, 3), (2,))
         """
-        size = count(batch_size, "batch_size")
+        size = count(batch_size, "batch_size", most=COUNTED)
         if floating(x).ndim == 0 or len(x) == 0:
             raise ValueError(f"x must hold at least one example, got shape {x.shape}")
         with evaluation(self):

@@ -1,6 +1,8 @@
 """Functions of images (N, C, H, W): convolution and pooling."""
 
-from ..arguments import count, describe, floating, pair, plain, shape_of
+import math
+
+from ..arguments import count, describe, floating, pair, plain, room, shape_of
 from ..ops.pool import avg_pool2d as _avg_pool2d
 from ..ops.pool import max_pool2d as _max_pool2d
 from ..ops.window import conv2d as _conv2d
@@ -183,6 +185,8 @@ def at_most_half(padding, size):
 
 def _fits(name, size, x, padding):
     whole = tuple(n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True))
+    if any(padding):
+        room(math.prod(whole) * math.prod(x.shape[:2]), "padding", each=x.dtype.itemsize)
     if any(not 0 < k <= n for k, n in zip(size, whole, strict=True)):
         raise ValueError(f"{name} must be at least 1 and fit into images of {whole}, padding "
                          f"included, got {tuple(size)}")

@@ -11,6 +11,7 @@ from ..arguments import (
     option,
     plain,
     probability,
+    room,
     shares,
 )
 from ..ops.activations import erf, gelu_tanh
@@ -174,7 +175,7 @@ def one_hot(labels, classes, dtype="float32"):
         raise TypeError(f"labels must be an array (N,) of whole numbers, got {describe(y)}")
     if y.size:
         _check_labels(y, classes)
-    xp = array_module(y)
+    xp, _ = array_module(y), room(classes * y.size, "classes", each=4)
     return (y[:, None] == xp.arange(classes)).astype(float_type(dtype, xp))
 
 

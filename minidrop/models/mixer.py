@@ -23,7 +23,7 @@ Differs  Tolstikhin 2021 (appendix B) tries dropout and stochastic depth, whose 
          tanh form, as in Flax; that of PyTorch and timm is exact, which is `gelu="none"`.
 """
 
-from ..arguments import count, option
+from ..arguments import DEEPEST, count, option
 from ..nn import (
     GELU,
     Identity,
@@ -55,7 +55,7 @@ def mixer(size=32, channels=3, patch=4, width=192, depth=4, classes=10, gelu="ta
     if rest:
         raise ValueError(f"patch must divide the size {size}, got {patch}")
     option(gelu, "gelu", ("tanh", "none"))
-    width, depth = count(width, "width", least=2), count(depth, "depth")
+    width, depth = count(width, "width", least=2), count(depth, "depth", most=DEEPEST)
     channels, classes = count(channels, "channels"), count(classes, "classes")
     blocks = {f"block{k}": _block(side * side, width, gelu) for k in range(1, depth + 1)}
     return Sequential(embed=Sequential(patches=PatchEmbedding(channels, width, patch, size)),

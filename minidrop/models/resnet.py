@@ -21,7 +21,7 @@ Differs  Option A of He 2016 does not say where the zeros go: here they follow t
 
 import math
 
-from ..arguments import count, floating, option
+from ..arguments import DEEPEST, count, floating, option
 from ..nn import (
     Conv2d,
     GlobalAvgPool2d,
@@ -50,7 +50,7 @@ def resnet(depth, channels=3, classes=10, shortcut="zeros"):
     269722
     """
     channels, classes = count(channels, "channels"), count(classes, "classes")
-    n, rest = divmod(count(depth, "depth") - 2, 6)
+    n, rest = divmod(count(depth, "depth", most=DEEPEST) - 2, 6)
     if n < 1 or rest:
         raise ValueError(f"depth must be 6n + 2 for a whole n, 8, 14, 20, ..., got {depth}")
     option(shortcut, "shortcut", ("zeros", "projection"))

@@ -21,7 +21,7 @@ Differs  Dosovitskiy 2021 (appendix B.1) drops in the same places, but for the a
          the first weights off at 2, which is 100 deviations: here nothing is cut.
 """
 
-from ..arguments import count, option
+from ..arguments import DEEPEST, count, option
 from ..nn import (
     GELU,
     FirstToken,
@@ -65,7 +65,7 @@ def vit(size=32, channels=3, patch=4, width=192, depth=4, heads=3, classes=10, p
     if rest:
         raise ValueError(f"patch must divide the size {size}, got {patch}")
     option(gelu, "gelu", ("tanh", "none"))
-    width, depth = count(width, "width"), count(depth, "depth")
+    width, depth = count(width, "width"), count(depth, "depth", most=DEEPEST)
     channels, classes = count(channels, "channels"), count(classes, "classes")
     class_token = option(pool, "pool", ("token", "mean")) == "token"
     blocks = {f"block{k}": _block(width, heads, gelu) for k in range(1, depth + 1)}

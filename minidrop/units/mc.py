@@ -51,7 +51,7 @@ Differs
 import contextlib
 from typing import Any, NamedTuple
 
-from ..arguments import count, describe, floating, number, probability
+from ..arguments import COUNTED, count, describe, floating, number, probability
 from ..functional import log, maximum, softmax, where
 from ..nn import Noise, evaluation, noise_on, tells_memory
 
@@ -147,7 +147,8 @@ def mc_precision(p, length, n, decay):
     """
     q, length = 1 - probability(p), number(length, "length", most=1e150)
     decay = _positive(decay, "decay")
-    return q * length**2 / (2 * count(n, "n") * decay)                             # Eq. (mc.8)
+    n = count(n, "n", most=COUNTED)
+    return q * length**2 / (2 * n * decay)                                         # Eq. (mc.8)
 
 
 @contextlib.contextmanager

@@ -71,7 +71,7 @@ Differs
 import math
 from functools import partial
 
-from ..arguments import count, describe, flag, floating, inside, number, option
+from ..arguments import COUNTED, count, describe, flag, floating, inside, number, option
 from ..functional import log, maximum, relu, sigmoid, where
 from ..nn import Module, OnWeights, Parameter
 from ..noise import gaussian, uniform
@@ -152,7 +152,7 @@ def l0_penalty(strength, examples):
     >>> float(l0_penalty(0.1, examples=100)(L0(Linear(3, 2)).init(seed=0), 0).data) < 0.1 / 100 * 6
     True
     """
-    scale = number(strength, "strength") / count(examples, "examples")
+    scale = number(strength, "strength") / count(examples, "examples", most=COUNTED)
 
     def penalty(net, step):
         return scale * expected_l0(net)                                        # Eq. (l0.7)

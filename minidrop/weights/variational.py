@@ -82,7 +82,17 @@ Differs
 
 import math
 
-from ..arguments import count, describe, fitting, flag, floating, not_below_zero, number, option
+from ..arguments import (
+    COUNTED,
+    count,
+    describe,
+    fitting,
+    flag,
+    floating,
+    not_below_zero,
+    number,
+    option,
+)
 from ..functional import exp, log, masked, maximum, sigmoid, sqrt
 from ..nn import Module, OnWeights, Parameter, constant
 from ..noise import gaussian
@@ -169,7 +179,7 @@ def variational_penalty(examples, scale=1.0, warm_up=None):
     >>> [round(float(penalty(net, step)) / float(net.kl() / 100), 2) for step in (0, 5, 6, 9, 20)]
     [0.0, 0.0, 0.25, 1.0, 1.0]
     """
-    weight = number(scale, "scale") / count(examples, "examples")
+    weight = number(scale, "scale") / count(examples, "examples", most=COUNTED)
     first, last = _warm_up(warm_up)
 
     def penalty(net, step):
