@@ -148,15 +148,14 @@ def _matrices(data):
         head = element[:MATLAB_HEAD]
         if deflated:
             head = zlib.decompressobj().decompress(element, MATLAB_HEAD)
-        with contextlib.suppress(struct.error, IndexError, KeyError):
+        with contextlib.suppress(struct.error, KeyError):
             yield _matrix(head, element, deflated)
 
 
 def _matrix(head, element, deflated):
     """The matrix that begins with the bytes `head`.
 
-    struct.error, IndexError or KeyError where they are those of another element, or are too few to
-    tell.
+    struct.error or KeyError where they are those of another element, or are too few to tell.
     """
     kind, inside, _, end = _tag(head, 0)
     if kind != MATLAB_MATRIX:
