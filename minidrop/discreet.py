@@ -7,11 +7,15 @@ import re
 import sys
 from pathlib import Path
 
-ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s;,'\"]+|[\w.+-]+@[\w-]+\.[\w.-]+"
-                     r"|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
-ABSOLUTE = re.compile(              # to the end of the clause, since folders have spaces in them
-    r"(?:(?<=-[IL])|(?<![\w.~>$/\\-]))"
-    r"(?:/[\w.~]|[A-Za-z]:[\\/]|\\\\[\w.])(?:[^\n;,'\"<>]|'(?=\w))*")
+ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s;,'\"]+|\bwww\.[^\s;,'\"]+"
+                     r"|[\w.+-]+@[\w-]+\.[\w.-]+|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
+                     r"|(?<![\w:])(?=:*[\dA-Fa-f])(?:[\dA-Fa-f]{1,4}:){7}[\dA-Fa-f]{1,4}"
+                     r"|(?<![\w:])(?=:*[\dA-Fa-f])[\dA-Fa-f:]*::[\dA-Fa-f:]*(?!\w)")
+ABSOLUTE = re.compile(              # to the end of the clause, since folders have spaces in them,
+    r"(?:(?<=-[IL])|(?<=-isystem)|(?<![\w.~>$/\\-]))"
+    r"(?:/[\w.~]|[A-Za-z]:[\\/]|\\\\[\w.?])(?:[^\n;,'\"<>]|'(?=\w)"
+    r"|[;,](?! ?(?:[~$.</\\]|[A-Za-z]:[\\/]|minidrop/|lessons/))"      # or of one that goes on as a
+    r"(?=[^\n;,'\"<>]*[^\d\s][\\/]))*")                                # path does: "acme, inc/x"
 SECRET = re.compile("TOKEN|SECRET|PASS|KEY|CREDENTIAL|PROXY|AUTH", re.I)
 PACKAGE = Path(__file__).parent
 
@@ -29,6 +33,7 @@ def discreet(text, hidden=()):
     known = folders()                             # before addresses, which end at a space
     for folder in sorted(known, key=len, reverse=True):
         text = re.sub(rf"{re.escape(folder)}(?![\w-])", known[folder], text)
+    text = re.sub(r"\bfile:/+(?=[\w.~])", "/", text)
     text = ADDRESS.sub("<address>", text)
     text = ABSOLUTE.sub("<path>", text)
     for name, word in names().items():

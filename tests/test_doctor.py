@@ -86,6 +86,16 @@ def test_a_report_holds_what_is_asked_first(monkeypatch):
     ("10.1.2.3:80 for 12.9.86 and 0.3.31.188.0", "<address>:80 for 12.9.86 and 0.3.31.188.0"),
     ("cc -I/srv/their/include", "cc -I<path>"),
     (r"in C:\Users\Me Too\x; \\host\share, e-5 /", r"in <path>; <path>, e-5 /"),
+    ("no /srv/acme, inc/zoe/lib, /srv/a;b/zoe", "no <path>, <path>"),
+    ("/srv/x, minidrop/gpu.py; lessons/a.py, ~/b, and 3/4",
+     "<path>, minidrop/gpu.py; lessons/a.py, ~/b, and 3/4"),
+    ("at file:///home/Zoe Quist/x, file:///C:/zoe", "at <path>, <path>"),
+    ("cc -I/srv/zoe -isystem/opt/q", "cc -I<path>"), (r"\\?\C:\zoe; \\?\UNC\h\s", "<path>; <path>"),
+    ("www.acme.org/zoe, 2001:db8::1 and fe80::1ff:fe23:4567:890a, ::1",
+     "<address>, <address> and <address>, <address>"),
+    ("1:2:3:4:5:6:7:8 at 12:30:45", "<address> at 12:30:45"),
+    ("tests/x.py::test_a of std::vector, torch.nn:Dropout, tape.py:66",
+     "tests/x.py::test_a of std::vector, torch.nn:Dropout, tape.py:66"),
 ])
 def test_paths_and_addresses_are_shortened(text, shown):
     assert discreet(text) == shown

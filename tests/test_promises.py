@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import minidrop as md
 from minidrop import files
 from minidrop.catalog import PACKAGE
 from minidrop.checkpoint import FORMAT
+from minidrop.cli import main
 from tests.kept import checkpoints, public
 from tests.promised import ROOT, named, rows, trouble
 from tests.test_house import import_nodes
@@ -90,31 +92,67 @@ def test_a_promise_whose_test_may_not_run_or_fail_is_found(tmp_path, text, said)
 NETWORK = {"aiohttp", "ftplib", "http", "httpx", "pooch", "requests", "smtplib", "socket",
            "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc", "distributed"}
 REACH = {"data/files.py": {"pooch"}, "claims/work.py": {"distributed"}}     # on demand, in both
-EXECUTE = {"eval", "exec", "compile", "__import__", "pickle.load", "pickle.loads", "marshal.load",
-           "marshal.loads", "runpy.run_path", "runpy.run_module", "shelve.open"}
-RUN = {                         # what executes code, and whose: of a user who names it
-    "lesson.py": "a lesson", "grade/exercise.py": "an author's exercise",
-    "grade/values.py": "an author's exercise", "grade/runner.py": "a submission, within its walls",
-    "bench/worker.py": "what its own parent process asks for"}
+BUILT_IN = {"eval", "exec", "compile", "__import__"}
+MODULES = {"cloudpickle", "dill", "marshal", "multiprocessing", "pickle", "pty", "runpy", "shelve",
+           "subprocess"}
+METHODS = {"import_module", "exec_module", "load_module", "Unpickler", "ProcessPoolExecutor"}
+CALLS = re.compile(r"(torch|joblib|jax|keras)\.load|os\.(system|popen|exec\w+|(posix_)?spawn\w*)")
+HINTS = {*BUILT_IN, *MODULES, *METHODS, "allow_pickle", ".load", "os."}
+RUN = {                         # what executes code or starts processes, with what, and whose it is
+    "lesson.py": ("exec, compile", "a lesson"),
+    "grade/exercise.py": ("runpy", "an author's exercise"),
+    "grade/values.py": ("eval", "an author's exercise"),
+    "grade/runner.py": ("eval, exec, compile", "a submission, within its walls"),
+    "grade/process.py": ("subprocess", "Python, with those walls"),
+    "grade/pool.py": ("subprocess", "Python, to mark submissions at once"),
+    "verify/places.py": ("importlib.import_module, spec.loader.exec_module",
+                         "an implementation that is named"),
+    "verify/process.py": ("subprocess", "Python, for that implementation"),
+    "verify/field/wrappers.py": ("importlib.import_module", "a library of the field"),
+    "verify/techniques/__init__.py": ("importlib.import_module", "a file of minidrop"),
+    "operators.py": ("importlib.import_module", "who copies a primitive by pickle"),
+    "xp.py": ("importlib.import_module", "SciPy's or CuPy's"),
+    "data/files.py": ("importlib.import_module", "Python's gzip or bz2"),
+    "claims/stamps.py": ("subprocess", "Python, on a checkout that is named"),
+    "claims/history.py": ("subprocess", "git"),
+    "bench/worker.py": ("pickle, importlib.import_module, subprocess",
+                        "what its own parent process asks for")}
 
 
 def executing(text):
-    """What a source text calls of those functions."""
-    if not any(f"{name}(" in text for name in EXECUTE):
+    """What a source text imports or calls that executes code or starts processes.
+
+    To import a module whose name stands there is what `import` does, and is not counted.
+    """
+    if not any(hint in text for hint in HINTS):
         return set()
-    calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(text))
-             if isinstance(node, ast.Call)}
-    return calls & EXECUTE
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return imported(text) & MODULES | {ast.unparse(one.func) for one in calls if executes(one)}
+
+
+def executes(call):
+    """Whether a call is one of those."""
+    name = ast.unparse(call.func)
+    last = name.rpartition(".")[2]
+    if last == "import_module":
+        return not (call.args and isinstance(call.args[0], ast.Constant))
+    pickled = [one.value for one in call.keywords if one.arg == "allow_pickle"]
+    return (name in BUILT_IN or last in METHODS or bool(CALLS.fullmatch(name))
+            or any(ast.unparse(value) != "False" for value in pickled))
+
+
+def imported(text):
+    """The modules, by the first part of their names, that a source text imports anywhere in it."""
+    return {name.split(".")[0] for node in import_nodes(text) for name in (
+        [alias.name for alias in node.names] if isinstance(node, ast.Import) else
+        [] if node.level else [node.module])}
 
 
 def reaching(text):
     """The modules a source text imports, anywhere in it, that reach a network."""
     if not any(name in text for name in NETWORK):
         return set()
-    tops = {name.split(".")[0] for node in import_nodes(text) for name in (
-        [alias.name for alias in node.names] if isinstance(node, ast.Import) else
-        [] if node.level else [node.module])}
-    return tops & NETWORK
+    return imported(text) & NETWORK
 
 
 def where(look):
@@ -131,39 +169,88 @@ def test_only_data_and_clusters_import_what_reaches_a_network():
 
 
 def test_only_code_that_the_user_names_is_executed():
-    assert where(executing).keys() == RUN.keys()
-    assert executing("net.eval(); re.compile('x')") == set()
-    assert executing("if f(eval(text)): pickle.loads(x)") == {"eval", "pickle.loads"}
+    assert where(executing) == {name: {*calls.split(", ")} for name, (calls, _) in RUN.items()}
 
 
-WATCHED = """
-import sys
-asked = []
-sys.addaudithook(lambda event, args: asked.append((event, args)) if event in (
+@pytest.mark.parametrize("text, called", [
+    ("net.eval(); re.compile('x'); np.load(f, allow_pickle=False); json.load(f)", set()),
+    ("importlib.import_module('cupy'); files.load(f); os.path.join(a)", set()),
+    ("if f(eval(text)): pass", {"eval"}),
+    ("importlib.import_module(name)", {"importlib.import_module"}),
+    ("from importlib import import_module\nimport_module(f())", {"import_module"}),
+    ("spec.loader.exec_module(module)", {"spec.loader.exec_module"}),
+    ("np.load(f, allow_pickle=True)", {"np.load"}), ("np.load(f, allow_pickle=x)", {"np.load"}),
+    ("def f():\n    import pickle as p\n    p.Unpickler(f)", {"pickle", "p.Unpickler"}),
+    ("torch.load(f)", {"torch.load"}), ("joblib.load(f)", {"joblib.load"}),
+    ("import shelve", {"shelve"}), ("from pickle import loads", {"pickle"}),
+    ("from subprocess import run", {"subprocess"}), ("os.system(x)", {"os.system"}),
+    ("os.execv(x, y)", {"os.execv"}), ("from runpy import run_module", {"runpy"})])
+def test_what_executes_code_or_starts_processes_is_found(text, called):
+    assert executing(text) == called
+
+
+WATCH = """
+import os, sys
+def note(event):
+    with open(os.environ["ASKED"], "a") as file:
+        file.write(event + chr(10))
+note("begun")
+sys.addaudithook(lambda event, args: note(event) if event in (
     "socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto",
     "urllib.Request", "webbrowser.open") else None)
-PLANTED
+"""
+TRAINED = """
 import minidrop as md
-from click.testing import CliRunner
-from minidrop.cli import main
-for command in (["doctor", "--report"], ["show", "dropout"], ["data", "list"], ["claims"]):
-    result = CliRunner().invoke(main, command)
-    assert result.output and result.exception is None or command == ["claims"], result
 net = md.nn.Sequential(md.nn.Linear(64, 8), md.Dropout(0.5), md.nn.Linear(8, 10)).init(0)
 md.fit(net, md.optim.SGD(0.1), md.data.digits(), 1, checkpoint="run", progress=False)
 md.save(net, "weights"); md.load(net, "weights")
-print(len(asked))
 """
+COMMANDS = ["doctor --report", "show dropout", "data list", "claims list", "lesson dropout",
+            "verify dropout --impl minidrop:Dropout", "grade start dropout",
+            "grade check dropout.py", "train mlp digits --epochs 1", "vectors vectors dropout",
+            "equations dropout",
+            "bench b --blocks 1" + " --against torch" * bool(find_spec("torch"))]
+CALLED = """
+import sys
+from click.testing import CliRunner
+from minidrop.cli import main
+for command in sys.argv[1:]:
+    result = CliRunner().invoke(main, command.split())
+    assert result.exit_code == command.startswith("grade check"), result.output    # nothing solved
+"""
+PLANTED = "import socket; socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
+
+
+def asked(folder, text, *commands):
+    """What a Python asks of the network, and those it starts, but for a submission's: events."""
+    folder.joinpath("sitecustomize.py").write_text(WATCH)
+    path = [str(folder), str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, "-c", text, *commands], text=True, cwd=folder, capture_output=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path), "ASKED": str(folder / "asked"),
+                          "MPLBACKEND": "Agg", "MINIDROP_SMOKE": "1"})
+    assert done.returncode == 0, done.stderr
+    return folder.joinpath("asked").read_text().split()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("planted, count", [("", 0), (
-    "import socket; socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))", 1)])
-def test_training_showing_and_reporting_ask_no_network(tmp_path, planted, count):
-    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run([sys.executable, "-c", WATCHED.replace("PLANTED", planted)], text=True,
-                          cwd=tmp_path, capture_output=True, env=os.environ | {"PYTHONPATH": path})
-    assert (done.returncode, done.stdout.strip()) == (0, str(count)), done.stderr
+@pytest.mark.parametrize("planted, events", [("", []), (PLANTED, ["socket.connect"])])
+def test_training_showing_and_reporting_ask_no_network(tmp_path, planted, events):
+    assert asked(tmp_path, TRAINED + planted) == ["begun", *events]
+
+
+@pytest.mark.slow
+def test_no_command_but_to_fetch_asks_a_network(tmp_path):
+    """With the processes that verify and bench start, which are watched too."""
+    events = asked(tmp_path, CALLED, *COMMANDS)
+    assert {*events} == {"begun"} and len(events) > 3
+    assert {command.split()[0] for command in COMMANDS} == set(main.commands)
+
+
+@pytest.mark.slow
+def test_what_a_started_process_asks_is_seen(tmp_path):
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-P', '-c', {PLANTED!r}])"
+    assert asked(tmp_path, child) == ["begun", "begun", "socket.connect"]
 
 
 # --- files of earlier releases -------------------------------------------------------------------
@@ -225,7 +312,11 @@ def test_every_call_of_public_names_that_was_right_is_right():
     ("md.f(x, *, p=)", "md.f(x, *, q=)", ["md.f: p= is not taken"]),
     ("md.f(x)", "md.f(x, y)", ["md.f: y has to be given"]),
     ("md.f(x)", "md.g(x)", ["md.f is gone"]),
-    ("md.C", "md.C", []),
+    ("md.f(x, y=)", "md.f(x, y, z=)", ["md.f: y has no default"]),
+    ("md.f(x, p=0.5)", "md.f(x, p=0.1)", ["md.f: p is 0.1 where it is left out, and was 0.5"]),
+    ("md.f(x, p='a')", "md.f(x, p='a', q='b')", []),
+    ("md.f(x, p=(1,2))", "md.f(x, p=(1,2))", []),
+    ("md.C", "md.C", []), ("md.C.f(x)", "md.C.g(x)", ["md.C.f is gone"]),
     ("$ minidrop train DATA --lr", "$ minidrop train --lr --seed DATA", []),
     ("$ minidrop train DATA --lr", "$ minidrop train DATA", ["$ minidrop train takes no --lr"]),
     ("$ minidrop train DATA --lr", "$ minidrop fit DATA --lr", ["$ minidrop train is gone"])])
@@ -233,6 +324,14 @@ def test_what_breaks_a_call_is_told(old, new, said):
     assert list(public.broken([old], [new])) == said
 
 
-def test_arguments_are_read_with_their_kinds():
-    assert public.taken(lambda x, p=1, *, seed, **more: 0) == "(x, p=, *, seed, **more)"
-    assert public.taken(lambda *masks, p=1: 0) == "(*masks, p=)"
+def test_arguments_are_read_with_their_kinds_and_defaults():
+    assert public.taken(lambda x, p=1, *, seed, **more: 0) == "(x, p=1, *, seed, **more)"
+    assert public.taken(lambda *masks, p=(1, "a"), f=len: 0) == "(*masks, p=(1,'a'), f=len)"
+    assert public.taken(md.relu) == "(x)" and public.taken(md.nn) == ""
+
+
+def test_methods_are_kept_of_the_class_that_brings_them():
+    kept = public.FILE.read_text(encoding="utf-8").splitlines()
+    assert {"minidrop.Module.init(seed)", "minidrop.Dropout(p, scaling='inverted')",
+            "minidrop.Tensor.backward(g=None)", "minidrop.Interval.high"} <= {*kept}
+    assert not any("Dropout.init" in line or "._" in line for line in kept)

@@ -1,38 +1,64 @@
 """The public names and their arguments as text, and what a change of them would break."""
 
 import inspect
+import itertools
 import re
 from pathlib import Path
 
 import minidrop as md
 from minidrop.cli import main
+from minidrop.tape import Primitive
 
 FILE = Path(__file__).with_name("names.txt")
 SPACES = {"minidrop": md, "minidrop.data": md.data, "minidrop.functional": md.functional,
           "minidrop.models": md.models, "minidrop.nn": md.nn, "minidrop.optim": md.optim}
 
 
-def taken(thing):
-    """The arguments of what can be called, as text: `(x, p=, *, seed=)`, "=" for a default."""
+def taken(thing, without=0):
+    """The arguments of what can be called, as text: `(x, p=0.5, *, seed=0)`, `without` the first.
+
+    Those of a primitive are its formula's.
+    """
     try:
-        parameters = inspect.signature(thing).parameters.values()
-    except (TypeError, ValueError):               # a module, a primitive without a signature
+        signature = inspect.signature(thing.forward if isinstance(thing, Primitive) else thing)
+    except (TypeError, ValueError):               # a module, or a value
         return ""
     words, last = [], None
-    for one in parameters:
+    for one in [*signature.parameters.values()][without:]:
         if one.kind is one.KEYWORD_ONLY and last not in (one.KEYWORD_ONLY, one.VAR_POSITIONAL):
             words.append("*")
         star = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
-        words.append(f"{star}{one.name}{'' if one.default is one.empty else '='}")
+        default = "" if one.default is one.empty else f"={written(one.default)}"
+        words.append(f"{star}{one.name}{default}")
         last = one.kind
     return f"({', '.join(words)})"
 
 
+def written(default):
+    """A default as text: the name of a function, what Python prints of a number."""
+    if isinstance(default, tuple):
+        return f"({','.join(map(written, default))})"
+    return default.__name__ if callable(default) else repr(default)
+
+
 def names():
     """A line for each public name of the package, and for each command with its options."""
-    found = [f"{space}.{name}{taken(getattr(module, name))}" for space, module in SPACES.items()
-             for name in (dir(module) if module is md else module.__all__)]
-    return sorted([*found, *commands(main, "minidrop")])
+    places = {f"{space}.{name}": getattr(module, name) for space, module in SPACES.items()
+              for name in (dir(module) if module is md else module.__all__)}
+    classes = {thing: place for place, thing in reversed(places.items()) if isinstance(thing, type)}
+    return sorted([*(f"{place}{taken(thing)}" for place, thing in places.items()),
+                   *(f"{place}.{line}" for thing, place in classes.items()
+                     for line in members(thing, classes)), *commands(main, "minidrop")])
+
+
+def members(owner, classes):
+    """A line for each public method or attribute of a class that no other public class gave it."""
+    for name in dir(owner):
+        home = next((base for base in owner.__mro__ if name in vars(base)), object)
+        ours = home is owner or home not in classes and home.__module__.startswith("minidrop")
+        if name[0] != "_" and ours:
+            method = vars(home)[name]
+            yield name + (taken(method, 1) if inspect.isfunction(method) else "")
 
 
 def commands(command, path):
@@ -72,25 +98,32 @@ def split(line):
 
 
 def refused(before, now):
-    """What was taken under `before`, and is not under `now`: texts such as "(x, p=)"."""
-    old, new = (text.strip("()").split(", ") if text.strip("()") else [] for text in (before, now))
-    free = any(word.startswith("**") for word in new)
-    by_place = {name.rstrip("="): i for i, name in enumerate(placed(new))}
-    defaults = {word.rstrip("=") for word in new if word.endswith("=")}
-    known = {word.strip("*=") for word in new}
-    for i, word in enumerate(placed(old)):
-        if by_place.get(word.rstrip("=")) != i:
-            yield f"{word.rstrip('=')} is no longer in place {i + 1}"
-    for word in old:
-        if word.strip("*=") not in known and not free:
-            yield f"{word} is not taken"
-        elif word.endswith("=") and word.rstrip("=") not in defaults and not free:
-            yield f"{word.rstrip('=')} has no default"
-    for word in new:
-        if word not in old and not word.endswith("=") and word[0] != "*" and f"{word}=" not in old:
-            yield f"{word} has to be given"
+    """What was taken under `before`, and is not under `now`: texts such as "(x, p=0.5)"."""
+    old, new = arguments(before), arguments(now)
+    free = any(name.startswith("**") for name in new)
+    place = {name: i for i, name in enumerate(placed(new))}
+    known = {name.strip("*") for name in new}
+    for i, name in enumerate(placed(old)):
+        if place.get(name) != i:
+            yield f"{name} is no longer in place {i + 1}"
+    for name, default in old.items():
+        if name.strip("*") not in known and not free:
+            yield f"{name}{'' if default is None else '='} is not taken"
+        elif default is not None and new.get(name) is None and not free:
+            yield f"{name} has no default"
+        elif default and new.get(name) not in (default, None):
+            yield f"{name} is {new[name]} where it is left out, and was {default}"
+    for name, default in new.items():
+        if name not in old and default is None and name[0] != "*":
+            yield f"{name} has to be given"
 
 
-def placed(words):
+def arguments(text):
+    """{name with its stars: its default as text, or None} of a text such as "(x, p=0.5)"."""
+    words = [word.partition("=") for word in text[1:-1].split(", ") if word]
+    return {name: default if equals else None for name, equals, default in words}
+
+
+def placed(names):
     """Those of some arguments that may be given by their place."""
-    return words[:next((i for i, word in enumerate(words) if word[0] == "*"), len(words))]
+    return list(itertools.takewhile(lambda name: name[0] != "*", names))
