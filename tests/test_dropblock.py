@@ -464,6 +464,12 @@ def test_dropblock_rates_outside_0_1_are_refused_wherever_they_enter(xp, p):
             use()
 
 
+def test_maps_of_no_channels_have_an_empty_mask(xp):
+    seeds = md.dropblock_seeds(0, (2, 0, 4, 4), 0.1, 2)
+    assert seeds.shape == (2, 0, 3, 3)
+    assert md.dropblock_mask(xp.asarray(seeds), 2).shape == (2, 0, 4, 4)
+
+
 def test_what_does_not_fit_is_refused_in_one_sentence(xp):
     x, mask = xp.ones((2, 3, 4, 4)), xp.ones((2, 3, 4, 4), bool)
     for error, words, use in [

@@ -289,6 +289,13 @@ def layer(xp, backend, v=V, w=W, b=B, p=0.5, **options):
     return made, xp.asarray(v)
 
 
+def test_dropconnect_6_averages_32_draws_unless_told():
+    net, v = layer(np, "numpy", activation=md.tanh)
+    net.rng = Record(net.rng)
+    net(v)
+    assert len(net.rng.draws) == 32
+
+
 def test_dropconnect_6_averages_the_activation_of_normal_draws(xp, backend):
     net, v = layer(xp, backend, activation=md.tanh, samples=3)   # tanh(tanh(u)) is not tanh(u)
     z = np.random.default_rng(0).standard_normal((3, 2, 2))

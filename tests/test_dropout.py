@@ -295,3 +295,11 @@ def test_every_memory_order_gives_the_same_numbers(xp):
         back = np.argsort(axes)
         turned = xp.asarray(np.ascontiguousarray(x.transpose(axes))).transpose(*map(int, back))
         assert_array_equal(host(md.dropout(turned, xp.asarray(mask), 0.5)), due)
+
+
+def test_units_before_dropout_can_be_taken_away():
+    net = md.nn.Sequential(md.nn.Linear(4, 6), md.Dropout(0.5), md.nn.Linear(6, 2)).init(0).eval()
+    md.prune(net, 0.5, unit=True)
+    small, x = md.compress(net), np.ones((1, 4), "float32")
+    assert small[0].weight.shape == (3, 4) and small[2].weight.shape[1] == 3
+    assert_allclose(small(x).data, net(x).data, rtol=1e-6)

@@ -155,6 +155,13 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp):
             (r"padding must be", lambda: md.crop(x, offsets, padding=-1))]:
         with pytest.raises(ValueError, match=words):
             use()
+    with pytest.raises(TypeError, match="offsets must be a plain array"):
+        md.crop(X, np.ma.array(np.full((2, 2), 4)))
+
+
+def test_no_images_and_no_padding_leave_nothing_to_draw():
+    assert md.crop_offsets(0, 0).shape == (0, 2)
+    assert host(md.crop_offsets(0, 3, 0)).tolist() == [[0, 0]] * 3
 
 
 @pytest.mark.reference

@@ -91,6 +91,12 @@ def net():
     return layers
 
 
+def test_a_row_of_one_entry_keeps_its_length_whatever_that_entry_is(xp):
+    w = md.Tensor(xp.asarray(np.array([[3.0, 0.0]])), requires_grad=True)
+    (md.max_norm(w, 1.5) * xp.asarray([[1.0, 10.0]])).sum().backward()
+    assert host(w.grad).tolist() == [[0.0, 5.0]]                 # 10 c / |w|
+
+
 def test_a_network_is_projected_in_place_and_biases_are_left_alone(xp, backend):
     model = net().to(backend)
     before = {path: (w.data, w.data.copy()) for path, w in model.named_parameters()}

@@ -130,6 +130,13 @@ def test_mc_6_and_7_are_numpys_mean_and_variance_for_given_masks(xp, backend, pa
     assert_allclose(host(found.variance), y.var(0) + (0.25 if tau else 0), atol=1e-12)
 
 
+def test_mc_6_and_7_keep_outputs_near_zero(xp, backend):
+    x = xp.asarray(np.array([[1e-30, -1e-20]]))
+    mean, variance = md.mc_moments(md.Dropout(0.0).init(0).to(backend), x, 3)
+    assert_array_equal(host(mean), host(x))
+    assert_array_equal(host(variance), 0)
+
+
 def test_mc_7_keeps_a_small_variance_beside_a_large_mean(xp):
     layer, masks = md.Dropout(0.5), MASKS[:, :1]
     layer.rng = Replay(*map(xp.asarray, masks))

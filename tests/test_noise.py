@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minidrop import Stream, bernoulli, beta, gaussian, integers, permutation, uniform
+from minidrop import Stream, bernoulli, beta, coin, gaussian, integers, permutation, uniform
 from minidrop.fast import draws
 from minidrop.noise import as_stream
 from minidrop.philox import philox
@@ -163,6 +163,11 @@ def test_the_low_half_decides_where_the_high_half_ties(i, backend):
         got = bernoulli(stream(backend), bound / 2**32, 100)
         assert host(got).tolist() == [b < bound for b in bits]
         assert bool(got[i]) == (bound > bits[i])
+
+
+def test_a_coin_is_put_just_at_and_just_above_its_bits(backend):
+    bits = stream(backend).one()
+    assert [coin(stream(backend), k / 2**32) for k in (bits, bits + 1)] == [False, True]
 
 
 def test_nothing_is_kept_at_0_and_everything_at_1(backend):
@@ -323,6 +328,11 @@ def test_what_is_just_allowed_is_taken():
     rng.state = last
     assert rng.state == last
     assert beta(0, 2.0**-1022, 1) == 0 and beta(0, 2.0**1000, 1) == 1
+
+
+def test_a_stream_is_printed_with_all_there_is_to_save():
+    assert repr(Stream(7, "drop")) == (
+        f"Stream(key={Stream(7, 'drop').key}, block=0, name='drop')")
 
 
 def test_a_refused_draw_takes_no_bits():

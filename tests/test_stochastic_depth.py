@@ -117,6 +117,7 @@ def test_stochastic_depth_1_and_2_and_3_are_three_lists():
         assert_allclose(found, rates, rtol=0, atol=1e-15)
         assert all(type(q) is float for q in found)
     assert md.survival(3, 4, 0.5) == due["paper"][2]
+    assert [md.survival(block, 2, 0.5, "linspace") for block in (1, 2)] == [1, 0.5]
 
 
 @PROPERTY

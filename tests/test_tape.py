@@ -301,6 +301,17 @@ def test_an_outline_has_the_shape_and_the_dtype_and_no_numbers(xp):
         outline * 2
 
 
+def test_the_gradient_of_a_number_is_an_array_without_axes(xp):
+    x = leaf(xp, 3.0)
+    (x * x).backward()
+    assert isinstance(x.grad, xp.ndarray) and x.grad.shape == () and float(x.grad) == 6
+
+
+def test_a_tensor_without_a_gradient_is_handed_over_by_dlpack(xp):
+    x = Tensor(xp.asarray([1.0, 2.0]))
+    assert host(xp.from_dlpack(x)).tolist() == [1.0, 2.0]
+
+
 # --- errors, each in one sentence ----------------------------------------------------------------
 
 ERRORS = [
@@ -311,6 +322,8 @@ ERRORS = [
     (ValueError, r"g must have y's shape \(2,\)", lambda x: (x * 2).backward(1.0)),
     (ValueError, r"xs\[0\] must be a Tensor", lambda x: grad((x * 2).sum(), [x.data])),
     (ValueError, r"xs\[1\] must be a Tensor", lambda x: grad((x * 2).sum(), [x, Tensor(x.data)])),
+    (ValueError, "where has no gradient with respect to its argument 0",
+     lambda x: REGISTRY["where"].adjoint(0)),
 ]
 
 
