@@ -139,6 +139,9 @@ def test_the_commit_is_that_of_a_clean_folder_of_a_repository(tmp_path, monkeypa
     git("add", "notes")
     git("commit", "-qm", "notes")
     assert history.commit(code) is None                            # it is not of the repository
+    (tmp_path / ".gitignore").write_text("code\n")
+    assert history.commit(code) is None                            # nor if it is ignored there
+    (tmp_path / ".gitignore").unlink()
     git("add", "code")
     git("commit", "-qm", "code")
     assert history.commit(code) == git("rev-parse", "HEAD")
