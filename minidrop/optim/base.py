@@ -76,7 +76,7 @@ class Optimizer:
             elif thing.grad is None:
                 without.append((path, thing))
             elif getattr(thing.grad, "shape", None) != thing.data.shape:
-                raise ValueError(f"the gradient of {path} in model must have shape "
+                raise ValueError(f"the gradient of {path} must have shape "
                                  f"{thing.data.shape}, got {describe(thing.grad)}")
             else:
                 ready.append((path, thing))
