@@ -238,7 +238,7 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     assert "scales    quick: 4 runs (2 arms x 2), a moment; standard: 2 runs (2 arms x 1)" in text
     assert "results   none yet: minidrop claims run toy" in text
     code, text = command("run", "toy")
-    assert code == 0 and "  gain 2\nheld (2 seeds): b has 2 more\n" in text
+    assert code == 0 and "  gain 2\n" in text and "\nheld (2 seeds): b has 2 more\n" in text
     assert "results   minidrop-claims/toy-quick.json: 4 runs, 0.0 minutes" in text
     figure = tmp_path / "minidrop-figures/claim-toy-quick.png"
     drawn = figure.stat().st_mtime_ns
