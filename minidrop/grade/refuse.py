@@ -86,10 +86,15 @@ def refusals(source):
 
 
 def parsed(source):
-    """The syntax tree; what Python would warn of, as of "\\d" in a text, is no matter here."""
+    """The syntax tree, if Python can compile it: `*a` alone is in the grammar, and no program.
+
+    What Python would warn of, as of "\\d" in a text, is no matter here.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source)
+        tree = ast.parse(source)
+        compile(tree, "<submission>", "exec", dont_inherit=True)
+        return tree
 
 
 class Reader:

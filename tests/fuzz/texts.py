@@ -341,7 +341,9 @@ TARGETS = (
         2026, 10, 5, 23, 59, tzinfo=TWO)}, late.gradescope_time,
         lambda found, data: found is None or found.utcoffset() is not None,
         errors=(TypeError, ValueError), called=("submission_metadata.json",), words=JSON_WORDS),
-    Target("submission", {PLAIN: (PLAIN.decode(), ""), LATIN: (LATIN.decode("latin-1"), "")},
+    Target("submission", {
+        PLAIN: (PLAIN.decode(), ""), LATIN: (LATIN.decode("latin-1"), ""),
+        b"*a\n": ("", "the file is not Python: line 1: can't use starred expression here")},
            marking.readable, _submission_right, errors=(), words=(
                b"-" * 500, b"+a" * 500, b".a" * 400, b"if ", b"\0", b"# coding: utf-7\n", b"(" * 99,
                b"# coding: rot13\n", b"# coding: idna\n", b"\xef\xbb\xbf", b"f'{", b"import os\n",
