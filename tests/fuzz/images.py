@@ -89,6 +89,9 @@ def _svhn_right(found, data):
     plain, place = data[:128], 128
     while place + 8 <= len(data):
         kind, size = struct.unpack_from("<II", data, place)
+        if kind >> 16:                            # type, length and content in 8 bytes
+            place += 8
+            continue
         body = data[place + 8:place + 8 + size]
         with contextlib.suppress(zlib.error):     # of what else is there
             plain += zlib.decompressobj().decompress(body) if kind == 15 else body
@@ -99,7 +102,8 @@ def _svhn_right(found, data):
 
 
 MATLAB = dict.fromkeys(
-    [matlab(**TWO), matlab(packed=False, **TWO), matlab(y=TWO["y"], other=[1.5], X=TWO["X"])],
+    [matlab(**TWO), matlab(packed=False, **TWO), matlab(y=TWO["y"], other=[1.5], X=TWO["X"]),
+     matlab(**TWO)[:128] + struct.pack("<HH4s", 2, 4, b"four") + matlab(**TWO)[128:]],
     (STRIPES.transpose(3, 2, 0, 1), np.array([0, 3])))
 
 # --- what they are packed in ----------------------------------------------------------------------
