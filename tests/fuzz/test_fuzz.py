@@ -143,6 +143,7 @@ FOUND = [
         {"settings": 3}, {"runs": 3}, {"runs": [3]}, {"runs": [{"arm": "with"}]},
         {"runs": [texts.RUNS[0] | {"arm": []}]}, {"runs": [texts.RUNS[0] | {"seed": "0"}]},
         {"runs": [texts.RUNS[0] | {"seconds": "1"}]}, {"claim": "two\nlines"},
+        {"runs": texts.RUNS[:1]},
         {"runs": [texts.RUNS[0] | {"seconds": float("inf")}]}, {"settings": {"x" * 5000: 1}})),
     *(("matrix", json.dumps(texts.MATRIX | change).encode()) for change in (
         {"cells": 3}, {"cells": [3]}, {"cells": [{}]})),

@@ -326,7 +326,7 @@ TARGETS = (
     Target("resume", {FACTS: RESUMED}, _resumed, _resumed_right, words=JSON_WORDS),
     Target("record", {json.dumps(RECORD).encode(): (
         RECORD, 0.1, {arm: [{"error": 0.5}] * 2 for arm in CLAIM.arms})}, _recorded, _record_right,
-        words=JSON_WORDS),
+        called=(CALLED, f"{CLAIM.name} has"), words=JSON_WORDS),    # or the claim, where arms lack
     Target("matrix", {json.dumps(MATRIX).encode(): [("dropout", "torch", "torch.nn.Dropout")]},
            _begun, _begun_right, words=JSON_WORDS),
     Target("course", COURSES, lambda data: plain(course.read_course(path_of(CALLED, data), SMALL)),
