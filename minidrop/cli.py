@@ -19,7 +19,8 @@ from .verify.commands import vectors, verify
 
 
 @click.group(cls=Main, context_settings={"help_option_names": ["-h", "--help"]},
-             epilog="Exit codes: " + "; ".join(f"{code} {what}" for code, what in CODES.items()))
+             epilog="\b\nExit codes:\n" + "\n".join(
+                 f"{code:4} {what}" for code, what in CODES.items()))
 @click.version_option(__version__, prog_name="minidrop")
 def main():
     """minidrop: the dropout family, written out.

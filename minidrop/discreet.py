@@ -7,10 +7,13 @@ import re
 import sys
 from pathlib import Path
 
-ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s;,'\"]+|\bwww\.[^\s;,'\"]+"
-                     r"|[\w.+-]+@[\w-]+\.[\w.-]+|(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"
-                     r"|(?<![\w:])(?=:*[\dA-Fa-f])(?:[\dA-Fa-f]{1,4}:){7}[\dA-Fa-f]{1,4}"
-                     r"|(?<![\w:])(?=:*[\dA-Fa-f])[\dA-Fa-f:]*::[\dA-Fa-f:]*(?!\w)")
+OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"           # "5.15.167.4-generic" is a kernel, "::2" a slice
+ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s;,'\"]+|\bwww\.[^\s;,'\"]+"
+                     r"|[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]+"
+                     rf"|(?<![\d.]){OCTET}(?:\.{OCTET}){{3}}(?![\d.]|-?[A-Za-z])"
+                     r"|(?<![\w:])(?:[\dA-Fa-f]{1,4}:){7}[\dA-Fa-f]{1,4}"
+                     r"|(?<![\w:])(?=[A-Fa-f:]*\d)[\dA-Fa-f]{3,4}(?::[\dA-Fa-f]{1,4}){0,6}"
+                     r"::[\dA-Fa-f:]{0,40}(?!\w)")
 ABSOLUTE = re.compile(              # to the end of the clause, since folders have spaces in them,
     r"(?:(?<=-[IL])|(?<=-isystem)|(?<![\w.~>$/\\-]))"
     r"(?:/[\w.~]|[A-Za-z]:[\\/]|\\\\[\w.?])(?:[^\n;,'\"<>]|'(?=\w)"

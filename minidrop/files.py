@@ -113,8 +113,8 @@ def read(path):
         return arrays, facts
     except (SafetensorError, LookupError, ValueError, TypeError, AttributeError,
             RecursionError) as error:             # whoever writes a file can make its digest, too
-        raise ValueError(f"{path} is not a whole checkpoint of minidrop ({short(error)}); remove "
-                         "it to start anew") from None
+        raise ValueError(f"{path} is not a whole checkpoint of minidrop ({short(error)}); give "
+                         "another path") from None
 
 
 def short(text, most=200):

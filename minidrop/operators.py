@@ -66,7 +66,10 @@ class Operators:
         return _reduced("max", self, axis, keepdims)
 
     def min(self, axis=None, keepdims=False):
-        return -_reduced("max", -self, axis, keepdims)
+        if self.data.dtype.kind == "f":
+            return -_reduced("max", -self, axis, keepdims)
+        kind: Any = type(self)                    # ~ turns the order of numbers that have no minus
+        return kind(~_reduced("max", kind(~self.data), axis, keepdims).data)
 
     def var(self, axis=None, keepdims=False):
         deviation = self - self.mean(axis, keepdims=True)

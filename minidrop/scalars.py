@@ -12,9 +12,10 @@ COUNTED = 2**40                                   # nothing is counted further
 def _memory():
     """The memory of this machine in bytes, where it tells."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        size, pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):             # Windows
         return COUNTED
+    return size * pages if min(size, pages) > 0 else COUNTED  # -1 where the system does not tell
 
 
 MEMORY = min(_memory(), COUNTED)

@@ -1,6 +1,6 @@
 """What a step of training leaves behind in memory: each model in a long run.
 
-    python -m tests.flat --steps 10000 flat.json
+    python -m tests.flat --steps 9999 flat.json
 
 Each is trained by `fit`, with dropout in all its places, on a rate that changes, with a bar.
 Broken off and called again it goes on with the model after the last one in the file.
@@ -90,6 +90,8 @@ def fitted(name):
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--steps", default=9_999, show_default=True, help="Of each model; a multiple of 9.")
 def main(path, steps):
+    if steps % 9 or steps < 9:
+        raise click.BadParameter(f"--steps must be a multiple of 9, got {steps}")
     done = json.loads(path.read_text()) if path.exists() else {}
     done = {name: record for name, record in done.items() if record["steps"] == steps}
     deep_last = sorted(MODELS, key=lambda name: name.startswith("resnet"))

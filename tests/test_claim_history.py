@@ -47,6 +47,16 @@ def test_seeds_that_are_added_after_a_verdict_are_told(tmp_path):
         "seeds were added when a verdict could be seen: 2, then 3; ")
 
 
+def test_fewer_seeds_or_none_that_was_whole_are_no_seeds_that_were_added(tmp_path):
+    claim = toy([])
+    record = {"calls": [{"seeds": seeds, "commit": None, "rule": history.rule(claim), "runs": runs}
+                        for seeds, runs in ((2, 0), (3, 1), (1, 6))]}
+    assert [line for line in history.told(record, claim) if "added" in line] == []
+    record["calls"].append(record["calls"][0] | {"seeds": 4, "runs": 6})
+    assert [line[:57] for line in history.told(record, claim) if "added" in line] == [
+        "seeds were added when a verdict could be seen: 1, then 4;"]
+
+
 def test_a_call_that_goes_on_is_no_new_one_unless_the_code_is_new(tmp_path, at):
     whole, calls = toy([]), []
 

@@ -184,6 +184,7 @@ def test_no_excuse_is_left_over():
 @pytest.mark.slow
 def test_two_arguments_of_rubbish_are_refused_or_accepted_in_good_order():
     sizes = [CHUNK] * -(-MANY // CHUNK) or [300]
+    assert len(sizes) > FIRST, "MINIDROP_RUBBISH_FROM is behind the last of MINIDROP_RUBBISH"
     with tqdm(total=sum(sizes), initial=FIRST * CHUNK, unit="pair", disable=not MANY) as bar:
         for chunk in range(FIRST, len(sizes)):
             bar.set_description(f"MINIDROP_RUBBISH_FROM={chunk}")         # the bar ends with it

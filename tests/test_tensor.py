@@ -81,6 +81,15 @@ def test_the_least_element_shares_the_gradient_as_the_largest_does(xp):
     assert host(x.grad).tolist() == [0.5, 0.0, 0.5]
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int64", "bool"])
+def test_the_least_of_numbers_without_a_minus_is_numpys(dtype, xp):
+    values = np.array([[-128, 3], [250, 1]]).astype(dtype)
+    for axis in (None, 0, 1):
+        found = Tensor(xp.asarray(values)).min(axis)
+        np.testing.assert_array_equal(host(found.data), values.min(axis))
+        assert found.dtype == dtype
+
+
 def test_an_index_that_repeats_adds_up(xp):
     x = leaf(xp, [10.0, 20.0, 30.0])
     (x[xp.asarray([0, 2, 2, 2])] * xp.asarray([1.0, 2.0, 4.0, 8.0])).sum().backward()

@@ -5,6 +5,7 @@ told wherever the verdict is.
 """
 
 import hashlib
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -54,17 +55,16 @@ def told(record, claim):
     if not calls:
         return ["by which commit and under which rule the runs were begun was not kept then"]
     rules = [*dict.fromkeys(call["rule"] for call in calls)]
-    seeds = [*dict.fromkeys(call["seeds"] for call in calls)]
-    commits = [*dict.fromkeys(call["commit"] or "none, or changed code" for call in calls)]
+    commits = [*dict.fromkeys(call["commit"] or "(none, or changed code)" for call in calls)]
     lines = [f"commit {', then '.join(commits)}; rule {', then '.join(rules)}"
              + (", which is that of now" if rules == [now] else "")]
     if rules != [now]:
-        lines.append(f"the rule, or the code that judges, is another now, {now}, than when the "
-                     "runs were begun")
-    if len(seeds) > 1:
-        lines.append("seeds were added when a verdict could be seen: "
-                     + ", then ".join(map(str, seeds))
-                     + "; intervals of 95 % are of a number of seeds that is fixed before")
+        lines.append(f"the rule, or the code that judges, is another now, {now}, than when "
+                     f"{'some' if now in rules else 'the'} runs were begun")
+    lines += [f"seeds were added when a verdict could be seen: {before['seeds']}, then "
+              f"{call['seeds']}; intervals of 95 % are of a number of seeds that is fixed before"
+              for before, call in itertools.pairwise(calls)
+              if call["seeds"] > before["seeds"] and call["runs"] >= len(claim.arms)]
     if calls[0]["runs"]:
         lines.append(f"how the first {calls[0]['runs']} runs came about was not kept")
     return lines

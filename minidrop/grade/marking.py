@@ -10,7 +10,7 @@ from ..arguments import count, describe, takes
 from .exercise import Exercise
 from .judges import Failure, Fault, Verdict
 from .process import Limits, Submission
-from .refuse import parsed, refusals
+from .refuse import refusals
 from .values import largest
 
 REFUSED = "refused"
@@ -92,7 +92,6 @@ def readable(source):
         except (SyntaxError, LookupError) as error:
             return "", f"the file is not text: {_byte(source) or error}"
     try:
-        parsed(source)
         found = refusals(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         said = getattr(error, "msg", None) or str(error) or "too deep for its parser"

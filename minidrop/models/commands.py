@@ -62,7 +62,7 @@ SCHEDULES = {
                    "snapshot and their ensembles. With a --schedule too, the rate follows that.")
 @click.option("--augment", is_flag=True, help="Flip and crop images, for photographs.")
 @click.option("--place", "filled", multiple=True, metavar="PATTERN=LAYER",
-              help="Fill places: 'hidden.drop=dropout:0.5'. With '*.sum=stochasticdepth:0.5' the "
+              help="Fill places: '*drop=dropout:0.5'. With '*.sum=stochasticdepth:0.5' the "
                    "rate rises linearly, to 0.5 in the last block. May be given several times.")
 @click.option("--early", "early_", multiple=True, metavar="PATTERN=EPOCHS",
               help="Early dropout: places that match have their rate in so many first epochs and "

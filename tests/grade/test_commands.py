@@ -210,7 +210,7 @@ def test_what_is_started_is_not_written_yet_and_a_solution_is_right(call, tmp_pa
     (b"", "0 of 5 points"), (b"import minidrop", "line 1: minidrop may not be imported"),
     (b"\xff", "the file is not text: byte 0 is not UTF-8"),
     (b"def f(:", "the file is not Python: line 1: invalid syntax"),
-    (b"\nreturn 1", "the file is not Python: line 2: 'return' outside function"),
+    (b"\nreturn 1", "SyntaxError: 'return' outside function"),
     (b"y = 1 / 0", "ZeroDivisionError: division by zero"),
     (b"def add(a, b):\n    return a @ b", "TypeError: "),
     (b"def add(a, b):\n    return a + b", "2 of 5 points")], ids=str)

@@ -37,6 +37,12 @@ OPTIONS = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
 FAILED = (1, 2)                                   # by pytest: a test, or what it imports
 
 
+def git(*asked):
+    """What git says of this repository."""
+    return subprocess.run(["git", *asked], cwd=PACKAGE.parent, capture_output=True, text=True,
+                          check=True).stdout
+
+
 def clone(folder):
     """What is committed, in a folder of its own, compiled so that a change is seen at once."""
     subprocess.run(["git", "clone", "-q", PACKAGE.parent, folder], check=True)
@@ -143,6 +149,8 @@ def run(tasks, done, path, jobs):
 @click.option("--jobs", default=1, show_default=True, help="How many are tried at a time.")
 @click.option("--only", default="", help="Files whose path holds this, such as units/dropout.py.")
 def main(path, count, seed, jobs, only):
+    if git("status", "--porcelain", "--", "minidrop", "tests"):
+        raise click.ClickException("commit what was changed first: clones hold what is committed")
     every = {name: change for name, change in population().items() if only in change.file}
     sample = [every[name] for name in draw(every, count, seed)]
     tasks = {f"{file}: as it is": partial(untouched, file)
