@@ -183,6 +183,16 @@ def test_those_worse_are_told_with_the_errors_on_their_own_images():
     assert "own images" not in family.judge(errors(a=0.0, b=0.1), TINY).headline
 
 
+def test_the_intervals_without_the_arm_whose_seeds_differ_most_are_told():
+    found = errors(a=0.02, b=0.03, c=0.0)
+    found["c"][0]["error"] += 0.4
+    line, = (line for line in family.judge(found, TINY).lines if line.startswith("without"))
+    assert family.judge(found, TINY).word == "not seen at this scale"
+    rest = family.gains({arm: found[arm] for arm in ("none", "a", "b")})
+    assert line == (f"without c, whose seeds differ most: +- {100 * rest['a'].half:.2f}; 2 better, "
+                    "0 worse, 0 not told apart (no part of the rule)")
+
+
 def test_a_technique_that_never_acted_is_named():
     found = errors(a=0.0, b=0.1)
     found["a"] = found["none"]

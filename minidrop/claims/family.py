@@ -38,6 +38,7 @@ def judge(results, settings):
     idle = [arm for arm in found if results[arm] == results["none"]]
     lines += [f"the same errors as none in every seed, as if it had never acted: {arm}"
               for arm in idle]
+    lines += told(results)
     counts = Counter(words.values())
     best = max(found, key=lambda arm: found[arm].mean)
     own = {arm: 100 * compare.column(results, arm, "training").mean() for arm in results}
@@ -49,6 +50,17 @@ def judge(results, settings):
                    f"{counts['not told apart']} not told apart; none has "
                    f"{compare.percent(compare.interval(compare.column(results, 'none')))} % error, "
                    f"{best} {compare.percent(found[best])} points less{short}", tuple(lines))
+
+
+def told(results):
+    """A line, and no part of the rule: the intervals without the arm that may widen all of them."""
+    if len(results) > 3:
+        odd = max({*results} - {"none"}, key=lambda arm: compare.column(results, arm).std())
+        found = gains({arm: runs for arm, runs in results.items() if arm != odd})
+        counts = Counter(map(compare.sign, found.values()))
+        half = 100 * next(iter(found.values())).half
+        yield (f"without {odd}, whose seeds differ most: +- {half:.2f}; {counts[1]} better, "
+               f"{counts[-1]} worse, {counts[0]} not told apart (no part of the rule)")
 
 
 def gains(results):
