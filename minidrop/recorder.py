@@ -8,6 +8,7 @@ from .dynamics import Directions, model_distance
 from .functional import cross_entropy
 from .gradients import flat, full_gradient, mini_batch_gradients
 from .nn import Module, Noise
+from .nn.module import stored
 from .noise import Stream, permutation
 from .placement import home
 from .xp import array_module, backend_of, to_backend
@@ -88,6 +89,11 @@ class Dynamics:
         if start.shape != self._start.shape or curves.shape[1:] != (5,):
             raise ValueError(f"state must be of a network of {self._start.size} parameters, got "
                              f"{describe(start)} and {describe(curves)}")
+        taken = curves[:, 0].tolist()
+        if taken != sorted({*taken} & {*self.steps}):
+            raise ValueError(f"state['curves'] must begin with some of the steps {self.steps}, in "
+                             f"order, got {taken}")
+        start = stored(start, self._start.dtype, "state['start']")
         self._start = to_backend(start, backend_of(self._start)).astype(self._start.dtype)
         self._rows = [(int(taken), *numbers) for taken, *numbers in curves.tolist()]
 

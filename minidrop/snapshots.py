@@ -82,9 +82,9 @@ class Snapshots:
     def load_state_dict(self, state):
         """Go on from `state`; ValueError where the files are not those that it tells of."""
         rows, = arrays_of(state, "digests")
-        if rows.shape != (len(rows), 32):
+        if rows.shape != (len(rows), 32) or rows.dtype != "uint8":
             raise ValueError(f"state must hold digests of 32 bytes, got {describe(rows)}")
-        digests = [bytes(row).hex() for row in host(rows).astype("uint8")]
+        digests = [bytes(row).hex() for row in host(rows)]
         for k, digest in enumerate(digests, 1):
             path = self.folder / NAME.format(k)
             if not path.is_file() or files.digest(path) != digest:

@@ -27,6 +27,7 @@ from .batch_statistics import batch_norm_statistics
 from .functional import cross_entropy
 from .gradients import flat, unflat
 from .nn import Module
+from .nn.module import stored
 from .placement import home
 from .tape import data_of
 from .train import evaluate
@@ -238,6 +239,10 @@ class WeightPath:
             raise ValueError("state must hold a row of weights of this network for each step, got "
                              f"{describe(steps)} and {describe(weights)}")
         taken, like = steps.tolist(), self._net.parameters()[0].data
+        if taken != sorted({*taken} & {*self.steps}):
+            raise ValueError(f"state['step'] must be some of the steps {self.steps}, in order, got "
+                             f"{taken}")
+        weights = stored(weights, like.dtype, "state['weights']")
         rows = to_backend(weights, backend_of(like)).astype(like.dtype)
         self._kept = dict(zip(taken, rows, strict=True))
 

@@ -7,6 +7,7 @@ from .averages.ema import ema, ema_corrected
 from .averages.swa import swa
 from .batch_statistics import batch_norm_statistics
 from .nn import Module
+from .nn.module import stored
 from .norms.batch_norm import BatchNorm
 from .placement import home
 from .xp import array_module, backend_module, backend_of, to_backend
@@ -108,9 +109,11 @@ class WeightAverage:
             odd = sorted(str(name) for name in due.keys() | given.keys()
                          if due.get(name) != given.get(name))
             raise ValueError("state must be of this network; these differ: " + ", ".join(odd))
+        arrays = {path: stored(state[(name := f"average.{path}")], w.dtype, f"state[{name!r}]")
+                  for path, w in weights.items() if n}
         self._n, self._arrays = n, {
-            path: to_backend(state[f"average.{path}"], backend_of(w.data)).astype("float64")
-            for path, w in weights.items() if n}
+            path: to_backend(array, backend_of(weights[path].data)).astype("float64")
+            for path, array in arrays.items()}
 
     def _first(self, w):
         """The average of the first weights alone, in an array of its own."""

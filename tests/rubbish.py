@@ -175,14 +175,19 @@ def _several(value):
 
 
 def _by_name(value):
-    """Dicts with a name too many, and with what is no array of their own shapes."""
+    """Dicts with a name too many, and with what is no array of their own shapes and kinds."""
     yield "3", 3, REFUSED
     yield "one name more", value | {"another": np.ones(2)}, REFUSED
     yield "a name of no text", value | {3: np.ones(2)}, REFUSED
-    for name in value:
+    for name, array in value.items():
         for what in ("None", "text", "dict"):
             yield f"{what} as {name}", value | {name: THINGS[what]}, REFUSED
         yield f"more axes as {name}", value | {name: np.zeros((1, 2, 3, 4))}, REFUSED
+        if isinstance(array, np.ndarray):
+            yield f"complex as {name}", value | {name: array + 1j}, REFUSED
+            yield f"texts as {name}", value | {name: array.astype("U8")}, REFUSED
+            yield f"nan as {name}", value | {name: array * math.nan}, REFUSED
+            yield f"1e300 as {name}", value | {name: np.full(array.shape, 1e300)}, SOUND
 
 
 def _others(value):

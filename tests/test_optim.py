@@ -263,6 +263,44 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, messag
     assert other.state_dict() == {}
 
 
+@pytest.mark.parametrize("build", [Adam, lambda: SGD(0.1, momentum=0.5)])
+@pytest.mark.parametrize("change, kind, message", [
+    (lambda a: a + 1j, TypeError, "must hold floats, got complex"),
+    (lambda a: a.astype("U8"), TypeError, "must hold floats, got <U8"),
+    (lambda a: a.astype(int), TypeError, "must hold floats, got int64"),
+    (lambda a: a * np.nan, ValueError, "must not hold nan"),
+    (lambda a: a * 0 + 1e300, ValueError, "must fit into float32, .* got 1e[+]300")])
+def test_a_state_of_other_numbers_is_refused_and_changes_nothing(build, change, kind, message):
+    net, optimizer, other = nn.Linear(3, 4).init(0), build(), build()
+    steps(optimizer, net, 1, seed=0)
+    state = optimizer.state_dict()
+    for slot in build().slots:
+        wrong = change(np.array(state[f"{slot}.weight"], "float64"))
+        with pytest.raises(kind, match=rf"^state\['{slot}.weight'\] {message}"):
+            other.load_state_dict(state | {f"{slot}.weight": wrong}, net)
+        assert other.state_dict() == {}
+
+
+@pytest.mark.parametrize("key, wrong, message", [
+    ("square.bias", np.full(4, -1e-9), "must be at least 0 everywhere, got -1e-09"),
+    ("step.bias", np.asarray(0), "must be a whole number of at least 1, got"),
+    ("step.bias", np.asarray(1.5), "must be a whole number, got"),
+    ("step.bias", np.asarray(np.nan), "must be a whole number, got")])
+def test_a_state_that_adam_cannot_have_is_refused(key, wrong, message):
+    net, optimizer = nn.Linear(3, 4).init(0), Adam()
+    steps(optimizer, net, 1, seed=0)
+    with pytest.raises((ValueError, TypeError), match=rf"^state\['{key}'\] {message}"):
+        optimizer.load_state_dict(optimizer.state_dict() | {key: wrong}, net)
+
+
+def test_a_state_whose_square_has_overflowed_goes_on():
+    net, optimizer, other = nn.Linear(3, 4).init(0), Adam(), Adam()
+    steps(optimizer, net, 1, seed=0)
+    optimizer.state["weight"][1][:] = np.inf
+    other.load_state_dict(optimizer.state_dict(), net)
+    np.testing.assert_array_equal(other.state["weight"][1], np.inf)
+
+
 @pytest.mark.parametrize("build, kind, message", [
     (lambda: SGD(lr=-0.1), ValueError, "lr must be finite and at least 0"),
     (lambda: SGD(lr=float("nan")), ValueError, "lr must be finite"),

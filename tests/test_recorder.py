@@ -39,6 +39,13 @@ def watch(net, examples, steps=(0, 1, 4, 9), **options):
     return md.Dynamics(net, examples, steps, **{"batches": 4, "batch_size": 6, **options})
 
 
+def restored(net, examples, **arrays):
+    """A recorder with a state of which some arrays are others."""
+    recorder = watch(net, examples)
+    recorder.load_state_dict(recorder.state_dict() | arrays)
+    return recorder
+
+
 def curves(recorder):
     return [getattr(recorder, name).tolist() for name in CURVES]
 
@@ -498,6 +505,16 @@ def test_what_does_not_fit_is_refused_in_one_sentence(xp, backend):
              lambda: watch(net, examples).load_state_dict({})),
             (ValueError, "state must be of a network of 83 parameters, got",
              lambda: watch(net, examples).load_state_dict(
-                 watch(other, examples).state_dict()))]:
+                 watch(other, examples).state_dict())),
+            (ValueError, r"^state\['curves'\] must begin with some of the steps \(0, .*got \[-5.0]",
+             lambda: restored(net, examples, curves=np.full((1, 5), -5.0))),
+            (ValueError, r"^state\['curves'\] must begin with some of the steps .* got \[nan]",
+             lambda: restored(net, examples, curves=np.full((1, 5), np.nan))),
+            (ValueError, r"^state\['curves'\] must begin with some of the steps .* got \[0.0, 0.0]",
+             lambda: restored(net, examples, curves=np.zeros((2, 5)))),
+            (ValueError, r"^state\['start'\] must not hold nan",
+             lambda: restored(net, examples, start=np.full(83, np.nan))),
+            (ValueError, r"^state\['start'\] must fit into float32",
+             lambda: restored(net, examples, start=np.full(83, 1e300)))]:
         with pytest.raises(error, match=words):
             use()

@@ -232,7 +232,10 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path):
             (ValueError, "state must have the paths",
              lambda: md.load_snapshots(nn.Linear(6, 3), tmp_path / "a")),
             (ValueError, "state must hold digests",
-             lambda: md.Snapshots(tmp_path, [1]).load_state_dict({}))]:
+             lambda: md.Snapshots(tmp_path, [1]).load_state_dict({})),
+            (ValueError, "state must hold digests of 32 bytes, got",
+             lambda: md.Snapshots(tmp_path, [1]).load_state_dict({"digests": np.full(
+                 (1, 32), np.nan)}))]:
         with pytest.raises(error, match=words):
             use()
 

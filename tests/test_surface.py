@@ -241,6 +241,26 @@ def test_a_path_has_the_dtype_of_the_network(xp, backend):
     assert path.weights.dtype == "float32" and type(path.weights) is xp.ndarray
 
 
+@pytest.mark.parametrize("changed, kind, words", [
+    ({"step": [-5, 2]}, ValueError, r"state\['step'\] must be some of the steps .* got .-5, 2"),
+    ({"step": [1, 1]}, ValueError, "got \\[1, 1]"), ({"step": [2, 1]}, ValueError, "got \\[2, 1]"),
+    ({"step": [1, 77]}, ValueError, "got \\[1, 77]"),
+    ({"weights": np.nan}, ValueError, r"state\['weights'\] must not hold nan"),
+    ({"weights": 1e300}, ValueError, r"state\['weights'\] must fit into float32"),
+    ({"weights": 1}, TypeError, r"state\['weights'\] must hold floats, got int64"),
+    ({"weights": 1j}, TypeError, "state must hold arrays of numbers")])
+def test_a_state_that_a_path_cannot_have_is_refused(changed, kind, words):
+    net = network(0)
+    path, d = md.WeightPath(net, [1, 2]), md.flat(net.parameters()).size
+    state = {"step": np.array([1, 2]), "weights": np.ones((2, d), "float32")}
+    path.load_state_dict(state)
+    for name, value in changed.items():
+        state[name] = np.array(value) if name == "step" else np.full((2, d), value)
+    with pytest.raises(kind, match=words):
+        path.load_state_dict(state)
+    assert path.step.tolist() == [1, 2] and (path.weights == 1).all()
+
+
 def test_a_second_run_replaces_the_path_of_the_first():
     net, data = network(0), pair(np)
     path = md.WeightPath(net, [0, 1, 5])

@@ -299,6 +299,22 @@ def test_a_state_of_another_network_is_refused(xp, backend):
     assert bits(fresh) == bits(recorder)
 
 
+@pytest.mark.parametrize("change, kind, words", [
+    (lambda a: a + 1j, TypeError, "must hold floats, got complex128"),
+    (lambda a: a.astype("U8"), TypeError, "must hold floats, got <U8"),
+    (lambda a: a * np.nan, ValueError, "must not hold nan"),
+    (lambda a: a * 0 + 1e300, ValueError, "must fit into float32")])
+def test_a_state_of_other_numbers_is_refused_and_changes_nothing(change, kind, words):
+    net = mlp().init(3)
+    recorder = md.SWA(net, 1, 1)
+    recorder(0, net, None)
+    before, state = bits(recorder), recorder.state_dict()
+    name = "average.linear1.bias"
+    with pytest.raises(kind, match=rf"^state\['{name}'\] {words}"):
+        recorder.load_state_dict(state | {name: change(state[name])})
+    assert bits(recorder) == before
+
+
 @pytest.mark.parametrize("call, sentence", [
     (lambda net: md.SWA(net, 0, 1), "start must be a whole number of at least 1, got 0"),
     (lambda net: md.SWA(net, 1, 0), "every must be a whole number of at least 1, got 0"),

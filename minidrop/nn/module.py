@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..arguments import describe, flag, float_type, floating
+from ..arguments import describe, flag, float_type, floating, without_nan
 from ..gpu import tells_memory
 from ..noise import Stream
 from ..tape import Tensor, data_of
@@ -174,7 +174,7 @@ class Module:
         for path, (thing, name, _) in places.items():
             now = getattr(thing, name, None)
             _like(state[path], now, f"state[{path!r}]")
-            _fits(data_of(state[path]), "float32" if now is None else now.dtype, f"state[{path!r}]")
+            fits(data_of(state[path]), "float32" if now is None else now.dtype, f"state[{path!r}]")
         return places
 
     def __repr__(self):
@@ -201,7 +201,7 @@ class TooLarge(ValueError):
     """A number for which a dtype has no room."""
 
 
-def _fits(array, dtype, name):
+def fits(array, dtype, name):
     """TooLarge unless `dtype` has room for the floats of `array`; inf and nan have a place."""
     xp = array_module(array)
     if array.dtype.kind == "f" and array.dtype.itemsize > xp.dtype(dtype).itemsize:
@@ -209,6 +209,16 @@ def _fits(array, dtype, name):
         if (xp.isfinite(array) & (abs(array) > most)).any():
             raise TooLarge(f"{name} must fit into {dtype}, whose largest number is {most:.3g}, "
                            f"got {float(xp.nanmax(abs(array))):.3g}")
+
+
+def stored(array, dtype, name):
+    """The `array` of a state: floats without nan, which it never recovers from, that fit `dtype`.
+
+    An inf has a place: a square of Adam's may be one, and its run goes on.
+    """
+    values = data_of(floating(array, name))
+    fits(values, dtype, name)
+    return without_nan(values, name)
 
 
 SIMPLE, BRANCHES = (int, float, str), (Parameter, Module, list, tuple, dict)

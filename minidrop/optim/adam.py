@@ -45,7 +45,7 @@ class Adam(Optimizer):
     0.1
     """
 
-    slots = ("mean", "square")
+    slots, _squares = ("mean", "square"), ("square",)
     counts = True
     decoupled = False
 

@@ -5,9 +5,10 @@ import weakref
 from functools import partial
 from typing import Any
 
-from ..arguments import describe, number
+from ..arguments import COUNTED, count, describe, not_below_zero, number
 from ..device import steps
 from ..nn import Module, Parameter
+from ..nn.module import stored
 from ..xp import (
     CHUNK,
     array_module,
@@ -30,6 +31,7 @@ class Optimizer:
 
     lr = weight_decay = 0.0
     slots: tuple[str, ...] = ()                   # names of the arrays kept for every parameter
+    _squares: tuple[str, ...] = ()                # those of them that are never below 0
     counts = False                                # whether `update` takes t as well
 
     def __init__(self):
@@ -175,15 +177,23 @@ class Optimizer:
             if slot not in names or path not in weights or getattr(array, "shape", None) != shape:
                 raise ValueError(f"state[{key!r}], {describe(array)}, belongs to no parameter of "
                                  "this model and optimizer")
-            loaded.setdefault(path, {})[slot] = array
+            loaded.setdefault(path, {})[slot] = self._right(slot, array, weights[path],
+                                                            f"state[{key!r}]")
         for path, slots in loaded.items():
             if slots.keys() != names:
                 raise ValueError(f"state must hold {' and '.join(sorted(names))} of {path}, got "
                                  f"{' and '.join(sorted(slots))} alone")
         self.state = {path: [_beside(slots[slot], weights[path].data) for slot in self.slots]
                       for path, slots in loaded.items()}
-        self.steps = {path: int(slots["step"]) for path, slots in loaded.items() if self.counts}
+        self.steps = {path: slots["step"] for path, slots in loaded.items() if self.counts}
         self._model, self._births = weakref.ref(model), model._births
+
+    def _right(self, slot, array, w, name):
+        """What a state has for a parameter: an array of a slot, or how many steps it has made."""
+        if slot == "step":
+            return count(array, name, most=COUNTED)
+        values = stored(array, w.dtype, name)
+        return not_below_zero(values, name) if slot in self._squares else values
 
 
 def _beside(array, w):
