@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import math
+import re
 from unittest import mock
 
 import click
@@ -12,8 +13,9 @@ from minidrop.cli import main
 from minidrop.verify import commands, run
 from minidrop.verify.field import command
 from minidrop.verify.techniques import NAMES, technique_named
+from tests.fuzz.due import loaded
 from tests.fuzz.target import Target
-from tests.fuzz.texts import JSON_WORDS, loaded, meant
+from tests.fuzz.texts import JSON_WORDS, meant
 
 DROPOUT = technique_named("dropout")
 FORMS = {option for name in NAMES for option in technique_named(name).options}
@@ -49,21 +51,44 @@ def _checked(data):
             "understood": {**report.understood}}
 
 
+def _form(given):
+    return {name: given[name] for name in given.keys() - SETTINGS}
+
+
+def _wrong(given):
+    """The names of the settings that are wrong, "option" for those of the technique's form."""
+    number = type(given.get("seconds", 1)) in (int, float)
+    fit = {"technique": given["technique"] in NAMES,
+           "seed": type(seed := given.get("seed", 0)) is int and seed >= 0,
+           "seconds": number and given.get("seconds", 1) >= 0,
+           "rate": given.get("rate") in (None, "drop", "keep"),
+           "layout": given.get("layout") in (None, "NCHW", "NHWC"),
+           "framework": given.get("framework") in (None, "", "numpy", "minidrop")}
+    fit |= {name: isinstance(given.get(name), dict | None) for name in ("bind", "extra", "fixed")}
+    options = technique_named(given["technique"]).options if fit["technique"] else {}
+    fit |= {name if name in options else "option": name in options and value in options[name]
+            for name, value in _form(given).items() if fit["technique"]}
+    return [name for name, right in fit.items() if not right]
+
+
+def _faults(data):
+    """What is wrong with the settings, and where more may be; nothing where that alone may be."""
+    given = _settings(data)
+    wrong = _wrong(given)
+    return wrong and [*wrong, *(name for name in ("bind", "extra", "fixed") if given.get(name))]
+
+
 def _checked_right(found, data):
     given = _settings(data)
-    number = type(given.get("seconds", 1)) in (int, float)
-    fit = (given["technique"] in NAMES and type(seed := given.get("seed", 0)) is int and seed >= 0
-           and number and given.get("seconds", 1) >= 0
-           and given.get("rate") in (None, "drop", "keep")
-           and given.get("layout") in (None, "NCHW", "NHWC")
-           and given.get("framework") in (None, "", "numpy", "minidrop")
-           and all(isinstance(given.get(name), dict | None) for name in ("bind", "extra", "fixed")))
+    fit, form = not _wrong(given), _form(given)
     options = technique_named(given["technique"]).options if fit else {}
-    form = {name: given[name] for name in given.keys() - SETTINGS}
-    fit = fit and all(name in options and value in options[name] for name, value in form.items())
+    plain = (given["technique"] == "dropout" and not given.get("extra")
+             and given.get("bind") in (None, {}, {"drop": "p"}))
     if found is None:                             # what the arguments are for is another question
-        return not (fit and given["technique"] == "dropout" and not given.get("extra")
-                    and given.get("bind") in (None, {}, {"drop": "p"}))
+        return not (fit and plain)
+    rate = {"drop": "keep rate" if given.get("rate") == "keep" else "rate"}
+    if plain and found.get("understood") != UNDERSTOOD | rate:
+        return False
     return fit and found["technique"] == given["technique"] and found["form"] == {
         name: form.get(name, values[0]) for name, values in options.items()}
 
@@ -116,7 +141,7 @@ def _commanded(data):
 
 def _commanded_right(found, data):
     if found is None:
-        return True
+        return not _plain_words(_words(data))
     said = {part for word in _words(data) for part in (word, word.partition("=")[2])}
     kind, *rest = found
     if kind != "check":
@@ -129,6 +154,22 @@ def _commanded_right(found, data):
                                                       _last(said, float, given["seconds"], 30.0))
             and all(any(one.partition("=")[0] == key and repr(meant(one.partition("=")[2]))
                         == repr(value) for one in said) for key, value in pairs))
+
+
+def _plain_words(words):
+    """Whether they are a technique alone, or one to try with a seed."""
+    named = [re.sub(r"\d{1,9}", "N", word, flags=re.A) for word in words[1:]]
+    return words[0] in NAMES and named in ([], ["--impl", "ours:drop", "--seed", "N"])
+
+
+def _changed(data):
+    """What a refusal names where one option's value is another than in LINE; else nothing."""
+    words, line = _words(data), _words(LINE)
+    odd = [i for i, (a, b) in enumerate(zip(words, line, strict=False)) if a != b]
+    if len(words) != len(line) or len(odd) != 1 or line[odd[0]][:2] == "--" or odd == [0]:
+        return ()
+    option = line[odd[0] - 1][2:]
+    return (option, *FORMS, "option") if option == "form" else (option,)
 
 
 def _last(said, kind, found, default):
@@ -160,11 +201,11 @@ TARGETS = (
             "technique": "dropout", "form": {"scaling": "paper", "draws": "entry"},
             "understood": UNDERSTOOD | {"drop": "keep rate"}}},
            _checked, _checked_right, errors=(ValueError, TypeError),
-           called=(*SETTINGS, *FORMS, "option", "argument"),
+           called=(*SETTINGS, *FORMS, "option", "argument"), faults=_faults,
            words=(*(json.dumps(name).encode() for name in sorted(SETTINGS | FORMS)),
                   *JSON_WORDS)),
     Target("command", COMMANDS, _commanded, _commanded_right, errors=(click.ClickException,),
            called=("option", "argument", "minidrop verify", "File name too long", *SETTINGS, *FORMS,
-                   *(option[2:] for option in OPTIONS)),
+                   *(option[2:] for option in OPTIONS)), faults=_changed,
            words=(b"\n", b"=", *(option.encode() for option in OPTIONS), *JSON_WORDS)),
 )

@@ -40,6 +40,7 @@ class Target(NamedTuple):
     errors: tuple = (ValueError,)
     called: tuple = (CALLED,)   # of these every error names one: the file, as a rule
     words: tuple = ()           # bytes that mean something in this format
+    faults: Callable = lambda data: ()      # of these the error's subject names one, if there are
 
     def hold(self, data):
         """AssertionError, or the reader's own, where it does what no reader may do."""
@@ -53,7 +54,8 @@ class Target(NamedTuple):
         assert memory.peak <= most + times * len(data), f"{memory.peak:,} bytes for {len(data):,}"
         if error is not None:
             text = getattr(error, "format_message", error.__str__)()
-            assert any(re.search(rf"\b{word}\b", text) for word in self.called), text
+            for words, part in ((self.called, text), (self.faults(data), text.split(" must ")[0])):
+                assert not words or any(re.search(rf"\b{word}\b", part) for word in words), text
             assert len(text.splitlines()) == 1 and len(text) < 1000, text
         else:
             assert found is not None

@@ -1,5 +1,6 @@
 """Every reader of files from outside, given what nobody would write by mistake."""
 
+import bz2
 import gzip
 import io
 import json
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from minidrop.data import formats
 from minidrop.grade.process import Fault
-from tests.fuzz import images, target, texts
+from tests.fuzz import asked, images, target, texts
 from tests.fuzz.__main__ import slice_of
 from tests.fuzz.target import FOLDER, Target, remembered
 from tests.fuzz.targets import TARGETS
@@ -248,22 +249,24 @@ def other(value):
     return 0 if value is None else value + (timedelta(1) if isinstance(value, datetime) else 1)
 
 
+def refusing(reader):
+    """`reader.read` where it refuses everything, in a right sentence."""
+    def refuses(data):
+        if not reader.errors:
+            return "", "the file is refused"
+        error, words = reader.errors[0], f"{reader.called[0]} is refused"
+        raise error("output", words) if error is Fault else error(words)
+    return refuses
+
+
 SEEDS = [(name, seed) for name, reader in TARGETS.items() for seed in reader.seeds]
 NAMED = [f"{name}{i}" for i, (name, _) in enumerate(SEEDS)]
 
 
 @pytest.mark.parametrize("name, seed", SEEDS, ids=NAMED)
 def test_a_reader_that_refuses_everything_is_noticed_by_each_file_that_is_right(name, seed):
-    reader = TARGETS[name]
-
-    def refuses(data):
-        if not reader.errors:
-            return "", "it is refused"
-        error, words = reader.errors[0], f"{reader.called[0]} is refused"
-        raise error("output", words) if error is Fault else error(words)
-
     with pytest.raises(AssertionError):
-        reader._replace(read=refuses).hold(seed)
+        TARGETS[name]._replace(read=refusing(TARGETS[name])).hold(seed)
 
 
 @pytest.mark.parametrize("wrong", [nothing, other])
@@ -272,6 +275,46 @@ def test_a_reader_of_nothing_or_of_something_else_is_noticed(name, seed, wrong):
     found = wrong(TARGETS[name].read(seed))
     with pytest.raises(AssertionError):
         TARGETS[name]._replace(read=lambda data: found).hold(seed)
+
+
+NEAR = {                    # for each reader a right file that is none of its seeds
+    "idx": b"\0\0\x08\x02\0\0\0\x03\0\0\0\x02" + bytes(6), "cifar": bytes(3073),
+    "libsvm": b"10 1:-1 3:.6e-1\n+1\n", "gz": gzip.compress(b"other", mtime=0),
+    "matlab": images.OPEN.replace(images.STRIPES.tobytes("F"), bytes(6144)),
+    "bz2": bz2.compress(b"other"), "tar": images.tar(inside={"a": b"other", "b": b"two others"}),
+    "checkpoint": texts.whole(texts.FACTS.decode() + " "), "resume": texts.FACTS + b" ",
+    "record": json.dumps(texts.RECORD).encode() + b" ",
+    "matrix": json.dumps(texts.MATRIX).encode() + b"\n",
+    "course": texts.OTHER.replace(b"points = 2", b"points = 3"),
+    "times.csv": b"student, exercise, time\nAda, dropout, 2026-10-06T23:59:00+02:00\n",
+    "times.toml": b'"Ada" = 2026-10-20T23:59:00Z\n',
+    "metadata": b'{"created_at": "2026-10-06T23:59:00+02:00"}',
+    "submission": texts.PLAIN.replace(b"return x", b"return p"),
+    "answer": [*texts.ANSWERS][0] + b" ", "option": b"drop=q", "verify": b'{"seed": 4}',
+    "command": b"l1"}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_reader_that_is_right_for_its_seeds_alone_is_noticed(name):
+    reader, data = TARGETS[name], NEAR[name]
+    assert data not in reader.seeds
+    reader.hold(data)
+    found = reader.read(data)
+    for read in (refusing(reader), lambda data: nothing(found), lambda data: other(found)):
+        with pytest.raises(AssertionError):
+            reader._replace(read=read).hold(data)
+
+
+@pytest.mark.parametrize("name, data", [
+    *(("verify", json.dumps(given).encode()) for given in (
+        {"seed": -1}, {"bind": 3}, {"seconds": "a"}, {"scaling": "z"}, {"zz": 1})),
+    *(("command", asked.LINE.replace(*change)) for change in (
+        (b"seed\n3", b"seed\nz"), (b"NHWC", b"z")))])
+def test_a_refusal_that_is_of_another_setting_is_noticed(name, data):
+    reader, sentence = TARGETS[name], "rate must be one of drop, keep, got the seed 3"
+    reader.hold(data)
+    with pytest.raises(AssertionError, match=sentence):
+        reader._replace(read=raising(reader.errors[0](sentence))).hold(data)
 
 
 def wrong(**changes):

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import math
+import re
 import struct
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -21,16 +22,9 @@ from minidrop.claims import fingerprint, ledger
 from minidrop.grade import coding, course, late, marking, process
 from minidrop.verify import commands
 from minidrop.verify.field import matrix
+from tests.fuzz import due
+from tests.fuzz.due import loaded
 from tests.fuzz.target import CALLED, FOLDER, Target, path_of
-
-
-def loaded(data):
-    """What JSON there is in the bytes; None where there is none."""
-    try:
-        return json.loads(data.decode())
-    except (ValueError, RecursionError):
-        return None
-
 
 # --- checkpoints ----------------------------------------------------------------------------------
 
@@ -76,7 +70,7 @@ def _run(path):
 def _file_right(found, data):
     """The arrays are the bytes at their places, and only what was written whole is read."""
     if found is None:
-        return True
+        return not _written_so(data)
     arrays, facts = found
     start = 8 + struct.unpack_from("<Q", data)[0]
     header = json.loads(data[8:start])
@@ -87,11 +81,24 @@ def _file_right(found, data):
     return json.loads(header["__metadata__"]["minidrop"]) == facts | AXES
 
 
+def _written_so(data):
+    """Whether it is a whole file of these facts, in whatever spaces."""
+    try:
+        header = json.loads(data[8:8 + struct.unpack_from("<Q", data)[0]])
+        facts = header["__metadata__"]["minidrop"]
+        return due.same(facts.encode(), [FACTS]) and whole(facts) == data
+    except (*due.NO, struct.error):
+        return False
+
+
 def _resumed(data):
     """What a run goes on from."""
     path = path_of(CALLED, whole(data.decode(errors="replace")))
     net, optimizer, kept = _run(path)
-    history = kept.resume()
+    return _state(kept.resume(), net, optimizer, kept)
+
+
+def _state(history, net, optimizer, kept):
     return {"history": history, "step": kept.step, "streams": _streams(kept),
             "frozen": [path for path, w in net.named_parameters() if not w.requires_grad],
             "weights": net.state_dict(), "optimizer": optimizer.state_dict()}
@@ -102,11 +109,14 @@ def _part(name):
 
 
 def _resumed_right(found, data):
-    facts = loaded(data)
+    facts = loaded(data.decode(errors="replace").encode())
     if found is None:
-        return True
-    if facts["step"] == 0 and facts["settings"] != _saved()[1]["settings"]:
-        return found["history"] == (0, [], [])              # begun anew
+        return not due.same(data, [FACTS])
+    anew = facts["step"] == 0 and facts["settings"] != _saved()[1]["settings"]
+    if anew:
+        return due.bits(found) == due.bits(ANEW)
+    np.testing.assert_equal([found.get("weights"), found.get("optimizer")],
+                            [RESUMED["weights"], RESUMED["optimizer"]])
     epochs = facts["epochs"]
     return (found["history"] == (epochs, [0.5, 0.25, 1.0], []) and type(epochs) is int
             and found["step"] == facts["step"] == 3 and 0 <= epochs <= 3
@@ -119,6 +129,8 @@ SAVED = whole(FACTS.decode())
 RESUMED = {"history": (1, [0.5, 0.25, 1.0], []), "step": 3, "frozen": [],
            "streams": _saved()[1]["streams"], "weights": _part("model/"),
            "optimizer": _part("optimizer/")}
+_NET, _OPTIMIZER, _KEPT = _run(Path(FOLDER.name, "anew"))
+ANEW = _state((0, [], []), _NET, _OPTIMIZER, _KEPT) | {"step": 0}
 
 # --- records of claims, the matrix of verify ------------------------------------------------------
 
@@ -143,12 +155,15 @@ def _recorded(data):
 def _record_right(found, data):
     there = loaded(data)
     if found is None:
-        return True
+        return not due.same(data, [json.dumps(RECORD).encode()])
     record, minutes, results = found
-    return record == there and math.isfinite(minutes) and minutes >= 0 and all(
-        {"arm": arm, "result": result} in [{"arm": run["arm"], "result": run["result"]}
-                                           for run in there["runs"]]
-        for arm, some in results.items() for result in some) and results.keys() == {*CLAIM.arms}
+    runs = {(run["arm"], run["seed"]): run["result"] for run in there["runs"]}
+    whole = [seed for seed in sorted({seed for _, seed in runs})
+             if all((arm, seed) in runs for arm in CLAIM.arms)]
+    return (repr(record) == repr(there) and math.isfinite(minutes) and minutes >= 0
+            and math.isclose(60 * minutes, math.fsum(run["seconds"] for run in there["runs"]))
+            and repr(results) == repr({arm: [runs[arm, seed] for seed in whole]
+                                       for arm in CLAIM.arms}))
 
 
 CELL = {"technique": "dropout", "library": "torch", "implementation": "torch.nn.Dropout"}
@@ -160,8 +175,14 @@ def _begun(data):
 
 
 def _begun_right(found, data):
-    there = loaded(data)
-    return found == ([tuple(cell[key] for key in CELL) for cell in there["cells"]] if found else [])
+    return repr(found) == repr(due.found_or_none(_cells_due, data) or [])
+
+
+def _cells_due(data):
+    there = json.loads(data.decode())
+    cells = [tuple(cell[key] for key in CELL) for cell in there["cells"]]
+    return cells if there["finished"] is False and all(
+        there.get(key) == MATRIX[key] for key in ("seed", "seconds")) else []
 
 
 # --- courses, times, submissions, answers ---------------------------------------------------------
@@ -225,10 +246,16 @@ def plain(value):
     return value.given if isinstance(value, late.Times) else value
 
 
+TASKS = {"tiny.1": 3, "tiny.2": 2}
+
+
 def _course_right(found, data):
-    return found is None or {*found["exercises"]} == {"tiny"} and all(
-        asked["deadline"] is None or asked["deadline"].utcoffset() is not None
-        for asked in found["exercises"].values()) and math.isfinite(found["limits"].seconds)
+    if found is None:
+        return not due.same(data, COURSES, due.without_words)
+    right = due.course(data, TASKS)
+    if right["time"] not in ("modified", "gradescope"):     # a file, and what times are in it
+        right["times"] = found["times"]
+    return due.told(found) == right and math.isfinite(found["limits"].seconds)
 
 
 TIMES = {b"student, exercise, time\nAda, dropout, 2026-10-05T23:59:00+02:00\n"
@@ -248,9 +275,15 @@ def _times(end):
     return read
 
 
-def _times_right(found, data):
-    return found is None or all(when.utcoffset() is not None and exercise in ("", "dropout")
-                                for (_, exercise), when in found.items())
+def _times_right(rows):
+    def right(found, data):
+        return due.told(found) == due.found_or_none(
+            lambda data: due.times(rows(data), "dropout"), data)
+    return right
+
+
+def _toml_rows(data):
+    return due.toml_rows(due.table(data))
 
 
 PLAIN = b"import numpy as np\n\n\ndef f(x, p):\n    if p:\n        return x\n"
@@ -261,10 +294,11 @@ LATIN = b"# coding: latin-1\na = '\xe9'\n"
 
 def _submission_right(found, data):
     text, refused = found
-    if refused:
-        return text == "" and "\n" not in refused
+    if refused != "":
+        return text == "" and re.match(r"(the file|line \d+:) [^\n]+\Z", refused) is not None \
+            and not due.harmless(data)
     ast.parse(text)              # it may be no program; that is seen behind walls
-    return isinstance(text, str)
+    return text == due.text(data)
 
 
 TOKEN = "of this call"
@@ -278,10 +312,11 @@ def _answered(data):
 
 def _answer_right(found, data):
     if found is None:
-        return True
+        return not due.same(data, ANSWERS)
     there = json.loads(data)
     numbers = sum(_arrays(found))
-    return len(found) == 1 and there["token"] == TOKEN and numbers <= 2 * len(data)
+    return len(found) == 1 and there["token"] == TOKEN and numbers <= 2 * len(data) \
+        and due.bits(found) == due.bits(due.answer(data))
 
 
 def _arrays(value):
@@ -336,13 +371,13 @@ TARGETS = (
            _course_right, words=(
                b"inf", b"nan", b"-1", b"0", b"[[", b"]]", b"=", b'"', b"1979-05-27",
                b"9999-12-31T23:59:59Z", b"'../../etc/passwd'", b"[" * 3000)),
-    Target("times.csv", TIMES, _times(".csv"), _times_right,
+    Target("times.csv", TIMES, _times(".csv"), _times_right(due.csv_rows),
            words=(b'"', b",", b"\0", b"\r", b"0001-01-01T00:00Z", b"9999-12-31T23:59-23:59")),
-    Target("times.toml", TOML_TIMES, _times(".toml"), _times_right,
+    Target("times.toml", TOML_TIMES, _times(".toml"), _times_right(_toml_rows),
            words=(b"=", b".", b"[a]", b"[" * 3000, b"{}", b"1979-05-27")),
     Target("metadata", {b'{"created_at": "2026-10-05T23:59:00+02:00"}': datetime(
         2026, 10, 5, 23, 59, tzinfo=TWO)}, late.gradescope_time,
-        lambda found, data: found is None or found.utcoffset() is not None,
+        lambda found, data: due.told(found) == due.found_or_none(due.metadata, data),
         errors=(TypeError, ValueError), called=("submission_metadata.json",), words=JSON_WORDS),
     Target("submission", {
         PLAIN: (PLAIN.decode(), ""), LATIN: (LATIN.decode("latin-1"), ""),
