@@ -84,9 +84,9 @@ def weights(path):
     Nor are they given where they are not finite: such a network answers with nothing but nan.
     """
     arrays, facts = files.read(path)
-    if (form := facts.get("format", FORMAT)) not in range(OLDEST, FORMAT + 1):
+    if (form := facts.get("format", FORMAT)) not in (known := range(OLDEST, FORMAT + 1)):
         raise ValueError(f"{path} is of format {files.short(form)}, and this minidrop loads "
-                         f"{OLDEST} to {FORMAT}; load it with the one that wrote it")
+                         f"{' or '.join(map(str, known))}; load it with the one that wrote it")
     state = {name.removeprefix("model/"): array for name, array in arrays.items()
              if name.startswith("model/")}
     for name, array in state.items():
@@ -150,7 +150,7 @@ class Checkpoint:
             files.clear(self.path)
             self.stamp = files.stamp(self.path)
             if self.stamp:
-                arrays, facts = files.read(self.path)
+                arrays, facts = files.read(self.path, "checkpoint")
                 if self._is_of_this_run(facts):
                     return self._load(arrays, facts)
         for recorder in self.recorders:
@@ -170,7 +170,7 @@ class Checkpoint:
             return
         settle()                                  # a file that goes on from a broken check hides it
         if files.stamp(self.path) not in (None, self.stamp):          # another process wrote it
-            self._is_of_this_run(files.read(self.path)[1])
+            self._is_of_this_run(files.read(self.path, "checkpoint")[1])
         losses[:] = floats(losses)
         xp, start, self.interrupt.busy = array_module(), time.monotonic(), True
         arrays = {f"model/{path}": array for path, array in self.net.state_dict().items()}

@@ -1,5 +1,7 @@
 """What the arrays that come in hold: every check names the argument; values on a GPU may wait."""
 
+import math
+
 from .doubts import must
 from .scalars import describe
 
@@ -21,10 +23,16 @@ def without_nan(x, name):
 
 
 def varied(x, axes):
-    """`x` itself, if nowhere all entries along `axes` are the same, where there is no eps."""
+    """`x` itself, if its variance along `axes` is nowhere 0, where there is no eps.
+
+    An extent d among n entries gives a variance of d^2 / (2 n) at least, and below it underflows.
+    """
     values = x.data if hasattr(x, "requires_grad") else x
-    must(~(values.max(axes) == values.min(axes)).any(), lambda: ValueError(
-        f"eps must be above 0 where all of x along axes {axes} is the same, got 0"))
+    high, low = values.max(axes), values.min(axes)
+    n, tiny = values.size // max(high.size, 1), 2.0**(-126 if values.dtype.itemsize == 4 else -1022)
+    must(~(high <= low + math.sqrt(4 * n * tiny)).any(), lambda: ValueError(
+        f"eps must be above 0 where all of x along axes {axes} is the same, or so near that its "
+        "variance is 0, got 0"))
     return x
 
 

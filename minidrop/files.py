@@ -5,6 +5,7 @@ Nothing is ever unpickled, and nothing is believed before the digest is found to
 """
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -19,18 +20,34 @@ try:
 except ImportError:                               # Windows: it does not delete a file that is open
     fcntl = None  # type: ignore[assignment]
 
+PART = ".part"                                    # the end of the name of a file being written
+
+
 def path_of(path, name="path", what="file"):
     """`path`, that of a file or a folder, as a Path from the root."""
-    if not isinstance(path, str | os.PathLike) or path == "" or "\0" in os.fspath(path):
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str) or text == "" or "\0" in text:
         raise TypeError(f"{name} must be the path of a {what}, got {describe(path)}")
-    found = Path(path).resolve()
-    if found.exists() and found.is_dir() != (what == "folder"):
+    try:
+        mode = _mode(found := Path(text).resolve())
+    except (OSError, UnicodeEncodeError) as error:
+        if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
+            raise
+        reason = error.strerror if isinstance(error, OSError) else error.reason
+        raise ValueError(f"{name} must be the path of a {what}, got {describe(path)}: {reason}"
+                         ) from None
+    if mode and stat.S_ISDIR(mode) != (what == "folder"):
         other = "file" if what == "folder" else "folder"
         raise ValueError(f"{name} must be the path of a {what}, got the {other} {path}")
     return found
 
 
-PART = ".part"                                    # the end of the name of a file being written
+def _mode(path):
+    """The kind and the rights of what is at a path, 0 for nothing."""
+    try:
+        return os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
 def write(path, arrays, facts):
@@ -95,12 +112,12 @@ def create(path, text):
         raise
 
 
-def read(path):
+def read(path, name="path"):
     """({name: array}, facts) of the file `path`; ValueError where it is not what `write` wrote."""
     from safetensors import SafetensorError, safe_open
 
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
-        raise ValueError(f"path must be that of a file, and no pipe or device, got {path}")
+        raise ValueError(f"{name} must be that of a file, and no pipe or device, got {path}")
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}

@@ -16,12 +16,16 @@ $$ \sin\theta \, \big( 1 + \tfrac12 c^2 + \tfrac{1 \cdot 3}{2 \cdot 4} c^4 + \do
 """
 
 import math
+import sys
+from numbers import Number
 from typing import Any, NamedTuple
 
 from .arguments import count, describe, probability
 from .xp import array_module
 
 MANY = 100_000                                    # degrees: the series has half as many terms
+
+LARGE, SCALE = 1e150, 2.0**600                    # what is larger is divided: squares are finite
 
 
 class Interval(NamedTuple):
@@ -65,10 +69,14 @@ def mean_interval(values, level=0.95):
     0.030 +- 0.023
     """
     x = _values(values)
+    scale = array_module().where(abs(x).max(axis=0) > LARGE, SCALE, 1.0)
+    x = x / scale
     deviation = x.std(axis=0, ddof=1)
     t = student(min(len(x) - 1, MANY), level)
     half = t * deviation / math.sqrt(len(x))                                 # Eq. (intervals.1)
-    mean = x.mean(axis=0)
+    if not (half <= sys.float_info.max / scale).all():
+        raise ValueError(f"values must have an interval that is finite, got {describe(values)}")
+    mean, half = scale * x.mean(axis=0), scale * half
     return Interval(mean, half) if mean.ndim else Interval(float(mean), float(half))
 
 
@@ -104,12 +112,16 @@ def _values(values):
     xp = array_module()
     try:
         x = xp.asarray(values)
-        if x.dtype.kind not in "iufO":
+        if x.dtype.kind not in "iufO" or x.dtype.kind == "O" and not all(map(_is_number, x.flat)):
             raise TypeError
         x = x.astype("float64")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"values must be an array of numbers, got {describe(values)}") from None
     if x.ndim == 0 or len(x) < 2 or not xp.isfinite(x).all():
         raise ValueError("values must be at least two finite numbers, one for each seed, got "
                          f"{describe(values)}")
     return x
+
+
+def _is_number(thing):
+    return isinstance(thing, Number) and not isinstance(thing, bool)

@@ -478,5 +478,8 @@ def test_a_pipe_is_no_checkpoint_and_a_device_stays_one(tmp_path):
     net = md.nn.Linear(2, 1).init(0)
     with pytest.raises(ValueError, match="path must be that of a file, and no pipe or device, got"):
         md.load(net, pipe)
+    with pytest.raises(ValueError, match="^checkpoint must be that of a file, and no pipe"):
+        md.fit(net, md.optim.SGD(0.1), (np.ones((2, net.n_in), "float32"), np.zeros(2, int)), 1,
+               checkpoint=pipe, progress=False)
     md.save(net, os.devnull)
     assert Path(os.devnull).is_char_device()

@@ -1,6 +1,8 @@
 """intervals: Student's t against its density, and intervals that are right as often as they say."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -40,6 +42,10 @@ def test_intervals_1_holds_for_each_column():
     one = md.mean_interval(list(x[:, 1, 2]))
     assert one == (interval.mean[1, 2], interval.half[1, 2])
     assert md.mean_interval([2, 2, 2]) == (2, 0)
+    assert md.mean_interval([Fraction(1, 2), Decimal("0.5")]) == (0.5, 0)
+    large = md.mean_interval(np.array([[1e-100, 1e200], [3e-100, 3e200]]))
+    assert_allclose(large.half * [1e100, 1e-200], md.mean_interval([1, 3]).half, rtol=1e-12)
+    assert_allclose(large.mean * [1e100, 1e-200], 2, rtol=1e-12)
 
 
 @pytest.mark.parametrize("degrees", PRINTED)
@@ -78,6 +84,11 @@ def test_an_interval_is_printed_with_its_half_width():
     (lambda: md.mean_interval([1.0, math.nan]), ValueError, "values must be at least two finite"),
     (lambda: md.mean_interval([1.0, math.inf]), ValueError, "values must be at least two finite"),
     (lambda: md.mean_interval(["a", "b"]), TypeError, "values must be an array of numbers, got"),
+    (lambda: md.mean_interval([1e308, 1e308, -1e308]), ValueError,
+     "values must have an interval that is finite, got list"),
+    (lambda: md.mean_interval(np.array(["1", "2"], object)), TypeError, "values must be an array"),
+    (lambda: md.mean_interval(np.array([True, False], object)), TypeError, "values must be an arr"),
+    (lambda: md.mean_interval([1, 10**400]), TypeError, "values must be an array of numbers, got"),
     (lambda: md.mean_interval([[1, 2], [3]]), TypeError, "values must be an array of numbers, got"),
     (lambda: md.mean_interval([1, 2], level=1), ValueError, "level must lie between 0 and 1, got"),
     (lambda: md.student(4, level=0.0), ValueError, "level must lie between 0 and 1, got 0.0"),

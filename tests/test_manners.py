@@ -86,8 +86,8 @@ def test_weights_of_a_network_that_diverged_are_refused(value, tmp_path):
 @pytest.mark.parametrize("form", [checkpoint.OLDEST - 1, checkpoint.FORMAT + 1, "5", None, True,
                                   []])
 def test_weights_of_another_format_are_refused(form, tmp_path):
-    with pytest.raises(ValueError, match=r"line is of format .*, and this minidrop loads 5 "
-                                         r"to 5; load it with the one that wrote it$"):
+    with pytest.raises(ValueError, match=r"line is of format .*, and this minidrop loads 5; "
+                                         r"load it with the one that wrote it$"):
         md.load(nn.Linear(2, 1), kept(tmp_path, form=form))
     assert md.load(nn.Linear(2, 1), kept(tmp_path)).weight.data.tolist() == [[0.5, 1.0]]
 
@@ -165,8 +165,15 @@ def test_crops_need_not_be_mirrored():
     assert (flipped != x).any()
 
 
+class OfBytes:
+    def __fspath__(self):
+        return b"weights"
+
+
 PATHS = {"a folder": (".", ValueError), "with a 0": ("a\0b", TypeError), "none": ("", TypeError),
-         "bytes": (b"weights", TypeError), "a number": (3, TypeError), "None": (None, TypeError)}
+         "bytes": (b"weights", TypeError), "a path of bytes": (OfBytes(), TypeError),
+         "half a letter": ("\ud800", ValueError), "too long": ("a" * 400, ValueError),
+         "a number": (3, TypeError), "None": (None, TypeError)}
 
 
 @pytest.mark.parametrize("what", PATHS)

@@ -254,3 +254,12 @@ def test_arrays_give_arrays_and_float32_stays(xp, name):
     assert isinstance(y, xp.ndarray) and y.dtype == "float32"
     t = Tensor(x, True)
     assert grad(NORMS[name](t).sum(), t).dtype == "float32"
+
+
+@pytest.mark.parametrize("kind, small", [("float32", 1e-30), ("float64", 1e-170)])
+def test_without_eps_a_variance_that_underflows_is_refused(kind, small, xp):
+    x = xp.asarray([[1, 2, 3]], kind)
+    with pytest.raises(ValueError, match="^eps must be above 0 where all of x along axes"):
+        md.layer_norm(x * small, 3, eps=0.0)
+    assert_allclose(host(md.layer_norm(x * small**0.5, 3, eps=0.0)), [[-1.5**0.5, 0, 1.5**0.5]],
+                    rtol=1e-5, atol=1e-6)

@@ -135,10 +135,11 @@ def drawn(*laws, draws=2000):
         for count, arguments in enumerate(inputs):
             try:
                 answers = call(arguments, draws)
-                values = np.stack([np.asarray(one) * 1.0 for one in answers]).astype(float)
             except Fault as fault:
                 return Verdict(len(inputs), count, Failure(arguments, None, None, fault.said,
                                                            task.hint, fault.kind))
+            try:
+                values = np.stack([np.asarray(one) * 1.0 for one in answers]).astype(float)
             except (TypeError, ValueError, IndexError):          # IndexError: of 64 axes
                 return Verdict(len(inputs), count, Failure(
                     arguments, answers[0], None, "each call has to return an array of numbers, of "

@@ -6,7 +6,7 @@ import time
 from importlib.util import decode_source
 from typing import NamedTuple
 
-from ..arguments import count, describe, takes
+from ..arguments import count, describe, number, takes
 from .exercise import Exercise
 from .judges import Failure, Fault, Verdict
 from .process import Limits, Submission
@@ -68,6 +68,8 @@ def mark(source, exercise, seed=0, limits=None, points=None, watch=None):
         raise TypeError(f"limits must be Limits, got {describe(limits)}")
     if not isinstance(points, dict | None) or not {*(points or {})} <= exercise.tasks.keys():
         raise ValueError(f"points must be a dict by names of tasks, got {describe(points)}")
+    for name, value in (points or {}).items():
+        number(value, f"points[{name!r}]")
     begun, worth = time.monotonic(), {name: task.points for name, task in exercise.tasks.items()}
     worth |= points or {}
     text, refused = readable(source)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arguments import count, number
 from .coding import decode_all, encode
 from .judges import Fault
 from .values import Function, Rng
@@ -49,6 +50,8 @@ class Submission:
 
     def __init__(self, source, limits=None):
         self.source, self.limits = source, limits or Limits()
+        for name, value in self.limits._asdict().items():
+            (number if name in ("seconds", "wall") else count)(value, f"limits.{name}")
         self.process: Any = None
         self.remarks: list[str] = []
         self.printed, self.broken = "", ("", "")

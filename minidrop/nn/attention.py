@@ -2,7 +2,7 @@
 
 import math
 
-from ..arguments import count, flag, floating, pair
+from ..arguments import count, flag, floating, pair, room
 from ..functional import attention_weights, linear, patches
 from ..ops.attention import apart, self_attention
 from ..ops.shape import scatter
@@ -30,7 +30,8 @@ class PatchEmbedding(Module):
         self.size = None if size is None else pair(size, "size")
         if any(n % k for n, k in zip(self.size or (), self.patch, strict=False)):
             raise ValueError(f"size must be whole patches of {self.patch}, got {self.size}")
-        n = n_in * math.prod(self.patch)
+        n = self.n_in * math.prod(self.patch)
+        room(n * self.width, "n_in, width and patch", each=4)
         self.weight = Parameter((width, n_in, *self.patch), fan_in_uniform(n))
         self.bias = Parameter((width,), fan_in_uniform(n))
 
@@ -88,6 +89,7 @@ class TokenLinear(Module):
 
     def __init__(self, n_in, n_out):
         self.n_in, self.n_out = count(n_in, "n_in"), count(n_out, "n_out")
+        room(self.n_in * self.n_out, "n_in and n_out", each=4)
         self.weight = Parameter((n_out, n_in), fan_in_uniform(n_in))
         self.bias = Parameter((n_out,), fan_in_uniform(n_in))
 
@@ -138,6 +140,7 @@ class MultiHeadAttention(Module):
         width, heads = self.width, self.heads
         if width % heads:
             raise ValueError(f"heads must divide the width {width}, got {heads}")
+        room(3 * width * width, "width", each=4)
         self.in_proj_weight = Parameter((3 * width, width), glorot_uniform(width, 3 * width))
         self.in_proj_bias = Parameter((3 * width,), constant(0))
         self.drop = Identity()

@@ -1,6 +1,8 @@
 """Convolution and pooling as layers, for images (N, C, H, W)."""
 
-from ..arguments import count, flag, has_channels, pair
+import math
+
+from ..arguments import count, flag, has_channels, pair, room
 from ..functional import avg_pool2d, conv2d, global_avg_pool2d, max_pool2d
 from ..functional.images import at_most_half
 from .layers import fan_in_uniform
@@ -24,8 +26,9 @@ class Conv2d(Module):
         self.padding, self.groups = pair(padding, "padding", least=0), count(groups, "groups")
         if n_in % groups or n_out % groups:
             raise ValueError(f"groups must divide n_in = {n_in} and n_out = {n_out}, got {groups}")
-        shape = (n_out, n_in // groups, *self.size)
+        shape = (self.n_out, self.n_in // self.groups, *self.size)
         rule = fan_in_uniform(shape[1] * shape[2] * shape[3])
+        room(math.prod(shape), "n_in, n_out and size", each=4)
         self.weight = Parameter(shape, rule)
         self.bias = Parameter((n_out,), rule) if flag(bias, "bias") else None
 

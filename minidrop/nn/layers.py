@@ -3,7 +3,7 @@
 import math
 from functools import partial
 
-from ..arguments import count, describe, flag, floating, number, option
+from ..arguments import count, describe, flag, floating, number, option, room
 from ..functional import gelu, linear, log_softmax, relu, selu, sigmoid, softmax, tanh
 from ..noise import gaussian, uniform
 from ..xp import array_module
@@ -63,6 +63,7 @@ class Linear(Module):
 
     def __init__(self, n_in, n_out, bias=True):
         self.n_in, self.n_out = count(n_in, "n_in"), count(n_out, "n_out")
+        room(self.n_in * self.n_out, "n_in and n_out", each=4)
         self.weight = Parameter((n_out, n_in), fan_in_uniform(n_in))
         self.bias = Parameter((n_out,), fan_in_uniform(n_in)) if flag(bias, "bias") else None
 

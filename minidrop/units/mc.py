@@ -49,6 +49,7 @@ Differs
 """
 
 import contextlib
+import math
 from typing import Any, NamedTuple
 
 from ..arguments import COUNTED, count, describe, floating, number, probability
@@ -121,7 +122,7 @@ def mc_moments(model, x, passes, tau=None):
     >>> bool((abs(mean - 1) < 0.2).all() and (abs(variance - 1) < 0.2).all())      # 1 and p / q
     True
     """
-    noise = 0.0 if tau is None else 1 / _positive(tau, "tau", 2.0**-126)
+    noise = 0.0 if tau is None else 1 / number(tau, "tau", 2.0**-126)         # finite in float32
     mean = spread = 0.0
     with _noisy(model, x):
         for t in range(1, count(passes, "passes") + 1):
@@ -146,9 +147,13 @@ def mc_precision(p, length, n, decay):
     10.0
     """
     q, length = 1 - probability(p), number(length, "length", most=1e150)
-    decay = _positive(decay, "decay")
+    decay = number(decay, "decay", 1e-300)        # 1 / decay is finite
     n = count(n, "n", most=COUNTED)
-    return q * length**2 / (2 * n * decay)                                         # Eq. (mc.8)
+    tau = q * length**2 / (2 * n * decay)                                          # Eq. (mc.8)
+    if tau == math.inf:
+        raise ValueError(f"decay must leave a finite precision, got {decay!r} beside length "
+                         f"{length!r}")
+    return tau
 
 
 @contextlib.contextmanager
@@ -180,9 +185,3 @@ def _logits(model, x):
 def _entropy(p):
     """H of probabilities (N, K) in nats, (N,); 0 ln 0 is 0."""
     return 0.0 - (p * log(where(p > 0, p, 1.0))).sum(-1)
-
-
-def _positive(value, name, least=1e-300):
-    if number(value, name) < least:               # 1 / value must be finite
-        raise ValueError(f"{name} must be above 0, got {value!r}; 1 / {name} must be finite")
-    return float(value)

@@ -67,6 +67,7 @@ from ..arguments import (
     keep_mask,
     option,
     probability,
+    room,
     shape_of,
     takes,
 )
@@ -177,6 +178,7 @@ class DropConnect(Noise):
         self.drop_bias = flag(drop_bias, "drop_bias")
         if drop_bias and not bias:
             raise ValueError("drop_bias must be False where bias is False, got True")
+        room(self.n_in * self.n_out, "n_in and n_out", each=4)
         self.weight = Parameter((n_out, n_in), fan_in_uniform(n_in))
         self.bias = Parameter((n_out,), fan_in_uniform(n_in)) if flag(bias, "bias") else None
 

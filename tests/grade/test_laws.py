@@ -123,6 +123,12 @@ def test_a_mistake_is_named_by_the_law_that_it_breaks():
     failure = draw.judge(draw, call, draw.inputs()).failure
     assert failure.hint == "there is no such number" and "0 to 2 are due" in failure.said
 
+    def broken(arguments, times=1):
+        raise TypeError("of the caller itself")
+
+    with pytest.raises(TypeError, match="of the caller itself"):
+        draw.judge(draw, broken, draw.inputs())
+
 
 RANGE_OF = within(lambda size: np.array(0), lambda size: np.array(size - 1))
 EVEN = distribution(lambda x, size: np.clip((np.floor(x) + 1) / size, 0, 1))

@@ -4,6 +4,7 @@ import pytest
 
 from minidrop.grade.exercise import exercise_named
 from minidrop.grade.marking import exercise_of, mark
+from minidrop.grade.process import Limits
 from minidrop.grade.stub import solved, stub
 
 pytestmark = pytest.mark.slow
@@ -45,3 +46,17 @@ def test_what_mark_cannot_take_is_named(name, wrong):
     right = {"source": "", "exercise": exercise_named("dropout")}
     with pytest.raises((TypeError, ValueError), match=f"^{name} must be "):
         mark(**right | {name: wrong})
+
+
+@pytest.mark.parametrize("wrong", ["a", float("nan"), -3, True, None])
+def test_points_that_are_no_number_are_named(wrong):
+    with pytest.raises((TypeError, ValueError), match=r"^points\['dropout.1'\] must be "):
+        mark("", exercise_named("dropout"), points={"dropout.1": wrong})
+
+
+@pytest.mark.parametrize("name, wrong", [
+    ("seconds", "a"), ("seconds", float("nan")), ("wall", -1), ("memory_mb", 0.5),
+    ("output_kb", 0), ("answer_mb", None)])
+def test_limits_that_cannot_be_are_named(name, wrong):
+    with pytest.raises((TypeError, ValueError), match=f"^limits.{name} must be "):
+        mark("", exercise_named("dropout"), limits=Limits(**{name: wrong}))
