@@ -233,7 +233,10 @@ def _fault_of_entry(call, argument, arguments, due, right):
         with contextlib.suppress(ValueError, TypeError):
             return _loud(call, call.fresh() | {argument: thing})[0]
 
-    return odd_entries.fault(*_loud(call, arguments), due, right(), other)
+    came, told = _loud(call, arguments)
+    if due.rule == odd_entries.WIDE and odd_entries.squares(f"{call.name}.{argument}", told):
+        return ""
+    return odd_entries.fault(came, told, due, right(), other)
 
 
 def _loud(call, arguments):
@@ -298,11 +301,14 @@ def _of_refusal(error, call, argument, others=()):
 def names(message, argument, call="", others=()):
     """Whether a refusal is of an argument, or of one of `others` that do not fit with it.
 
+    What it got is no name, though it may be spelt like one.
+
     >>> names("q must be a whole number", "a"), names("a must be a whole number", "a")
     (False, True)
     """
     told = _called(argument, call)
-    if any(_word(name, message if others else _subject(message)) for name in told):
+    about = message.partition(", got ")[0] if others else _subject(message)
+    if any(_word(name, about) for name in told):
         return True
     return any(_word(name, _subject(message)) for other in others for name in _called(other, call))
 

@@ -70,7 +70,7 @@ EXCUSED = (                                         # of what argument, which in
     ("Tensor.data", "nan|in a list|array|True|NumPy|Frac", "numbers of any kind become arrays"),
     ("from_dlpack.x", "booleans", "booleans can be handed over"),
     ("*.x", "complex|nan|booleans|objects|-1 w|0 w", "by NumPy's rules, in exp and the like"),
-    ("cost.x", "a nan", "a time, which is another each time"),
+    ("cost.x", "a nan|an inf|a -inf|3e38", "a time, which is another each time"),
     ("evaluate.data", "an inf", TIES), ("interpolation_curve.data", "an inf", TIES),
     ("loss_surface.data", "an inf", TIES),
     ("functional.smallest.scores", "a nan", "it counts as larger than any number"),
@@ -290,6 +290,11 @@ def test_what_a_wrong_function_does_is_noticed(function, thing, due, sentence, m
     (lambda x: np.where(np.isinf(x), 0, x), "a -inf", "is not the limit"),
     (lambda x: np.minimum(x, 1e30 if x.itemsize == 4 else x), "3e38 within",
      "is not what it is in float64"),
+    (lambda x: x[np.isfinite(x)], "an inf", "of another kind or shape"),
+    (lambda x: x if np.isfinite(x).all() else "oops", "an inf", "of another kind or shape"),
+    (lambda x: np.where(np.isinf(x), 0, np.tanh(x) / 100), "an inf", "is not the limit"),
+    (lambda x: np.where(np.isinf(x).any(), 0.01, np.tanh(x) / 100), "an inf", "is not the limit"),
+    (lambda x: np.nan_to_num(x * x, posinf=0), "3e38 within", "is not what it is in float64"),
     (lambda x: 1 / x, "0 within", "warned: divide by zero"),
     (lambda x: [float("nan"), 1.0][int(x.min() > 0)], "-1 within", "nan")])
 def test_what_a_wrong_function_makes_of_one_odd_entry_is_noticed(function, what, sentence):
@@ -319,6 +324,11 @@ def test_entries_that_cannot_be_are_those_of_a_call():
     ("p", "q must be at least p", False), ("x", "the images have a shape x of their own", True)])
 def test_a_refusal_names_the_argument_that_was_wrong(argument, message, named):
     assert rubbish.names(message, argument) == named
+
+
+def test_what_a_refusal_got_is_no_name():
+    assert rubbish.names("net must be as large as p, got 3", "p", others={"net": 1})
+    assert not rubbish.names("net must be a Module, got str p", "p", others={"x": 1})
 
 
 @pytest.mark.parametrize("name, use", [
