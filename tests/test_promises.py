@@ -112,11 +112,16 @@ NETWORK = {"aiohttp", "ftplib", "http", "httpx", "pooch", "requests", "smtplib",
            "socketserver", "ssl", "urllib", "webbrowser", "xmlrpc", "distributed"}
 REACH = {"data/files.py": {"pooch"}, "claims/work.py": {"distributed"}}     # on demand, in both
 BUILT_IN = {"eval", "exec", "compile", "__import__"}
-MODULES = {"cloudpickle", "dill", "marshal", "multiprocessing", "pickle", "pty", "runpy", "shelve",
-           "subprocess"}
-METHODS = {"import_module", "exec_module", "load_module", "Unpickler", "ProcessPoolExecutor"}
-CALLS = re.compile(r"(torch|joblib|jax|keras)\.load|os\.(system|popen|exec\w+|(posix_)?spawn\w*)")
-HINTS = {*BUILT_IN, *MODULES, *METHODS, "allow_pickle", ".load", "os."}
+MODULES = {"cffi", "cloudpickle", "ctypes", "dill", "marshal", "multiprocessing", "pickle", "pty",
+           "runpy", "shelve", "subprocess"}
+METHODS = {"import_module", "exec_module", "load_module", "Unpickler", "ProcessPoolExecutor",
+           "read_pickle", "create_subprocess_exec", "create_subprocess_shell"}
+CALLS = re.compile(r"(torch|joblib|jax|keras)\.load|builtins\.(eval|exec|compile|__import__)|"
+                   r"os\.(system|popen|exec\w+|(posix_)?spawn\w*)")
+TELLING = re.compile(r"(load|system|popen|exec\w*|(posix_)?spawn\w*|" + "|".join(
+    BUILT_IN | METHODS) + r")\Z")                # the last parts of all these names
+HINTS = {*BUILT_IN, *MODULES, *METHODS, "allow_pickle", ".load", "torch", "joblib", "jax",
+         "keras", "os.", "import os", "from os"}
 RUN = {                         # what executes code or starts processes, with what, and whose it is
     "lesson.py": ("exec, compile", "a lesson"),
     "grade/exercise.py": ("runpy", "an author's exercise"),
@@ -134,30 +139,56 @@ RUN = {                         # what executes code or starts processes, with w
     "data/files.py": ("importlib.import_module", "Python's gzip or bz2"),
     "claims/stamps.py": ("subprocess", "Python, on a checkout that is named"),
     "claims/history.py": ("subprocess", "git"),
+    "allocator.py": ("ctypes", "a setting of glibc"),
+    "bench/memory.py": ("ctypes", "Python's own allocators"),
+    "grade/walls.py": ("ctypes, builtins.__import__", "the kernel's walls; Python's own import"),
+    "verify/worker.py": ("ctypes", "the C library, to write what it holds"),
     "bench/worker.py": ("pickle, importlib.import_module, subprocess",
                         "what its own parent process asks for")}
 
 
 def executing(text):
-    """What a source text imports or calls that executes code or starts processes.
+    """What a source text imports or names that executes code or starts processes.
 
     To import a module whose name stands there is what `import` does, and is not counted.
     """
     if not any(hint in text for hint in HINTS):
         return set()
-    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    return imported(text) & MODULES | {ast.unparse(one.func) for one in calls if executes(one)}
+    whole = called(text)
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(
+        node, ast.Call) or TELLING.match(last := getattr(node, "attr", getattr(node, "id", "")))
+        or last in whole]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    plain = {id(one.func) for one in calls if one.args and isinstance(one.args[0], ast.Constant)
+             and ast.unparse(one.func).endswith("import_module")}
+    found = imported(text) & MODULES | {name for name in whole.values() if CALLS.fullmatch(name)}
+    found |= {ast.unparse(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute)
+              and id(node) not in plain and executes(ast.unparse(node), whole)}
+    return found | {ast.unparse(one.func) for one in calls if unpickles(one)}
 
 
-def executes(call):
-    """Whether a call is one of those."""
-    name = ast.unparse(call.func)
-    last = name.rpartition(".")[2]
-    if last == "import_module":
-        return not (call.args and isinstance(call.args[0], ast.Constant))
-    pickled = [one.value for one in call.keywords if one.arg == "allow_pickle"]
-    return (name in BUILT_IN or last in METHODS or bool(CALLS.fullmatch(name))
-            or any(ast.unparse(value) != "False" for value in pickled))
+def called(text):
+    """{name: what it was imported as a name of, with its module} of a source text."""
+    return {alias.asname or alias.name.split(".")[0]:
+            f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else
+            alias.name if alias.asname else alias.name.split(".")[0]
+            for node in import_nodes(text) if not getattr(node, "level", 0) for alias in node.names}
+
+
+def executes(name, whole):
+    """Whether a name, in full once its first part is, is of what executes or starts something."""
+    first, dot, rest = name.partition(".")
+    full = whole.get(first, first) + dot + rest
+    return (name in BUILT_IN or full.rpartition(".")[2] in METHODS
+            or bool(CALLS.fullmatch(full)))
+
+
+def unpickles(call):
+    """Whether a call may allow pickles: by its name, by place, or by what cannot be read here."""
+    given = [one for one in call.keywords if one.arg == "allow_pickle"]
+    numpys = re.fullmatch(r"(np|numpy)\.load", ast.unparse(call.func)) and (
+        len(call.args) > 2 or any(one.arg is None for one in call.keywords))
+    return bool(numpys) or any(ast.unparse(one.value) != "False" for one in given)
 
 
 def imported(text):
@@ -203,6 +234,13 @@ def test_only_code_that_the_user_names_is_executed():
     ("torch.load(f)", {"torch.load"}), ("joblib.load(f)", {"joblib.load"}),
     ("import shelve", {"shelve"}), ("from pickle import loads", {"pickle"}),
     ("from subprocess import run", {"subprocess"}), ("os.system(x)", {"os.system"}),
+    ("from os import system", {"os.system"}), ("import os as o\no.popen(x)", {"o.popen"}),
+    ("import builtins as b\nb.exec(x)", {"b.exec"}), ("builtins.exec(x)", {"builtins.exec"}),
+    ("np.load(f, None, True)", {"np.load"}), ("np.load(f, **more)", {"np.load"}),
+    ("from torch import load", {"torch.load"}), ("pandas.read_pickle(f)", {"pandas.read_pickle"}),
+    ("x = exec", {"exec"}), ("map(eval, texts)", {"eval"}), ("import ctypes", {"ctypes"}),
+    ("asyncio.create_subprocess_exec(x)", {"asyncio.create_subprocess_exec"}),
+    ("map(import_module, names)", {"import_module"}),
     ("os.execv(x, y)", {"os.execv"}), ("from runpy import run_module", {"runpy"})])
 def test_what_executes_code_or_starts_processes_is_found(text, called):
     assert executing(text) == called
