@@ -1,5 +1,6 @@
 """Long runs: after a third of the steps memory is flat; `python -m tests.flat` does 10,000."""
 
+import ctypes
 import json
 
 import numpy as np
@@ -43,6 +44,22 @@ def test_a_step_that_keeps_something_is_noticed(size):
 
     python, _ = flat.watched(STEPS, lambda steps, look: run(steps, look, keep))
     assert python > size and python > flat.bounds(STEPS)[0]
+
+
+@pytest.mark.skipif(not flat.resident(), reason="the system does not say what a process has")
+@pytest.mark.parametrize("size", [10_000, 100_000])
+def test_a_step_that_keeps_what_python_does_not_count_is_noticed(size):
+    """By malloc; of 10,000 bytes a step more steps tell."""
+    steps = STEPS if size > 50_000 else 8 * STEPS
+    library, run = ctypes.CDLL(None), flat.fitted("mlp")
+    library.malloc.restype = ctypes.c_void_p
+
+    def keep(step, net, loss):
+        ctypes.memset(library.malloc(ctypes.c_size_t(size)), 1, size)
+
+    python, process = flat.watched(steps, lambda steps, look: run(steps, look, keep))
+    assert python < flat.bounds(steps)[0] and process > flat.bounds(steps)[1]
+    assert flat.watched(steps, run)[1] < flat.bounds(steps)[1]
 
 
 def test_each_model_is_run_once_and_one_that_grows_is_named(tmp_path, monkeypatch):
