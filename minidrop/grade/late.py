@@ -133,14 +133,17 @@ def _times(rows, exercises, zone):
 
 def _csv_rows(text):
     reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-    columns = set(reader.fieldnames or ())
-    if not {"student", "time"} <= columns or columns - {"student", "time", "exercise"}:
-        raise ValueError("the columns have to be student, time and, if wanted, exercise, got "
-                         f"{short(', '.join(reader.fieldnames or ())) or 'none'}")
-    for row in reader:
-        if None in row or None in row.values():
-            raise ValueError(f"line {reader.line_num} must have {len(columns)} columns")
-        yield f"line {reader.line_num}", row["student"], row.get("exercise", ""), row["time"]
+    try:
+        columns = set(reader.fieldnames or ())
+        if not {"student", "time"} <= columns or columns - {"student", "time", "exercise"}:
+            raise ValueError("the columns have to be student, time and, if wanted, exercise, got "
+                             f"{short(', '.join(reader.fieldnames or ())) or 'none'}")
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"line {reader.line_num} must have {len(columns)} columns")
+            yield f"line {reader.line_num}", row["student"], row.get("exercise", ""), row["time"]
+    except csv.Error as error:                    # such as a field of more than 131,072 characters
+        raise ValueError(f"line {reader.line_num}: {error}") from None
 
 
 def _toml_rows(table, path=""):

@@ -144,14 +144,16 @@ FOUND = [
         {"settings": 3}, {"runs": 3}, {"runs": [3]}, {"runs": [{"arm": "with"}]},
         {"runs": [texts.RUNS[0] | {"arm": []}]}, {"runs": [texts.RUNS[0] | {"seed": "0"}]},
         {"runs": [texts.RUNS[0] | {"seconds": "1"}]}, {"claim": "two\nlines"},
-        {"runs": texts.RUNS[:1]},
+        {"runs": texts.RUNS[:1]}, {"runs": [texts.RUNS[0] | {"seconds": 10**400}]},
+        {"runs": [texts.RUNS[0] | {"seed": -1}]},
         {"runs": [texts.RUNS[0] | {"seconds": float("inf")}]}, {"settings": {"x" * 5000: 1}})),
     *(("matrix", json.dumps(texts.MATRIX | change).encode()) for change in (
         {"cells": 3}, {"cells": [3]}, {"cells": [{}]})),
     ("matrix", b'{"seed": 0, "seconds": 120.0, "finished": false}'),
     ("times.csv", b"student,time,exercise\nAda,," + b"x" * 5000 + b"\n"),
     ("course", b"[exercises.tiny]\n[extensions]\n" + b"x" * 5000 + b" = 1\n"),
-    ("times.csv", b"x" * 5000), ("times.csv", b'"two\nlines"\n'),
+    ("times.csv", b"x" * 5000), ("times.csv", b"student,time\n" + b"x" * 140_000 + b","),
+    ("times.csv", b'"two\nlines"\n'),
     *(("verify", json.dumps(given).encode()) for given in (
         {"bind": {"drop": [1]}}, {"bind": {"drop": {}}}, {"technique": "l1"}, {"technique": []},
         *({name: "x" * 5000} for name in ("technique", "framework", "rate", "layout", "scaling")),
