@@ -150,8 +150,8 @@ def noticed(name, path, monkeypatch):
 def test_what_a_run_forgets_when_it_goes_on_shows_in_its_bits(name, forget, tmp_path, monkeypatch):
     read = files.read
 
-    def forgetting(path):
-        arrays, facts = read(path)
+    def forgetting(path, *name):
+        arrays, facts = read(path, *name)
         if path == tmp_path / "run":
             forget(arrays, facts)
         return arrays, facts

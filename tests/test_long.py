@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import mmap
 
 import numpy as np
 import pytest
@@ -49,13 +50,14 @@ def test_a_step_that_keeps_something_is_noticed(size):
 @pytest.mark.skipif(not flat.resident(), reason="the system does not say what a process has")
 @pytest.mark.parametrize("size", [10_000, 100_000])
 def test_a_step_that_keeps_what_python_does_not_count_is_noticed(size):
-    """By malloc; of 10,000 bytes a step more steps tell."""
+    """Pages that the system gives, whatever was free before; of 10,000 bytes more steps tell."""
     steps = STEPS if size > 50_000 else 8 * STEPS
     library, run = ctypes.CDLL(None), flat.fitted("mlp")
-    library.malloc.restype = ctypes.c_void_p
+    library.mmap.restype = ctypes.c_void_p
+    rights, kind = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
     def keep(step, net, loss):
-        ctypes.memset(library.malloc(ctypes.c_size_t(size)), 1, size)
+        ctypes.memset(library.mmap(None, ctypes.c_size_t(size), rights, kind, -1, None), 1, size)
 
     python, process = flat.watched(steps, lambda steps, look: run(steps, look, keep))
     assert python < flat.bounds(steps)[0] and process > flat.bounds(steps)[1]
