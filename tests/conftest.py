@@ -7,6 +7,7 @@
                             tests/parity/libraries.py installs them; a missing one is a failure
 """
 
+import gc
 import importlib
 import re
 import signal
@@ -187,6 +188,18 @@ _ran = Counter()
 def pytest_addoption(parser):
     parser.addoption("--cupy", action="store_true", help="run the xp tests on a real GPU as well")
     parser.addoption("--reference", action="store_true", help="compare with reference libraries")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected lives to the end, so the garbage collector need not walk it again and
+    again: that was an eighth of the time of all tests."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -18,6 +18,8 @@ from minidrop.units.dropblock import DropBlock
 from minidrop.units.dropout import Dropout
 from minidrop.units.spatial import SpatialDropout
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("dropblock", "block-size", "scheduled", "cutout", "cutout-together")
 KINDS = {"none": None, "dropout": Dropout, "spatial": SpatialDropout, "dropblock": DropBlock}
 
@@ -323,7 +325,6 @@ def test_a_part_that_went_the_other_way_is_told_in_the_headline():
 
 # --- whole runs ----------------------------------------------------------------------------------
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_arms_differ_and_are_the_same_again(name):
     claim, settings = CLAIMS[name], tiny(name, images=100, epochs=8)
@@ -334,7 +335,6 @@ def test_arms_differ_and_are_the_same_again(name):
     assert claim.judge(found, settings).word in WORDS and claim.draw(found, settings).axes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_scale_of_the_paper_runs_on_a_few_images(name, monkeypatch):
     claim, rng = CLAIMS[name], np.random.default_rng(0)

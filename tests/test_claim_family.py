@@ -17,6 +17,8 @@ from minidrop.train import fit
 from minidrop.units.multi_sample import multi_sample_cross_entropy
 from minidrop.weight_averages import EMA, SWA, WeightAverage
 
+pytestmark = pytest.mark.slow
+
 CLAIM = CLAIMS["family"]
 TINY = CLAIM.scales["quick"] | {"images": 60, "epochs": 4, "batch_size": 20}
 BLOCKS = [f"stage{k}.block1.sum.branch.drop" for k in (1, 2, 3)]

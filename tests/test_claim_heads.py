@@ -23,6 +23,8 @@ from minidrop.train import evaluate, fit
 from minidrop.units.dropout import Dropout
 from minidrop.units.multi_sample import MultiSampleDropout, multi_sample_cross_entropy
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("multi-sample", "samples", "duplicated-batch", "sample-rates", "flip-diversity")
 TIMED = ("multi-sample", "duplicated-batch")
 TINY = {"images": 100, "looked_at": 50, "epochs": 2, "maps": [2, 3], "hidden": 4, "batch_size": 40,
@@ -374,7 +376,6 @@ def test_ends_are_drawn_against_samples_and_rates():
 
 # --- whole runs ----------------------------------------------------------------------------------
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_arms_differ_and_one_seed_has_no_verdict(name):
     claim, settings = CLAIMS[name], tiny(name, epochs=3, lr=0.1)
@@ -392,7 +393,6 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
         assert claim.draw(some, settings).axes
 
 
-@pytest.mark.slow
 def test_the_cost_is_measured_and_judged():
     claim, settings = CLAIMS["sample-cost"], CLAIMS["sample-cost"].scales["quick"] | {
         "samples": [1, 8], "blocks": 1}
@@ -402,7 +402,6 @@ def test_the_cost_is_measured_and_judged():
     assert claim.draw(found, settings).axes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_other_scales_run_on_a_few_images(name, monkeypatch, turns):
     claim, rng = CLAIMS[name], np.random.default_rng(0)

@@ -30,6 +30,8 @@ from minidrop.tape import data_of, grad
 from minidrop.train import evaluate, fit
 from minidrop.units.dropout import Dropout
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("variance-shift", "mixing", "stochastic-depth", "depth-gradients", "depth-time",
          "attentive-cells")
 
@@ -353,7 +355,6 @@ def test_the_saving_must_be_about_a_quarter(savings, word):
 
 # --- whole runs ----------------------------------------------------------------------------------
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_arms_differ_and_one_seed_has_no_verdict(name):
     claim, settings = CLAIMS[name], tiny(name, images=90, held_out=300, epochs=3)
@@ -370,7 +371,6 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
         assert claim.draw(some, settings).axes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scale", ["standard", "paper"])
 def test_images_of_cifar_are_taken_too(name, scale, monkeypatch):

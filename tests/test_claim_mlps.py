@@ -32,6 +32,8 @@ from minidrop.train import Diverged, evaluate, fit
 from minidrop.units.dropout import Dropout
 from minidrop.weights.dropconnect import DropConnect
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("dropout", "rate", "data-size", "sparsity", "together", "uncertainty", "dropconnect",
          "inference")
 
@@ -514,7 +516,6 @@ def test_many_passes_must_tell_more_than_one_and_than_none(once, none, word):
 
 # --- whole runs ----------------------------------------------------------------------------------
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_arms_differ_and_one_seed_has_no_verdict(name):
     claim, settings = CLAIMS[name], tiny(name, epochs=4, passes=4, samples=4, decay=0.3, limit=0.3,
@@ -531,7 +532,6 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
         assert claim.draw(some, settings).axes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name, words", [
     ("dropout", ["refuted"]), ("rate", WORDS), ("sparsity", ["held"]),
     ("uncertainty", WORDS), ("dropconnect", WORDS), ("data-size", WORDS),
@@ -546,7 +546,6 @@ def test_the_quick_scale_takes_less_than_a_minute_and_ends_as_it_did(name, words
     assert time.process_time() - start < 60
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_scale_of_the_paper_runs_on_a_few_images(name, monkeypatch):
     claim, rng = CLAIMS[name], np.random.default_rng(0)

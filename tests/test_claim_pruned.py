@@ -19,6 +19,8 @@ from minidrop.weights.smallify import Smallify, smallify_step
 from minidrop.weights.targeted import TargetedDropout
 from minidrop.weights.variational import Variational
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("rivals", "rivals-units", "half", "targeted-units")
 KINDS = {"L0": L0, "variational": Variational, "Smallify": Smallify, "targeted": TargetedDropout,
          "ramping": TargetedDropout}
@@ -337,7 +339,6 @@ def test_scales_choose_for_every_arm_and_lines_can_be_told_apart(name):
     assert len({pruned.STYLES[arm] for arm in claim.arms}) == len(claim.arms)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_arms_differ_and_one_seed_has_no_verdict(name):
     claim, settings = CLAIMS[name], tiny(name, epochs=3)
@@ -352,7 +353,6 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
         assert claim.draw(some, settings).axes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_scale_of_the_paper_runs_on_a_few_images(name, monkeypatch):
     claim, rng = CLAIMS[name], np.random.default_rng(0)

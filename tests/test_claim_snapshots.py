@@ -27,6 +27,8 @@ from minidrop.norms.batch_norm import BatchNorm
 from minidrop.train import evaluate, fit
 from minidrop.units.dropout import Dropout
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("snapshots", "cycles", "snapshot-diversity", "early-drop")
 STEPS = 20 * 3                                    # 130 images are three mini-batches
 DIGITS = data.digits(image=True)
@@ -403,7 +405,6 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
         assert claim.draw(some, settings).axes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_scale_of_the_paper_runs_on_a_few_images(name, monkeypatch):
     """With fewer layers: what the settings ask for is there, batch norms among it."""

@@ -16,6 +16,8 @@ from minidrop.schedules.early_late import early, late
 from minidrop.train import evaluate, fit
 from minidrop.units.dropout import Dropout
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("dynamics", "early", "early-depth", "late", "cutoff", "longer", "carried")
 TINY = {"images": 120, "epochs": 2, "batch_size": 30, "hidden": [8, 8], "width": 8}
 STEPS = 8
@@ -406,7 +408,6 @@ def test_the_figures_show_what_was_measured():
 
 # --- whole runs ----------------------------------------------------------------------------------
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_arms_differ_and_one_seed_has_no_verdict(name):
     claim, settings = CLAIMS[name], tiny(name, images=300, batch_size=10)
@@ -422,7 +423,6 @@ def test_arms_differ_and_one_seed_has_no_verdict(name):
         assert claim.draw(some, settings).axes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_scale_of_the_paper_runs_on_a_few_images(name, monkeypatch):
     claim, rng = CLAIMS[name], np.random.default_rng(0)

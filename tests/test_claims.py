@@ -379,9 +379,14 @@ def test_a_claim_that_was_changed_after_a_run_has_new_seeds_and_says_so(name):
     assert claim.scales["standard"]["first_seed"] > old
 
 
+@pytest.fixture(scope="module")
+def all_of_them():
+    return {t.name: t for t in catalog.techniques()}
+
+
 @pytest.mark.parametrize("name", CLAIMS)
-def test_a_claim_names_the_techniques_of_its_arms_and_of_its_file(name):
-    claim, all_of_them = CLAIMS[name], {t.name: t for t in catalog.techniques()}
+def test_a_claim_names_the_techniques_of_its_arms_and_of_its_file(name, all_of_them):
+    claim = CLAIMS[name]
     named = set(claim.techniques)
     assert named and named <= all_of_them.keys() and len(named) == len(claim.techniques)
     arms = {part.replace("-", "_") for arm in map(str, claim.arms) for part in arm.split(" + ")}
