@@ -213,7 +213,7 @@ class Checkpoint:
         if odd and (facts["step"] or self.step is not None):
             more = f", and {len(odd) - 3} more" if len(odd) > 3 else ""
             raise ValueError(f"checkpoint {self.name} is of another run: {', '.join(odd[:3])}"
-                             f"{more}; remove it to start anew")
+                             f"{more}; name another file, or remove it to start anew")
         return not odd
 
     def _check(self, facts):

@@ -76,7 +76,7 @@ def lesson(name, code):
     click.echo(f"\nlesson: {lessons.path_of(name)}")
 
 
-@main.command()
+@main.command(short_help="The equations of a technique, or what a model is.")
 @click.argument("name", required=False)
 @click.option("--table", is_flag=True, help="List all as a Markdown table.")
 @click.option("--graph", is_flag=True, help="Draw the computation graph of a model.")

@@ -15,7 +15,7 @@ CODES = {
     0: "all was done; what was checked holds",
     1: "something could not be done, or what was checked does not hold",
     2: "the command itself was wrong: a name, an option, a file that is not there",
-    130: "Ctrl-C; the sentence says what is kept",
+    130: "Ctrl-C, and the sentence says what is kept",
     141: "who read the output has closed it, as head does",
 }
 

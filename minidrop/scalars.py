@@ -21,6 +21,7 @@ def _memory():
 MEMORY = min(_memory(), COUNTED)
 MOST = MEMORY // 8                                # so many numbers, steps or examples fit
 DEEPEST = MEMORY // 4096                          # so many layers
+HOMES = {"minidrop", "numpy", "cupy", "builtins", "__main__"}    # types that need no surname
 
 
 def probability(p, name="p"):
@@ -131,7 +132,8 @@ def shown(value):
 
 def describe(value):
     """A short picture of a wrong value for an error message."""
-    kind = type(value).__name__
+    kind, home = type(value).__name__, type(value).__module__.partition(".")[0]
+    kind = kind if home in HOMES else f"{home}.{kind}"          # a torch.Tensor is no Tensor
     if getattr(value, "ndim", 0):
         return f"{kind} of shape {value.shape}, {value.dtype}"
     if isinstance(value, type):

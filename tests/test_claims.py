@@ -232,7 +232,6 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
             "paper: 2 runs (2 arms x 1)") in " ".join(text.split())
     code, text = command("show", "toy")
     assert code == 0 and "rule      held: a gain above 0" in text
-    assert "paper     not known to us well enough to be printed\n" in text
     for word in WORDS[1:]:
         assert f"          {word}: nothing\n" in text
     assert "scales    quick: 4 runs (2 arms x 2), a moment; standard: 2 runs (2 arms x 1)" in text

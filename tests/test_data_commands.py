@@ -62,7 +62,7 @@ def test_check_finds_what_is_right_wrong_and_absent(tiny, tmp_path):
 
 def test_check_of_a_set_that_is_nowhere_fails(tiny):
     assert run("check", "cifar10")[0] == 0
-    assert run("check", "svhn") == (1, "absent  SVHN\n")
+    assert run("check", "svhn") == (1, "absent  SVHN: minidrop data fetch svhn\n")
 
 
 def test_both_forms_of_a_set_are_checked(tiny, tmp_path):

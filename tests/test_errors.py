@@ -28,6 +28,12 @@ LABELS = np.array([0, 1, 2, 0])
 MASK = np.array([True, False, True])
 
 
+def test_a_type_of_another_library_is_told_with_its_name():
+    Tensor = type("Tensor", (), {"__module__": "torch", "__repr__": lambda self: "x" * 70})
+    with pytest.raises(TypeError, match=r"NumPy or CuPy array or a Tensor, got torch\.Tensor$"):
+        md.dropout(Tensor(), np.ones(3, bool), 0.5)
+
+
 def net():
     return nn.Linear(3, 3).init(0)
 

@@ -117,7 +117,7 @@ def test_a_set_that_is_nowhere_says_what_to_download(tmp_path, monkeypatch):
     assert code == 1 and text.startswith("Error: MNIST needs ")
     assert "`minidrop data fetch mnist` downloads it" in text
     code, text = run("data", "check", "mnist")
-    assert (code, text) == (1, "absent  MNIST\n")
+    assert (code, text) == (1, "absent  MNIST: minidrop data fetch mnist\n")
 
 
 # --- processes, with something wrong around them -------------------------------------------------

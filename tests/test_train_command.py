@@ -47,6 +47,12 @@ def test_it_trains_as_fit_does_with_the_same_settings():
     assert re.search(r"time \d+\.\d s, \d+\.\d ms a step; peak memory \d+ MB", text)
 
 
+def test_dropout_of_a_rate_is_in_every_place_for_it():
+    rate, places = (run(*QUICK, *option) for option in
+                    (("--dropout", "0.9"), ("--place", "*drop=dropout:0.9")))
+    assert figures(rate[1]) == figures(places[1]) != figures(run(*QUICK)[1]) and rate[0] == 0
+
+
 SNAPSHOTS = r"^ +(\d+) +(\d+) +(\d+\.\d\d) % +(\d+\.\d\d) %$"
 
 
@@ -210,6 +216,8 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
      "sums alone, and "),
     (("mlp", "digits", "--place", "*.sum=stochasticdepth:0.5"), 2, "'*.sum' matches no place"),
     (("resnet8", "digits", "--place", "*.sum=dropout:0.5"), 1, "must keep its children branch"),
+    (("mlp", "digits", "--dropout", "1.5"), 2, "--place *drop=dropout:1.5: p is a probability"),
+    (("digits", "mlp"), 2, "MODEL comes before DATA: minidrop train mlp digits"),
     (("mlp", "digits", "--lr", "-1"), 1, "lr must be finite and at least 0, got -1.0"),
     (("mlp", "digits", "--snapshots", "x"), 2, "--snapshots needs --cycles, the number of"),
     (("mlp", "digits", "--cycles", "3", "--schedule", "step"), 2, "is for --snapshots FOLDER"),

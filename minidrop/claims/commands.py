@@ -100,8 +100,8 @@ def show(name, scale):
     drawn into ./minidrop-figures.
     """
     claim = _claim(name)
-    for label, name in {"claim": "sentence", "source": "source", "paper": "effect",
-                        "known": "known", "protocol": "protocol", "measure": "measure"}.items():
+    for label, name in {"claim": "sentence", "source": "source", "known": "known",
+                        "protocol": "protocol", "measure": "measure"}.items():
         _paragraph(label, getattr(claim, name))
     for label, (word, needs) in zip(("rule", "", "", ""), claim.rule.items(), strict=True):
         _paragraph(label, f"{word}: {needs}")
@@ -178,7 +178,7 @@ def _judge(claim, scale, results, path):
         raise click.ClickException(f"{path} does not hold what {claim.name} measures "
                                    f"({short(error)}); move it away") from None
     click.echo(f"results   {path}: {len(record['runs'])} runs, "
-               f"{ledger.minutes(record):.1f} minutes on the machine that ran them")
+               f"{ledger.minutes(record):.1f} minutes added up")
     for line in (*lines, *history.told(record, claim)):
         click.echo(f"  {line}")
     seeds = len(next(iter(results.values())))

@@ -70,7 +70,7 @@ def check(names):
             found = files.present(one)
             if not found:
                 wrong += one.name in names
-                click.echo(f"absent  {one.title}")
+                click.echo(f"absent  {one.title}: minidrop data fetch {one.name}")
                 continue
             for path, piece in found.items():
                 try:

@@ -64,6 +64,8 @@ SCHEDULES = {
 @click.option("--place", "filled", multiple=True, metavar="PATTERN=LAYER",
               help="Fill places: '*drop=dropout:0.5'. With '*.sum=stochasticdepth:0.5' the "
                    "rate rises linearly, to 0.5 in the last block. May be given several times.")
+@click.option("--dropout", type=float, metavar="RATE",
+              help="Dropout in every place for it: --place '*drop=dropout:RATE'.")
 @click.option("--early", "early_", multiple=True, metavar="PATTERN=EPOCHS",
               help="Early dropout: places that match have their rate in so many first epochs and "
                    "then 0; with 'drop*=10:linear' it falls all the while.")
@@ -76,7 +78,7 @@ SCHEDULES = {
 @click.option("--test", is_flag=True, help="At the end also measure on the test part, once.")
 @on_backend
 def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule, cycles, snapshots,
-          augment, filled, early_, late_, seed, checkpoint, test):
+          augment, filled, dropout, early_, late_, seed, checkpoint, test):
     """Train MODEL on DATA.
 
     `minidrop show` lists the models, `minidrop data list` the data.  Everything is chosen by the
@@ -86,6 +88,8 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
         minidrop train lenet mnist --epochs 3         99.2 %
         minidrop train resnet20 cifar10 --epochs 2    70.9 %
     """
+    if model in DATA and data in MODELS:
+        raise click.UsageError(f"MODEL comes before DATA: minidrop train {data} {model}")
     if model not in MODELS:
         raise unknown("model", model, [*MODELS])
     if data not in DATA:
@@ -96,7 +100,7 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
         if augment and x.ndim != 4:
             raise ValueError(f"--augment is for images, and {data} are {x.ndim - 1}-d points")
         net = build(model, x.shape[1:], int(y.max()) + 1)
-        for one in filled:
+        for one in (*([] if dropout is None else [f"*drop=dropout:{dropout}"]), *filled):
             _fill(net, one, "inverted" if early_ or late_ else "paper")
         rule = OPTIMIZERS[optimizer](lr, weight_decay)
         steps = epochs * math.ceil(len(x) / batch_size)

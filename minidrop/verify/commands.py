@@ -12,7 +12,8 @@ from ..files import short
 from ..suggest import unknown
 
 
-@click.command(context_settings={"allow_extra_args": True})
+@click.command(context_settings={"allow_extra_args": True},
+               short_help="Hold an implementation against the equations.")
 @click.argument("name", required=False)
 @click.option("--impl", metavar="PLACE", help="The implementation: package.module:callable or "
               "path/to/file.py:callable; a.b.c leads to what is inside of a class or an object.")
@@ -205,7 +206,7 @@ def _describe(name):
         click.echo(f"known variant: {variant} ({ask})")
 
 
-@click.command()
+@click.command(short_help="Test vectors, for code in any language.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def vectors(folder, names):
