@@ -369,12 +369,12 @@ def test_every_claim_says_what_it_is(name):
 def test_a_claim_that_was_changed_after_a_run_has_new_seeds_and_says_so(name):
     claim = CLAIMS[name]
     told = re.search(
-        r"seeds are (?:ten now, )?(\d+) to (\d+) \(quick: (\d+) to (\d+)\)", claim.protocol)
+        r"seeds are (?:ten now, )?(\d+) to (\d+) \(quick: (\d+) to (\d+)\)", claim.before)
     for scale, (first, last) in (("standard", told.groups()[:2]), ("quick", told.groups()[2:])):
         settings = claim.scales[scale]
         assert int(first) == settings.get("first_seed", 0)
         assert int(last) == int(first) + settings["seeds"] - 1
-    old = int(re.search(r"A first run, with seeds 0 to (\d),", claim.protocol)[1])
+    old = int(re.search(r"A first run, with seeds 0 to (\d),", claim.before)[1])
     assert claim.scales["standard"]["first_seed"] > old
 
 

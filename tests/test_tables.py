@@ -126,8 +126,8 @@ def test_the_ledger_tells_of_every_claim_all_that_it_states():
     made = claims_page.pages()
     text = made[claims_page.PAGE]
     for claim in claims.CLAIMS.values():
-        for stated in (claim.sentence, claim.source, claim.known, claim.protocol, claim.measure,
-                       *claim.rule.values(), *claim.takes.values()):
+        for stated in (claim.sentence, claim.source, claim.known, claim.protocol, claim.before,
+                       claim.measure, *claim.rule.values(), *claim.takes.values()):
             assert stated in text, claim.name
         for scale, record in ledger.published(claim):
             verdict = claim.judge(ledger.results(claim, record), claim.scales[scale])

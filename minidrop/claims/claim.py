@@ -48,6 +48,7 @@ class Claim:
     run: Callable
     judge: Callable
     draw: Callable
+    before: str = ""            # an earlier run and its fault, which led to this protocol and seeds
     effect: str = "not known to us well enough to be printed"     # `known`, in a few words
     runs_of: str = ""           # the claim whose runs it judges by its own rule; else its own
 

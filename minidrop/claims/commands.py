@@ -103,6 +103,8 @@ def show(name, scale):
     for label, name in {"claim": "sentence", "source": "source", "known": "known",
                         "protocol": "protocol", "measure": "measure"}.items():
         _paragraph(label, getattr(claim, name))
+    if claim.before:
+        _paragraph("before", claim.before)
     for label, (word, needs) in zip(("rule", "", "", ""), claim.rule.items(), strict=True):
         _paragraph(label, f"{word}: {needs}")
     _paragraph("scales", _scales(claim))

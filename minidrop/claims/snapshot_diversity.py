@@ -118,14 +118,13 @@ CLAIM = Claim(
              "networks after the same steps of a run whose rate falls tenfold after half and three "
              "quarters of them. Of two first rates each run takes the one at which all its "
              "networks together have the fewer errors on validation data. Nothing else was chosen "
-             "by any data. Where a network has batch norm, its statistics are made anew on the "
-             "training images for every weight in between. Images are neither flipped nor shifted. "
-             "A first run, with seeds 0 to 4, was not seen: its rule took the mean of all pairs, "
-             "and without cycles two of the five networks are from before the rate first falls, "
-             "which differ by noise, while it is later neighbours that are alike in the paper. So "
-             "the rule has the last three now, by which that run was less alike with cycles by "
-             "0.070 +- 0.045, its barriers undecided; the seeds are 10 to 14 (quick: 0 to 4). "
-             "Paired seeds.",
+             "by any data. Paper: statistics of batch norm are made anew on the training images "
+             "for every weight in between. Images are neither flipped nor shifted. Paired seeds.",
+    before="A first run, with seeds 0 to 4, was not seen: its rule took the mean of all pairs, and "
+           "without cycles two of the five networks are from before the rate first falls, which "
+           "differ by noise, while it is later neighbours that are alike in the paper. So the rule "
+           "has the last three now, by which that run was less alike with cycles by 0.070 +- "
+           "0.045, its barriers undecided; the seeds are 10 to 14 (quick: 0 to 4).",
     measure="on images that no choice has seen, among the last three of the five networks, which "
             "the run without cycles leaves after the first fall of its rate: Pearson's correlation "
             "of the probabilities of two networks, mean of the three pairs; and by how much the "

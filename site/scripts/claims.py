@@ -124,6 +124,8 @@ def entry(claim):
     yield f"| source | {cited(claim.source)} |"
     yield f"| its numbers, and how sure we are | {cited(claim.known)} |"
     yield f"| protocol | {claim.protocol} |"
+    if claim.before:
+        yield f"| before | {claim.before} |"
     yield f"| measured | {claim.measure} |"
     for word, needs in claim.rule.items():
         yield f"| the rule: *{word}* | {needs} |"
