@@ -63,7 +63,8 @@ def main():
                         help=f"All of {', '.join(TARGETS)}, if none is named.")
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"))
-    parser.add_argument("--again", type=Path, help="try this file alone, with the READERs it was found with")
+    parser.add_argument("--again", type=Path,
+                        help="try this file alone, with the READERs it was found with")
     given = parser.parse_args()
     names = given.names or [*TARGETS]
     if given.again:                               # its first byte says which of the readers it is
