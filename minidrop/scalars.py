@@ -21,7 +21,7 @@ def _memory():
 MEMORY = min(_memory(), COUNTED)
 MOST = MEMORY // 8                                # so many numbers, steps or examples fit
 DEEPEST = MEMORY // 4096                          # so many layers
-HOMES = {"minidrop", "numpy", "cupy", "builtins", "__main__"}    # types that need no surname
+NAMESAKES = {"torch", "keras", "tensorflow", "jax"}           # whose Tensor, SGD, Linear are others
 
 
 def probability(p, name="p"):
@@ -132,8 +132,8 @@ def shown(value):
 
 def describe(value):
     """A short picture of a wrong value for an error message."""
-    kind, home = type(value).__name__, type(value).__module__.partition(".")[0]
-    kind = kind if home in HOMES else f"{home}.{kind}"          # a torch.Tensor is no Tensor
+    own, home = type(value).__name__, type(value).__module__.partition(".")[0]
+    kind = f"{home}.{own}" if home in NAMESAKES else own
     if getattr(value, "ndim", 0):
         return f"{kind} of shape {value.shape}, {value.dtype}"
     if isinstance(value, type):
@@ -141,4 +141,4 @@ def describe(value):
     text = " ".join(repr(value).split())
     if len(text) > 60:
         return kind
-    return text if text.startswith(f"{kind}(") else f"{kind} {text}"
+    return kind + text[len(own):] if text.startswith(f"{own}(") else f"{kind} {text}"

@@ -32,6 +32,9 @@ def test_a_type_of_another_library_is_told_with_its_name():
     Tensor = type("Tensor", (), {"__module__": "torch", "__repr__": lambda self: "x" * 70})
     with pytest.raises(TypeError, match=r"NumPy or CuPy array or a Tensor, got torch\.Tensor$"):
         md.dropout(Tensor(), np.ones(3, bool), 0.5)
+    Linear = type("Linear", (), {"__module__": "torch.nn", "__repr__": lambda self: "Linear(3, 4)"})
+    with pytest.raises(TypeError, match=r"net must be a Module, got torch\.Linear\(3, 4\)$"):
+        md.evaluate(Linear(), (X, LABELS))
 
 
 def net():
