@@ -62,6 +62,7 @@ def test_a_title_that_a_docstring_quotes_is_that_of_the_references(tmp_path):
         citations.titles('Kingma, Ba, "A dam", ICLR 2015', "adam.py", known)
 
 
+@pytest.mark.slow
 def test_everything_that_is_cited_is_there_and_everything_there_is_cited():
     assert bibliography.cited_by().keys() == citations.works().keys()
 
@@ -80,6 +81,7 @@ def test_who_cites_a_work_is_told_by_kind():
     assert not bibliography.cited_by()["xiao2017"]["claims"] and uses["claims"]
 
 
+@pytest.mark.slow
 def test_every_technique_that_names_a_paper_leads_to_it():
     cited = " ".join(link for uses in bibliography.cited_by().values()
                      for link in uses["techniques"])

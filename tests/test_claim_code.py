@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from minidrop.claims import CLAIMS, commands, fingerprint, ledger, stamps
 from tests.test_claims import toy
 
+pytestmark = pytest.mark.slow
+
 SHARED = '''
 """What claims share."""
 FACTOR, UNREAD = 3, 4

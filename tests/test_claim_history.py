@@ -11,6 +11,8 @@ from minidrop.claims import CLAIMS, Verdict, history, ledger
 from minidrop.cli import main
 from tests.test_claims import toy
 
+pytestmark = pytest.mark.slow
+
 
 def kept(claim, folder, **more):
     """What a record keeps of the calls, after one more."""

@@ -80,6 +80,7 @@ def test_the_seeds_of_a_claim_begin_where_its_settings_say(tmp_path):
     assert calls[4:] == [("a", 12), ("b", 12)] and len(more["a"]) == 3
 
 
+@pytest.mark.slow
 def test_an_interrupted_claim_goes_on_where_it_was(tmp_path):
     calls, whole = [], toy([])
 
@@ -162,6 +163,7 @@ def test_of_two_processes_the_second_is_sent_away_until_the_first_ends(tmp_path)
     assert not [*tmp_path.glob(".*")]
 
 
+@pytest.mark.slow
 def test_what_another_wrote_is_not_overwritten(tmp_path):
     """The other is here a run within a run: threads are kept apart as processes are."""
     def run(arm, seed, settings, progress):
@@ -206,6 +208,7 @@ def command(*args):
     return result.exit_code, result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("result", [None, {}, {"other": 1}, [1], 3])
 def test_a_record_of_something_else_is_refused_in_a_sentence(tmp_path, monkeypatch, result):
     monkeypatch.chdir(tmp_path)
@@ -251,6 +254,7 @@ def test_a_person_runs_a_claim_and_looks_at_it(tmp_path, monkeypatch):
     assert code == 0 and "held (2 seeds)" in text
 
 
+@pytest.mark.slow
 def test_the_list_has_the_claims_of_a_paper_together_and_what_came_out(monkeypatch, tmp_path):
     monkeypatch.setattr(ledger, "PUBLISHED", tmp_path)
     source = "A table of Doe & Roe-Poe 1999 (after Poe et al. 1998)."
@@ -275,6 +279,7 @@ def test_the_list_has_the_claims_of_a_paper_together_and_what_came_out(monkeypat
     assert code == 1 and "holds runs of other by other code than this; move it away" in text
 
 
+@pytest.mark.slow
 def test_several_claims_are_run_one_after_another(tmp_path, monkeypatch):
     calls = []
     monkeypatch.chdir(tmp_path)
@@ -299,6 +304,7 @@ def test_runs_of_other_settings_are_not_shown_as_if_they_were_of_these(tmp_path,
     assert code == 1 and "holds runs of toy under other settings: gain; move it away" in text
 
 
+@pytest.mark.slow
 def test_ones_own_runs_are_shown_before_the_published_ones(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(ledger, "PUBLISHED", tmp_path / "published")

@@ -11,6 +11,8 @@ from minidrop import catalog
 from minidrop.verify import check
 from tests import faults
 
+pytestmark = pytest.mark.slow
+
 SITE = Path(__file__).parents[1] / "site"
 sys.path.insert(0, str(SITE))
 
@@ -80,7 +82,6 @@ def test_exhibits_draw_from_nobodys_stream():
     assert np.random.random() == due              # noqa: NPY002
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("exhibit", SEEN, ids=lambda e: f"{e['number']}-{e['verify']['technique']}")
 def test_the_black_box_fails_an_exhibit_at_an_equation_that_it_breaks(exhibit):
     given = dict(exhibit["verify"])

@@ -81,6 +81,7 @@ CASES = [((6, 3), (3,), 0), ((4, 3, 5), (1, 3, 1), (0, 2)), ((4, 3, 5, 2), (1, 3
          ((30, 9000), (30, 1), 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape, w_shape, axes", CASES)
 @layouts
 def test_the_fused_form_is_its_twin(xp, form, order, shape, w_shape, axes):
@@ -164,6 +165,7 @@ def test_the_variance_is_found_where_squares_of_the_mean_overflow():
     assert_allclose(moments(x, (0, 2, 3))[1], due, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axes", [(0, 2, 3), (1, 2, 3), (2, 3)])
 @pytest.mark.parametrize("order", ["C", "channels-last"])
 @pytest.mark.parametrize("shape", [(70, 16, 32, 32), (300, 7, 33, 17)])

@@ -39,6 +39,7 @@ SHAPES = [(), (1,), (CHUNK,), (CHUNK + 1,), (3, CHUNK // 2), (CHUNK // 2 + 1, 3)
           (9, 3, LEAST // 8)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("shape", SHAPES)
 @EACH

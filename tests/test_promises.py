@@ -31,6 +31,7 @@ def test_every_promise_names_its_tests_and_every_other_row_its_reason():
     assert [cells[0] for cells in OTHERS if len(cells[-1].split()) < 8] == []
 
 
+@pytest.mark.slow
 def test_every_test_of_a_promise_is_there_asserts_and_is_not_skipped():
     """But that of kills is where a system cannot fork, as the page says."""
     kills = "test_a_run_that_was_killed_again_and_again_ends_in_the_same_bits"
@@ -218,6 +219,7 @@ def test_only_data_and_clusters_import_what_reaches_a_network():
     assert reaching("def f():\n    from urllib.request import urlopen") == {"urllib"}
 
 
+@pytest.mark.slow
 def test_only_code_that_the_user_names_is_executed():
     assert where(executing) == {name: {*calls.split(", ")} for name, (calls, _) in RUN.items()}
 

@@ -162,11 +162,13 @@ def test_everything_public_has_a_clean_call_or_a_reason():
     assert public().keys() - named == left and not named & left
 
 
+@pytest.mark.slow
 def test_no_fewer_callables_and_inputs_are_tried():
     print(f"{len(due())} inputs to {len(calls())} callables")
     assert len(calls()) >= CALLABLES and len(due()) >= INPUTS
 
 
+@pytest.mark.slow
 def test_some_rubbish_is_refused_or_gives_what_is_right():
     assert faults(case for case in due()
                   if zlib.crc32(f"{case.place} {case.what}".encode()) % EVERY == 0) == []
