@@ -257,6 +257,16 @@ def cupy(request):
         strict.uninstall()
 
 
+@pytest.fixture
+def registered():
+    """Primitives that a test registers are forgotten after it."""
+    registry = importlib.import_module("minidrop.tape").REGISTRY
+    before = {*registry}
+    yield
+    for name in {*registry} - before:
+        del registry[name]
+
+
 @pytest.fixture(autouse=True)
 def closed_figures():
     """What a test has drawn is let go of; otherwise Matplotlib warns a later one."""

@@ -271,7 +271,7 @@ def other_loss(z, y):
     ({"net": network().init(7).astype("float64")}, "dtype 'float32' there and 'float64' here"),
     ({"net": md.nn.Sequential(md.nn.Linear(5, 8), tanh1=md.nn.ReLU(), dropout1=md.Dropout(0.4),
                               linear2=md.nn.Linear(8, 2)).init(7)},
-     "net dropout1.p 0.3 there and 0.4 here, net tanh1 'Tanh' there and 'ReLU' here; remove"),
+     "net dropout1.p 0.3 there and 0.4 here, net tanh1 'Tanh' there and 'ReLU' here; name another"),
     ({"net": md.nn.Sequential(md.nn.Linear(5, 2), dropout1=md.Dropout(0.3)).init(7)},
      "net linear1.n_out 8 there and 2 here, .*linear2 'Linear' there and None.*, and 2 more"),
 ])

@@ -83,6 +83,7 @@ def test_wrong_ones_fail_at_their_equation_and_are_named(what, impl, broken, var
     assert report.broken == broken and report.variant == variant, report
 
 
+@pytest.mark.usefixtures("registered")
 def test_a_wrong_gradient_fails_at_its_equation_alone():
     @primitive
     def multiplied(x, w):
