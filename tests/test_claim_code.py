@@ -225,6 +225,7 @@ def published(tmp_path, monkeypatch):
             "CLAIMS = {'toy': SimpleNamespace(run=run, arms=('a', 'b'))}\n")
         record = ledger.read(path)
         record |= {"code": code, "verified": [*verified]}
+        record["settings"]["seeds"] += 1          # as where there were more once
         ledger.write(path, {name: value for name, value in record.items() if value})
         result = CliRunner().invoke(commands.claims, ["stamp", str(tmp_path / "checkout"), "toy"])
         return result.output, json.loads(path.read_text())
@@ -238,6 +239,7 @@ def test_runs_of_the_same_code_get_its_fingerprint(published):
     assert text == f"toy: the runs are by the code of now, {own}\n"
     assert record["code"] == own and "verified" not in record
     assert [*record][:4] == ["claim", "scale", "settings", "code"]
+    assert record["settings"] == CLAIMS["toy"].scales["standard"]
 
 
 def test_runs_of_other_code_with_the_same_results_say_so(published):

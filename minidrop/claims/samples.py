@@ -74,6 +74,8 @@ CLAIM = Claim(
     protocol=heads.NETWORK + "The samples of a step share its images; one is dropout. One and "
              "eight are the same runs, bit for bit, as those of the claim `multi-sample`. Paired "
              "seeds.",
+    before="Three seeds were planned first. That there are five was decided before the last of the "
+           "three had run, and with it before any verdict.",
     measure="the held-out error after the last step, mean and 95 % interval over the seeds; "
             "differences are of paired seeds. The gain of eight is the error with one sample less "
             "that with eight, what more of them gain is the error with eight less that with 64; "

@@ -47,7 +47,7 @@ def stamp(claim, scale, checkout):
         raise ValueError(f"the code of {checkout} gives other results of {claim.name} at quick "
                          "scale than this; its runs must be made anew")
     order = [*dict.fromkeys(["claim", "scale", "settings", "code", "verified", *record])]
-    record["code"] = now
+    record |= {"code": now, "settings": claim.scales[scale]}    # of which seeds alone may be others
     ledger.write(path, {name: record[name] for name in order if name in record})
     return why
 
