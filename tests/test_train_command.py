@@ -53,6 +53,17 @@ def test_dropout_of_a_rate_is_in_every_place_for_it():
     assert figures(rate[1]) == figures(places[1]) != figures(run(*QUICK)[1]) and rate[0] == 0
 
 
+@pytest.mark.parametrize("model, count", [("lenet", 4), ("resnet8", 4), ("vit", 17), ("mixer", 16)])
+def test_every_model_has_places_for_dropout(model, count, monkeypatch):
+    seen = []
+    monkeypatch.setattr(commands, "fit", lambda net, *given, **named: seen.append(net) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(main, ["train", model, "shapes", "--dropout", "0.3"],
+                           catch_exceptions=False)
+    layers = [layer for _, layer in seen[0].named_modules() if isinstance(layer, md.Dropout)]
+    assert [layer.p for layer in layers] == [0.3] * count
+
+
 SNAPSHOTS = r"^ +(\d+) +(\d+) +(\d+\.\d\d) % +(\d+\.\d\d) %$"
 
 
@@ -216,7 +227,7 @@ def test_the_test_part_is_not_read_unless_it_is_asked_for(monkeypatch):
      "sums alone, and "),
     (("mlp", "digits", "--place", "*.sum=stochasticdepth:0.5"), 2, "'*.sum' matches no place"),
     (("resnet8", "digits", "--place", "*.sum=dropout:0.5"), 1, "must keep its children branch"),
-    (("mlp", "digits", "--dropout", "1.5"), 2, "--place *drop=dropout:1.5: p is a probability"),
+    (("mlp", "digits", "--dropout", "1.5"), 2, "input.drop=dropout:1.5: p is a probability"),
     (("digits", "mlp"), 2, "MODEL comes before DATA: minidrop train mlp digits"),
     (("mlp", "digits", "--lr", "-1"), 1, "lr must be finite and at least 0, got -1.0"),
     (("mlp", "digits", "--snapshots", "x"), 2, "--snapshots needs --cycles, the number of"),

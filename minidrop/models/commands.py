@@ -65,7 +65,7 @@ SCHEDULES = {
               help="Fill places: '*drop=dropout:0.5'. With '*.sum=stochasticdepth:0.5' the "
                    "rate rises linearly, to 0.5 in the last block. May be given several times.")
 @click.option("--dropout", type=float, metavar="RATE",
-              help="Dropout in every place for it: --place '*drop=dropout:RATE'.")
+              help="Dropout in every place for it, of this rate.")
 @click.option("--early", "early_", multiple=True, metavar="PATTERN=EPOCHS",
               help="Early dropout: places that match have their rate in so many first epochs and "
                    "then 0; with 'drop*=10:linear' it falls all the while.")
@@ -100,7 +100,10 @@ def train(model, data, epochs, batch_size, optimizer, lr, weight_decay, schedule
         if augment and x.ndim != 4:
             raise ValueError(f"--augment is for images, and {data} are {x.ndim - 1}-d points")
         net = build(model, x.shape[1:], int(y.max()) + 1)
-        for one in (*([] if dropout is None else [f"*drop=dropout:{dropout}"]), *filled):
+        if dropout is not None:
+            filled = (*(f"{path}=dropout:{dropout}" for path, use in places(net).items()
+                        if use == "dropout"), *filled)
+        for one in filled:
             _fill(net, one, "inverted" if early_ or late_ else "paper")
         rule = OPTIMIZERS[optimizer](lr, weight_decay)
         steps = epochs * math.ceil(len(x) / batch_size)
