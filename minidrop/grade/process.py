@@ -135,6 +135,8 @@ class Submission:
             self.process.stdin.flush()
 
     def _ask(self, message):
+        if self.cpu >= self.limits.seconds:       # by calls of which each was short
+            raise Fault("late", f"no answer after {self.limits.seconds:g} seconds of computing")
         self.token = secrets.token_hex(8)
         self._send(message | {"token": self.token,
                               "seconds": max(0.1, self.limits.seconds - self.cpu)})
