@@ -27,6 +27,7 @@ from .xp import array_module, floats
 FORMAT, OLDEST = 5, 5                             # OLDEST: whose weights `load` reads
 SECONDS = 30.0
 SHARE = 20
+ANEW = "name another file, or remove it to start anew"
 
 
 def save(net, path):
@@ -201,8 +202,8 @@ class Checkpoint:
         """Whether a file may be gone on from; ValueError where it is in the way of this run."""
         if facts.get("format") != FORMAT:
             raise ValueError(f"checkpoint {self.name} is of format {facts.get('format', 1)}, and "
-                             f"this minidrop reads format {FORMAT}; remove it to start anew, or go "
-                             "on with the minidrop that wrote it")
+                             f"this minidrop reads format {FORMAT}; {ANEW}, or go on with the "
+                             "minidrop that wrote it")
         self._check(facts)
         there, here = facts["settings"], self.settings
         names = there.keys() | here.keys()
@@ -213,7 +214,7 @@ class Checkpoint:
         if odd and (facts["step"] or self.step is not None):
             more = f", and {len(odd) - 3} more" if len(odd) > 3 else ""
             raise ValueError(f"checkpoint {self.name} is of another run: {', '.join(odd[:3])}"
-                             f"{more}; name another file, or remove it to start anew")
+                             f"{more}; {ANEW}")
         return not odd
 
     def _check(self, facts):
@@ -222,8 +223,7 @@ class Checkpoint:
         odd = [name for name, kind in kinds.items() if type(facts.get(name)) is not kind]
         if odd or not 0 <= facts["epochs"] <= facts["step"]:
             raise ValueError(f"checkpoint {self.name} is no run that was saved: its "
-                             f"{' and '.join(odd) or 'epochs and step'} cannot be; remove it to "
-                             "start anew")
+                             f"{' and '.join(odd) or 'epochs and step'} cannot be; {ANEW}")
 
     def _load(self, arrays, facts):
         parts: dict[str, dict] = {part: {} for part in ("model", "optimizer", "history",
