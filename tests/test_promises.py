@@ -376,9 +376,20 @@ def test_every_call_of_public_names_that_was_right_is_right():
     ("md.f(x, p='a')", "md.f(x, p='a', q='b')", []),
     ("md.f(x, p=(1,2))", "md.f(x, p=(1,2))", []),
     ("md.C", "md.C", []), ("md.C.f(x)", "md.C.g(x)", ["md.C.f is gone"]),
-    ("$ minidrop train DATA --lr", "$ minidrop train --lr --seed DATA", []),
-    ("$ minidrop train DATA --lr", "$ minidrop train DATA", ["$ minidrop train takes no --lr"]),
-    ("$ minidrop train DATA --lr", "$ minidrop fit DATA --lr", ["$ minidrop train is gone"])])
+    ("$ minidrop fit DATA --lr", "$ minidrop fit DATA [TO] --lr --seed=0", []),
+    ("$ minidrop fit DATA --lr", "$ minidrop fit DATA", ["$ minidrop fit takes no --lr"]),
+    ("$ minidrop fit DATA --lr", "$ minidrop run DATA --lr", ["$ minidrop fit is gone"]),
+    ("$ minidrop fit [DATA]", "$ minidrop fit DATA", ["$ minidrop fit needs DATA"]),
+    ("$ minidrop fit DATA", "$ minidrop fit [DATA]", []),
+    ("$ minidrop fit A", "$ minidrop fit A B", ["$ minidrop fit needs B"]),
+    ("$ minidrop fit A B", "$ minidrop fit B [A]", ["$ minidrop fit takes no A in place 1",
+                                                  "$ minidrop fit takes no B in place 2"]),
+    ("$ minidrop fit [A]", "$ minidrop fit", ["$ minidrop fit takes no A in place 1"]),
+    ("$ minidrop fit --lr=0.1", "$ minidrop fit --lr=0.1 --decay=0.1", []),
+    ("$ minidrop fit --lr=0.1", "$ minidrop fit --lr=0.2",
+     ["$ minidrop fit has 0.2 where --lr is left out, and had 0.1"]),
+    ("$ minidrop fit --lr", "$ minidrop fit --lr=0.2",
+     ["$ minidrop fit has 0.2 where --lr is left out, and had nothing"])])
 def test_what_breaks_a_call_is_told(old, new, said):
     assert list(public.broken([old], [new])) == said
 
@@ -392,5 +403,13 @@ def test_arguments_are_read_with_their_kinds_and_defaults():
 def test_methods_are_kept_of_the_class_that_brings_them():
     kept = public.FILE.read_text(encoding="utf-8").splitlines()
     assert {"minidrop.Module.init(seed)", "minidrop.Dropout(p, scaling='inverted')",
-            "minidrop.Tensor.backward(g=None)", "minidrop.Interval.high"} <= {*kept}
-    assert not any("Dropout.init" in line or "._" in line for line in kept)
+            "minidrop.Tensor.backward(g=None)", "minidrop.Interval.high", "minidrop.Dropout.p",
+            "minidrop.optim.Adam.beta1", "minidrop.nn.Conv2d.weight"} <= {*kept}
+    assert not any("Dropout.init" in line or "._" in line or "AdamW.beta1" in line
+                   for line in kept)
+
+
+def test_options_are_kept_with_what_they_are_where_they_are_left_out():
+    line, = public.commands(main.commands["train"], "minidrop train")
+    assert line.startswith("$ minidrop train MODEL DATA --augment ") and " --epochs=3 " in line
+    assert " --seed=0 " in line and " --dropout " in line and "UNSET" not in line

@@ -1,9 +1,15 @@
 """The public names and their arguments as text, and what a change of them would break."""
 
+import ast
+import dataclasses
+import functools
 import inspect
 import itertools
 import re
+import textwrap
 from pathlib import Path
+
+import click
 
 import minidrop as md
 from minidrop.cli import main
@@ -53,19 +59,43 @@ def names():
 
 def members(owner, classes):
     """A line for each public method or attribute of a class that no other public class gave it."""
-    for name in dir(owner):
-        home = next((base for base in owner.__mro__ if name in vars(base)), object)
+    for name in {*dir(owner)}.union(*map(attributes, owner.__mro__)):
+        home = next((base for base in owner.__mro__ if name in {*vars(base), *attributes(base)}),
+                    object)
         ours = home is owner or home not in classes and home.__module__.startswith("minidrop")
         if name[0] != "_" and ours:
-            method = vars(home)[name]
+            method = vars(home).get(name)
             yield name + (taken(method, 1) if inspect.isfunction(method) else "")
 
 
+@functools.cache
+def attributes(owner):
+    """The names that a class of minidrop sets in its objects where they are made."""
+    if dataclasses.is_dataclass(owner):
+        return {field.name for field in dataclasses.fields(owner)}
+    init = vars(owner).get("__init__")
+    if not inspect.isfunction(init) or not init.__module__.startswith("minidrop"):
+        return set()
+    nodes = ast.walk(ast.parse(textwrap.dedent(inspect.getsource(init))))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"}
+
+
 def commands(command, path):
-    """A line for a command of the command line and each below it: its arguments and options."""
-    words = sorted(word for one in command.params for word in (
-        one.opts + one.secondary_opts if one.param_type_name == "option" else [one.name.upper()]))
-    yield f"$ {path} {' '.join(words)}".strip()
+    """A line for a command of the command line and each below it.
+
+    First its arguments in order, in brackets those that may be left out; then its options, each
+    with what it is where it is left out, if that is something.
+    """
+    words, options = [], []
+    for one in command.params:
+        if one.param_type_name == "argument":
+            words.append(one.name.upper() if one.required else f"[{one.name.upper()}]")
+        else:
+            default = one.get_default(click.Context(command))
+            told = default is not False and isinstance(default, str | int | float | Path)
+            options += [one.opts[0] + f"={default}" * told, *one.opts[1:], *one.secondary_opts]
+    yield " ".join(["$", path, *words, *sorted(options)])
     for name, below in getattr(command, "commands", {}).items():
         yield from commands(below, f"{path} {name}")
 
@@ -77,8 +107,7 @@ def broken(old, new):
         if name not in there:
             yield f"{name} is gone"
         elif name.startswith("$"):
-            yield from (f"{name} takes no {word}" for word in set(before.split())
-                        - set(there[name].split()))
+            yield from (f"{name} {what}" for what in missed(before.split(), there[name].split()))
         else:
             yield from (f"{name}: {what}" for what in refused(before, there[name]))
 
@@ -86,8 +115,8 @@ def broken(old, new):
 def split(line):
     """(name, what it takes) of a line.
 
-    >>> split("minidrop.relu(x)"), split("$ minidrop data list --all")
-    (('minidrop.relu', '(x)'), ('$ minidrop data list', '--all'))
+    >>> split("minidrop.relu(x)"), split("$ minidrop data list [NAME] --all")
+    (('minidrop.relu', '(x)'), ('$ minidrop data list', '[NAME] --all'))
     """
     if line.startswith("$"):
         words = line.split()
@@ -95,6 +124,23 @@ def split(line):
         return " ".join(path), " ".join(words[len(path):])
     name, bracket, rest = line.partition("(")
     return name, bracket + rest
+
+
+def missed(before, now):
+    """What a command took under the words `before`, and does not under the words `now`."""
+    old, new = ([word for word in words if word[0] != "-"] for words in (before, now))
+    for i, (was, given) in enumerate(itertools.zip_longest(old, new), 1):
+        if was and (given or "").strip("[]") != was.strip("[]"):
+            yield f"takes no {was.strip('[]')} in place {i}"
+        elif given and given[0] != "[" and was != given:
+            yield f"needs {given}"
+    there = dict(word.split("=") if "=" in word else (word, "nothing") for word in now)
+    for option, _, default in (word.partition("=") for word in before if word[0] == "-"):
+        if option not in there:
+            yield f"takes no {option}"
+        elif there[option] != (default or "nothing"):
+            yield (f"has {there[option]} where {option} is left out, and had "
+                   f"{default or 'nothing'}")
 
 
 def refused(before, now):
