@@ -91,9 +91,8 @@ def save_figure(figure, name, folder=FOLDER):
 
     Matplotlib then lets go of the figure, but in a notebook, which shows it.
     """
-    path, image = folder / f"{name}.png", io.BytesIO()
-    figure.savefig(image, dpi=50 if os.environ.get("MINIDROP_SMOKE") == "1" else 150, format="png")
-    put(path, image.getvalue())
+    path = folder / f"{name}.png"
+    put(path, drawn(figure))
     if "ipykernel" not in sys.modules:
         import matplotlib.pyplot as plt
 
@@ -104,6 +103,13 @@ def save_figure(figure, name, folder=FOLDER):
 
         click.launch(str(path))
     return path
+
+
+def drawn(figure, form="png"):
+    """The bytes of a figure as a PNG, or as a file of another form that Matplotlib knows."""
+    file = io.BytesIO()
+    figure.savefig(file, dpi=50 if os.environ.get("MINIDROP_SMOKE") == "1" else 150, format=form)
+    return file.getvalue()
 
 
 def has_screen():

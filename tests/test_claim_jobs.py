@@ -25,10 +25,10 @@ TINY = CLAIMS["targeted"].scales["quick"] | {"epochs": 1, "seeds": 2}
 
 
 @pytest.fixture
-def cluster():
+def cluster(monkeypatch):
     """A Dask cluster of two workers, processes of two threads each."""
     dask = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
-    os.environ["PYTHONPATH"] = str(ROOT)          # so that a worker can import tests
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))   # so that a worker can import tests
     with dask.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None,
                            silence_logs=50) as there:
         yield there

@@ -351,6 +351,50 @@ def test_a_kept_run_goes_on_or_is_refused_by_its_format(form, tmp_path):
     assert files.read(path)[1]["step"] == checkpoints.STEPS
 
 
+# --- files ----------------------------------------------------------------------------------------
+
+WRITERS = {                 # file: what writes in it, with the reason why it is not files.put
+    "files.py": {"path.open", "lock.open", "left.open", "path.with_name(name).open"},   # put itself
+    "data/files.py": {"open"},                            # pooch renames it when it is right
+    "plots.py": {"figure.savefig"},                       # into memory
+    "exits.py": {"os.open"}, "grade/runner.py": {"os.open"},      # os.devnull
+}
+
+
+def writing(text):
+    """The calls in a source text that write a file, or open one to write it."""
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return {ast.unparse(one.func) for one in calls if writes(one)}
+
+
+def writes(call):
+    """Whether a call is named as what writes files, or is an `open` that does not only read."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name != "open":
+        return name in {"write_text", "write_bytes", "savefig", "tofile", "save_file", "savez",
+                        "savetxt", "imsave"} or ast.unparse(call.func) in ("np.save", "json.dump")
+    place = isinstance(call.func, ast.Name)       # of the mode: open(path, mode), path.open(mode)
+    named = [one.value for one in call.keywords if one.arg == "mode"]
+    flags = ast.unparse(call)
+    return "O_WRONLY" in flags or "O_RDWR" in flags or any(
+        isinstance(one, ast.Constant) and {*one.value} & {*"wxa+"}
+        for one in (*call.args[place:place + 1], *named))
+
+
+def test_files_are_written_by_what_leaves_the_old_one_until_the_new_one_is_whole():
+    assert where(writing) == WRITERS
+
+
+@pytest.mark.parametrize("text, found", [
+    ("path.write_text(x)", {"path.write_text"}), ("open(path, 'wb')", {"open"}),
+    ("path.open('w')", {"path.open"}), ("open(path, mode='a')", {"open"}),
+    ("figure.savefig(path)", {"figure.savefig"}), ("np.save(path, x)", {"np.save"}),
+    ("os.open(path, os.O_RDWR)", {"os.open"}), ("os.open(path, os.O_RDONLY)", set()),
+    ("open(path)", set()), ("open('wax', 'rb')", set()), ("put(path, x)", set())])
+def test_what_writes_a_file_is_found(text, found):
+    assert writing(text) == found
+
+
 # --- public names --------------------------------------------------------------------------------
 
 def test_every_call_of_public_names_that_was_right_is_right():

@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -247,7 +248,10 @@ def test_a_forked_child_has_threads_of_its_own():
     child = os.fork()
     if child == 0:
         os._exit(0 if md.dropout_mask(0, shape, 0.5).sum() == due else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    until = time.monotonic() + 30
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert ended == (child, 0)
 
 
 def test_tuning_is_told_and_can_be_refused(monkeypatch):

@@ -1,6 +1,9 @@
 """The records of `minidrop bench` as a figure: how our time compares, workload by workload."""
 
-from ..plots import DARK, LIGHT, MIDDLE, subplots
+from pathlib import Path
+
+from ..files import put
+from ..plots import DARK, LIGHT, MIDDLE, drawn, subplots
 from .steps import LIBRARIES
 from .workloads import WORKLOADS
 
@@ -39,7 +42,7 @@ def plot(records, path):
              title="left of the line minidrop is faster")
     axis.grid(axis="x", alpha=0.25)
     figure.legend(loc="outside lower center", ncols=max(1, len(rivals)))
-    figure.savefig(path, dpi=150)
+    put(path, drawn(figure, Path(path).suffix[1:]))
 
     import matplotlib.pyplot as plt
 

@@ -21,12 +21,14 @@ import math
 import statistics
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy
 from tqdm import tqdm
 
 from ..arguments import count
+from ..files import put
 from ..graph import trace
 from ..intervals import mean_interval
 from . import in_torch, ours
@@ -202,7 +204,7 @@ def plot(records, path):
     """
     import matplotlib.pyplot as plt
 
-    from ..plots import DARK, LIGHT, MIDDLE, subplots
+    from ..plots import DARK, LIGHT, MIDDLE, drawn, subplots
 
     figure, axes = subplots(2, len(records), size=(3.1 * len(records), 5.4), squeeze=False,
                             sharex="col")
@@ -224,5 +226,5 @@ def plot(records, path):
         column[1].set_xticks(r["sizes"], r["sizes"], fontsize=7)
         column[1].set(xlabel=f"{r['way']} n")
         column[1].minorticks_off()
-    figure.savefig(path, dpi=150)
+    put(path, drawn(figure, Path(path).suffix[1:]))
     plt.close(figure)

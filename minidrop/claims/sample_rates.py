@@ -59,8 +59,8 @@ def draw(results, settings):
 CLAIM = Claim(
     name="sample-rates",
     techniques=("multi_sample", "dropout"),
-    sentence="At low and at high rates of dropout alike training with eight samples is faster "
-             "than with one, and on average over them it ends with fewer errors.",
+    sentence="At low and at high rates of dropout alike training with eight samples needs fewer "
+             "iterations than with one, and on average over them it ends with fewer errors.",
     source="Inoue 2019 (arXiv:1905.09788), in words, as we recall it.",
     known="Its numbers are not known to us well enough to be printed, and which rates it has is "
           "not either.",
@@ -68,8 +68,9 @@ CLAIM = Claim(
     measure="which share of its iterations m = 8 saves on the way to the training loss that one "
             "sample ends in (where it does not get there, less the share that one saves on the way "
             "to that of eight), the smallest of the three rates in each seed; and the held-out "
-            "error after the last step, the mean of what eight gain over the three rates. Mean "
-            "and 95 % interval over the seeds; differences are of paired seeds.",
+            "error after the last step, the mean of what eight gain over the three rates. What a "
+            "step costs is no part of it: see `multi-sample` and `sample-cost`. Mean and 95 % "
+            "interval over the seeds; differences are of paired seeds.",
     rule=compare.rule("the intervals of the smallest share that is saved, and of the mean gain in "
                       "error, both lie above 0"),
     arms=(*ARMS,),

@@ -144,7 +144,8 @@ CLAIM = Claim(
             "above, and is "
             f"useless where it lies below {100 * LOW:.0f} %; differences are of paired seeds. It "
             "keeps it at the largest such share, whatever it has at smaller ones, or unpruned: "
-            "ramping has less there. What ramping has more than none is told.",
+            "ramping has less there. The share is found by the seeds that are then compared there, "
+            "which favours a gain. What ramping has more than none is told.",
     rule={"held": "at the largest share at which targeted dropout keeps 97 % the plain network is "
                   "useless and the interval of their difference lies above 0; and ramping keeps "
                   "97 % at a larger share, where the interval of its difference to targeted "

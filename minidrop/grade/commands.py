@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..exits import Interrupted
-from ..files import create
+from ..files import create, put
 from ..suggest import Suggesting, unknown
 from .authors import named, prove
 from .report_command import autograder, course, report
@@ -212,7 +212,7 @@ def _failed(failure):
 
 def _write_over(path, text):
     try:
-        path.write_text(text, encoding="utf-8")
+        put(path, text.encode())
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
 

@@ -7,6 +7,7 @@ not hold are written into not-reproduced.md too:
 """
 
 import functools
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def page(claims):
              for scale in claim.scales}
     if odd := sorted({*ledger.PUBLISHED.glob("*.json")} - known):
         raise ValueError(f"minidrop/claims/results has {odd[0].name}, which is of no claim")
-    there = by_paper(claims.values())
+    there, same = by_paper(claims.values()), shared(claims.values())
     yield "# What held and what did not\n"
     yield ("What papers claim, each with an experiment small enough for a laptop, and a rule for "
            "the verdict that was fixed before the run. A claim that was not seen here may hold at "
@@ -49,11 +50,14 @@ def page(claims):
            + ". Seen is what has a 95 % interval on the side of the claim. Such an interval covers "
            "what changes with the seed alone (first weights, order, masks), on one set of images; "
            "it is not widened for the number of parts or of claims, but for `family`. Each claim "
-           "has its own rule, which stands there in full. One part on the other side refutes a "
-           "claim of which no part was seen; until runs were published all parts had to be there, "
-           "and no verdict changed with the rule. Newer records tell the commit, the rule and the "
-           "seeds of each call that made runs. Some claims share runs, as they say, so that they "
-           "are not independent of each other.\n")
+           "has its own rule, which stands there in full; that of `half` calls as good, and not "
+           "better, not held. One part on the other side refutes a claim of which no part was "
+           "seen; until 22 November 2026 all parts had to be there. No verdict of then changed "
+           "with the rule; that of a first run of `block-size`, made later, would be another by "
+           f"the older one. {told_calls(claims)} A record's code is a hash of its experiment, in "
+           "minidrop.claims; of what that is built on a record tells the version, and `python -m "
+           "tests.anew` makes a run of each once more. Some claims share runs, as stands there, so "
+           "that they are not independent of each other.\n")
     yield '<div class="wide" markdown>\n'
     yield "| paper | claim | the paper's effect | ours | verdict | command |"
     yield "|---|---|---|---|---|---|"
@@ -64,7 +68,7 @@ def page(claims):
     for paper, found in there.items():
         yield f"## {paper}\n"
         for claim in found:
-            yield from entry(claim)
+            yield from entry(claim, same[claim.name])
 
 
 def with_missing(text):
@@ -106,6 +110,32 @@ def counted(claims):
     return f"Of {len(claims)} claims: {told}."
 
 
+def told_calls(claims):
+    """How many records tell how their runs were begun, in a sentence."""
+    records = [record for claim in claims.values() for _, record in ledger.published(claim)]
+    return (f"Of {len(records)} records {sum('calls' in one for one in records)} tell the commit, "
+            "the rule and the seeds of each call that made runs; by which rule those of the others "
+            "were begun the history of the repository alone tells.")
+
+
+def shared(claims):
+    """{claim: ["`arm` of it is `arm` of another claim"]}, where all errors are the same."""
+    errors: dict = {}
+    for claim in claims:
+        for scale, record in ledger.published(claim):
+            for run in record["runs"]:
+                if "error" in run["result"]:
+                    errors.setdefault((claim.name, run["arm"]), {})[
+                        scale, run["seed"]] = run["result"]["error"]
+    found: dict = {claim.name: [] for claim in claims}
+    for (name, arm), (other, its) in itertools.permutations(errors, 2):
+        ours, theirs = errors[name, arm], errors[other, its]
+        both = ours.keys() & theirs.keys()
+        if name != other and len(both) > 1 and all(ours[one] == theirs[one] for one in both):
+            found[name].append(f"`{arm}` is `{its}` of [{other}](#{other})")
+    return found
+
+
 def verdicts(claim):
     """[(scale, Verdict, seeds)] of the published runs, the largest scale first."""
     found = []
@@ -116,8 +146,8 @@ def verdicts(claim):
     return found
 
 
-def entry(claim):
-    """One claim."""
+def entry(claim, same):
+    """One claim, and what its runs are the same as."""
     yield f"### {claim.name.capitalize()} {{#{claim.name}}}\n"
     yield f"> {claim.sentence}\n"
     yield "| what | in words |\n|---|---|"
@@ -126,6 +156,8 @@ def entry(claim):
     yield f"| protocol | {claim.protocol} |"
     if claim.before:
         yield f"| before | {claim.before} |"
+    if same:
+        yield f"| the same runs | {'; '.join(same)} |"
     yield f"| measured | {claim.measure} |"
     for word, needs in claim.rule.items():
         yield f"| the rule: *{word}* | {needs} |"

@@ -27,7 +27,15 @@ from tests.grade.class_of import MARK, SMALL, class_of, within, wrong
 
 pytestmark = pytest.mark.slow
 OURS = f"MINIDROP_CLASS_OF={os.getpid()}"
-os.environ.update([OURS.split("=")])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ours():
+    """What is started here has OURS in its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*OURS.split("="))
+        yield
+
 
 SIZE = int(os.environ.get("MINIDROP_CLASS", "20"))
 SOME = {"imports minidrop", "ends at once", "not text", "byte order mark", "endless loop", "sleeps"}
