@@ -5,11 +5,13 @@ import json
 import math
 import re
 import sys
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
 
 from minidrop.claims import CLAIMS, commands, fingerprint, ledger, stamps
+from tests import anew
 from tests.test_claims import toy
 
 pytestmark = pytest.mark.slow
@@ -277,3 +279,17 @@ def test_what_is_not_published_or_of_other_settings_is_told(published, monkeypat
     assert "under other settings: gain" in published(RUN)[0]
     with pytest.raises(ValueError, match="toy has no published runs of this scale; toy-quick.json"):
         stamps.stamp(CLAIMS["toy"], "quick", ".")
+
+
+def test_a_run_that_gives_another_result_now_is_told(monkeypatch):
+    settings, then = anew.quickest("half")
+
+    def again(run, arm, seed, given, extra):
+        assert (run, arm, seed, given) == (CLAIMS["half"].run, then["arm"], then["seed"], settings)
+        accuracy = [one + extra for one in then["result"]["accuracy"]]
+        return {"result": {"accuracy": accuracy, "ms": 3}}
+
+    for extra, code, said in ((0.0, 0, "the same"), (0.001, 1, "another, by a share of 0.0")):
+        monkeypatch.setattr(anew, "one", partial(again, extra=extra))
+        done = CliRunner().invoke(anew.main, ["half"])
+        assert done.exit_code == code and said in done.stdout

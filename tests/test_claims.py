@@ -551,6 +551,7 @@ def test_published_results_belong_to_the_claim_as_it_is(path):
     claim, scale = CLAIMS[record["claim"]], record["scale"]
     assert path == ledger.path_of(claim, scale, ledger.PUBLISHED)
     assert record["settings"] == claim.scales[scale]
+    assert (scale, record) in ledger.published(claim)         # whose code is that of now
     results = ledger.results(claim, record)
     assert all(len(runs) == claim.scales[scale]["seeds"] for runs in results.values())
     verdict = claim.judge(results, claim.scales[scale])

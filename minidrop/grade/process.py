@@ -52,6 +52,7 @@ class Submission:
         self.source, self.limits = source, limits or Limits()
         for name, value in self.limits._asdict().items():
             (number if name in ("seconds", "wall") else count)(value, f"limits.{name}")
+        self.late = f"no answer after {self.limits.seconds:g} seconds of computing"
         self.process: Any = None
         self.remarks: list[str] = []
         self.printed, self.broken = "", ("", "")
@@ -136,7 +137,7 @@ class Submission:
 
     def _ask(self, message):
         if self.cpu >= self.limits.seconds:       # by calls of which each was short
-            raise Fault("late", self._no_answer())
+            raise Fault("late", self.late)
         self.token = secrets.token_hex(8)
         self._send(message | {"token": self.token,
                               "seconds": max(0.1, self.limits.seconds - self.cpu)})
@@ -165,7 +166,7 @@ class Submission:
         while True:
             chunk = self._chunk(until)
             if chunk is None and _computed(self.process.pid) > self.most:
-                raise Fault("late", self._no_answer())
+                raise Fault("late", self.late)
             if chunk is None and time.monotonic() >= until:
                 if time.monotonic() >= last or not _at_work(self.process.pid):
                     raise Fault("late", f"no answer after {self.limits.wall:g} seconds, though "
@@ -193,9 +194,6 @@ class Submission:
         except queue.Empty:                       # it may be dead, and another hold its pipe
             return b"" if self.process.poll() is not None and self.chunks.empty() else None
 
-    def _no_answer(self):
-        return f"no answer after {self.limits.seconds:g} seconds of computing"
-
     def _death(self):
         code = self.process.wait()
         if code >= 0:
@@ -206,8 +204,7 @@ class Submission:
             name = f"signal {-code}"
         kind = ENDED.get(name, "died")
         return kind, {
-            "late": self._no_answer(),
-            "memory": "the system ended the process: it took too much memory",
+            "late": self.late, "memory": "the system ended the process: it took too much memory",
             "output": "it wrote to a file"}.get(kind, f"the process was ended by {name}")
 
     def end(self):
