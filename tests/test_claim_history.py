@@ -94,6 +94,15 @@ def test_another_rule_or_other_code_that_judges_is_told(tmp_path):
     assert history.rule(same) == history.rule(claim)
 
 
+def test_the_rule_of_runs_that_are_of_another_claim_is_that_of_the_other(tmp_path):
+    claim = toy([])
+    kept(claim, tmp_path)
+    other = dataclasses.replace(claim, rule=claim.rule | {"held": "a loss"}, runs_of="toy")
+    record = ledger.read(tmp_path / "toy-quick.json")
+    assert history.told(record, other) == [
+        f"commit abc; rule {history.rule(claim)} of toy, whose runs these are"]
+
+
 def test_what_was_not_kept_is_said(tmp_path):
     claim = toy([])
     kept(claim, tmp_path)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,13 +68,17 @@ def test_a_cluster_changes_no_bit_of_the_results(tmp_path, cluster):
     assert alone == there and kept(tmp_path / "one") == kept(tmp_path / "two")
 
 
-def where(arm, seed, settings, progress):
-    """A run that tells who did it, and with how many threads."""
+def where(arm, seed, settings, progress, meet=None):
+    """A run that tells who did it, and with how many threads; in a folder two processes meet."""
     from threadpoolctl import threadpool_info
 
     from minidrop import xp
 
     start = time.monotonic()
+    if meet:
+        Path(meet, f"{os.getpid()}").touch()
+        while len([*Path(meet).iterdir()]) < 2 and time.monotonic() < start + 60:
+            time.sleep(0.01)
     time.sleep(0.3)
     blas = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
     return {"score": 0, "pid": os.getpid(), "threads": xp.threads(), "blas": sorted(blas),
@@ -92,8 +97,9 @@ def flat(results):
 
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_jobs_are_processes_that_share_the_cores(tmp_path, jobs):
-    found = flat(ledger.run(toy([], run=where), "quick", seeds=4, folder=tmp_path, progress=False,
-                            jobs=jobs))
+    (meet := tmp_path / "meet").mkdir()
+    found = flat(ledger.run(toy([], run=partial(where, meet=str(meet))), "quick", seeds=4,
+                            folder=tmp_path, progress=False, jobs=jobs))
     assert 2 <= len({one["pid"] for one in found} - {os.getpid()}) <= jobs
     each = work.threads_each(jobs)
     assert all(one["threads"] == each and one["blas"] == [each] for one in found)

@@ -56,9 +56,10 @@ def told(record, claim):
         return ["by which commit and under which rule the runs were begun was not kept then"]
     rules = [*dict.fromkeys(call["rule"] for call in calls)]
     commits = [*dict.fromkeys(call["commit"] or "(none, or changed code)" for call in calls)]
-    lines = [f"commit {', then '.join(commits)}; rule {', then '.join(rules)}"
+    of = f" of {claim.runs_of}, whose runs these are" * bool(claim.runs_of)
+    lines = [f"commit {', then '.join(commits)}; rule {', then '.join(rules)}{of}"
              + (", which is that of now" if rules == [now] else "")]
-    if rules != [now]:
+    if rules != [now] and not claim.runs_of:
         lines.append(f"the rule, or the code that judges, is another now, {now}, than when "
                      f"{'some' if now in rules else 'the'} runs were begun")
     lines += [f"seeds were added when a verdict could be seen: {before['seeds']}, then "
