@@ -11,7 +11,6 @@ import json
 import sys
 
 import click
-import joblib
 from tqdm import tqdm
 
 from minidrop.claims import CLAIMS, ledger
@@ -46,6 +45,8 @@ def again(name):
 @click.argument("names", nargs=-1)
 @click.option("--jobs", default=1, show_default=True, help="How many are done at a time.")
 def main(names, jobs):
+    import joblib  # here, since the extra `test` brings it, and this file is read without, too
+
     names = names or [name for name in CLAIMS if name not in ALL_TIMED and quickest(name)]
     found = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)(
         joblib.delayed(again)(name) for name in names)

@@ -282,6 +282,7 @@ def test_what_is_not_published_or_of_other_settings_is_told(published, monkeypat
 
 
 def test_a_run_that_gives_another_result_now_is_told(monkeypatch):
+    pytest.importorskip("joblib")
     settings, then = anew.quickest("half")
 
     def again(run, arm, seed, given, extra):

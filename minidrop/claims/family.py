@@ -40,6 +40,7 @@ def judge(results, settings):
               for arm in idle]
     lines += told(results)
     counts = Counter(words.values())
+    acted = f", {' and '.join(idle)} of them as it never acted" * bool(idle)
     best = max(found, key=lambda arm: found[arm].mean)
     own = {arm: 100 * compare.column(results, arm, "training").mean() for arm in results}
     late = [own[arm] for arm in found if words[arm] == "worse"]
@@ -47,7 +48,7 @@ def judge(results, settings):
              f"none in {own['none']:.0f} %" if late else "")
     return Verdict(compare.word(*found.values()), f"of {len(found)} techniques "
                    f"{counts['better']} are better than none, {counts['worse']} worse, "
-                   f"{counts['not told apart']} not told apart; none has "
+                   f"{counts['not told apart']} not told apart{acted}; none has "
                    f"{compare.percent(compare.interval(compare.column(results, 'none')))} % error, "
                    f"{best} {compare.percent(found[best])} points less{short}", tuple(lines))
 
