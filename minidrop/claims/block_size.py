@@ -21,8 +21,9 @@ def judge(results, settings):
 
 
 def draw(results, settings):
-    """Test and training error against the side."""
-    return compare.draw_curve(results, settings, "side of a block, pixels")
+    """Test and training error against the side, and the differences of some sides."""
+    pairs = [(side, "1") for side in SIDES[1:]] + [("7", "3")]
+    return compare.draw_curve(results, settings, "side of a block, pixels", pairs=pairs)
 
 
 CLAIM = Claim(
@@ -45,7 +46,10 @@ CLAIM = Claim(
            "+- 0.73 points, side 1 less the mean of 3, 5 and 7 was 0.03 +- 0.17. When it was made "
            "the rule had just become that of now, by which one part is enough, and no record told "
            "so. So the seeds are 10 to 14 (quick: 0 to 2).",
-    measure=lenets.MEASURE + "Where the best size lies is no part of the rule.",
+    measure=lenets.MEASURE + "Blocks of 3, 5 and 7 count together, so that what large ones lose "
+            "weighs against what small ones gain; the figure has each beside "
+            "single units, which is no part of the rule, nor is where the best "
+            "size lies.",
     rule=compare.rule("the intervals of the error at side 1 less the mean of 3, 5 and 7, and at "
                       "side 3 less that at side 7, both lie above 0"),
     arms=SIDES,

@@ -81,14 +81,14 @@ CLAIM = Claim(
              "that are 0 to 4 (quick: 64-20-5 on digits), shifted by up to 4 pixels (quick: by up "
              "to a pixel); dropout of the hidden units as in the claim `cutoff`, 0.1 until 1/6 of "
              "the steps, and 0.1 throughout as standard; SGD with momentum 0.9, mini-batches of "
-             "100 (quick: 50), 20 epochs (quick: 12), a rate that falls as half a cosine from 0.05 "
-             "(quick: 0.2), as chosen for the claim `cutoff`, and the same for all arms. Then a "
-             "linear layer learns to tell 5 to 9 from the last hidden layer, scaled to mean 0 and "
-             "deviation 1, on the first 500 training images of them (quick: 200), unshifted. "
-             "Paired seeds. With hidden layers of 100, which a first run had, the network did not "
-             "underfit, and nothing was seen; of 50, 20 and one of 20 those of 20 were taken since "
-             "standard harmed them most on validation data, with seeds 900 to 903. Paper: the "
-             "Mixer of the claim `early`.",
+             "100 (quick: 50), 20 epochs (quick: 12), a learning rate that falls as half a cosine "
+             "from 0.05 (quick: 0.2), as chosen for the claim `cutoff`, and the same for all "
+             "arms. Then a linear layer learns to tell 5 to 9 from the last hidden layer, scaled "
+             "to mean 0 and deviation 1, on the first 500 training images of them (quick: 200), "
+             "unshifted. Paired seeds. With hidden layers of 100, which a first run had, the "
+             "network did not underfit, and nothing was seen; of 50, 20 and one of 20 those of 20 "
+             "were taken since standard harmed them most on validation data, with seeds 900 to "
+             "903. Paper: the Mixer of the claim `early`.",
     measure="the error of the linear layer on test images of 5 to 9, mean and 95 % interval over "
             "the seeds; differences are of paired seeds. Whether the network underfits is decided "
             "on test images of 0 to 4.",

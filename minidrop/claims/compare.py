@@ -139,11 +139,16 @@ def draw_pairs(results, settings, pairs):
     """A figure: the test error of all arms, and the differences of paired seeds that decide."""
     figure, (left, right) = subplots(1, 2, size=(9.0, 1.2 + 0.45 * max(len(results), len(pairs))))
     rows(left, {arm: 100 * column(results, arm) for arm in results})
-    rows(right, {what: 100 * values for what, values in differences(results, pairs).items()})
-    right.axvline(0, color=LIGHT, linewidth=1)
     left.set(xlabel=f"test error on {called(settings)}, %", ylabel="arm", title=over(results))
-    right.set(xlabel="points of test error", title="differences of paired seeds")
+    draw_differences(right, results, pairs)
     return figure
+
+
+def draw_differences(axis, results, pairs):
+    """Draw what an arm has less of test error than another, of each (arm, other), a row each."""
+    rows(axis, {what: 100 * values for what, values in differences(results, pairs).items()})
+    axis.axvline(0, color=LIGHT, linewidth=1)
+    axis.set(xlabel="points of test error", title="differences of paired seeds")
 
 
 def rows(axis, found):
@@ -157,17 +162,22 @@ def rows(axis, found):
     axis.set(yticks=[*places], yticklabels=[*found], ylim=(0.4, len(found) + 0.6))
 
 
-def draw_curve(results, settings, label, numbers=None):
-    """A figure: test error, and training error, in percent, against the numbers the arms are."""
-    figure, axes = subplots(1, 2, size=(9.0, 3.6))
+def draw_curve(results, settings, label, numbers=None, pairs=()):
+    """A figure: test error, and training error, in percent, against the numbers the arms are.
+
+    With `pairs` the differences of paired seeds are beside them.
+    """
+    figure, axes = subplots(1, 3 if pairs else 2, size=(13.0 if pairs else 9.0, 3.6))
     numbers = [float(arm) for arm in results] if numbers is None else numbers
-    for axis, name, which in zip(axes, ("error", "training"), ("test", "training"), strict=True):
+    for axis, name, which in zip(axes, ("error", "training"), ("test", "training"), strict=False):
         found = [interval(100 * column(results, arm, name)) for arm in results]
         axis.errorbar(numbers, [one.mean for one in found],
                       None if one_seed(results) else [one.half for one in found],
                       color=DARK, marker="o", capsize=3)
         axis.set(xlabel=label, ylabel=f"{which} error on {called(settings)}, %")
     axes[0].set_title(over(results))
+    if pairs:
+        draw_differences(axes[2], results, pairs)
     return figure
 
 

@@ -71,10 +71,10 @@ CLAIM = Claim(
              "hidden units whose rate falls to 0 in a straight line: 0.1 until 1/24, 1/12, 1/6, "
              "1/3 and 2/3 of the steps, and 0.02, 0.05, 0.2 and 0.4 until 1/6; standard: 0.1 "
              "throughout; SGD with momentum 0.9, mini-batches of 100 (quick: 50), 20 epochs "
-             "(quick: 12), a rate that falls as half a cosine from 0.05 (quick: 0.2), the same for "
-             "all arms: of 0.02, 0.05, 0.1 and 0.2 (quick: the last three) the one with the fewest "
-             "errors on validation data, a mean over none and standard, with seed 900 (quick: and "
-             "901). Paired seeds. Paper: the Mixer of the claim `early`.",
+             "(quick: 12), a learning rate that falls as half a cosine from 0.05 (quick: 0.2), "
+             "the same for all arms: of 0.02, 0.05, 0.1 and 0.2 (quick: the last three) the one "
+             "with the fewest errors on validation data, a mean over none and standard, with seed "
+             "900 (quick: and 901). Paired seeds. Paper: the Mixer of the claim `early`.",
     measure="test error of none less that of each setting of early dropout, mean and 95 % interval "
             "over the seeds, of paired seeds. That nine intervals are right at once is less likely "
             "than that one is. The training loss is told, and no part of the rule.",

@@ -58,7 +58,7 @@ def draw(results, settings):
         mean = 100 * compare.column(results, arm, "together").mean(0)
         right.plot(range(1, len(mean) + 1), mean, marker=marker, markersize=4, label=arm,
                    color=DARK if arm == FEW else LIGHT if int(arm) > int(FEW) else MIDDLE)
-    right.set(xscale="log", xlabel="m, of the last m snapshots (a scale of powers)",
+    right.set(xscale="log", xlabel="m, of the last m snapshots (log scale)",
               ylabel="error, %", title="mean over the seeds", xticks=[1, 2, 5, 10, 20],
               xticklabels=["1", "2", "5", "10", "20"])
     right.minorticks_off()
@@ -78,12 +78,12 @@ CLAIM = Claim(
           "three snapshots or so are nearly as good as all, from a rate of 0.1. Its numbers are "
           "not known to us well enough to be printed.",
     effect="as we recall, 4 to 8 cycles are advised",
-    protocol="MLP 3072-256-256-10 with ReLU on the first 5,000 training images of CIFAR-10 (quick: "
-             "64-100-10 on digits), SGD with momentum 0.9 and weight decay 1e-4, mini-batches of "
-             "64, 20 epochs, a cosine in 1, 2, 5, 10 and 20 cycles. Of two first rates each run "
-             "takes the one with the fewer errors on validation data, of all of its snapshots, or "
-             "of the last where that alone is compared. Nothing else was chosen by any data. "
-             "Images are neither flipped nor shifted. Paired seeds.",
+    protocol="MLP 3072-256-256-10 with ReLU on the first 5,000 training images of CIFAR-10 "
+             "(quick: 64-100-10 on digits), SGD with momentum 0.9 and weight decay 1e-4, "
+             "mini-batches of 64, 20 epochs, a cosine in 1, 2, 5, 10 and 20 cycles. Of two first "
+             "learning rates each run takes the one with the fewer errors on validation data, of "
+             "all of its snapshots, or of the last where that alone is compared. Nothing else was "
+             "chosen by any data. Images are neither flipped nor shifted. Paired seeds.",
     measure="error of the mean of the probabilities on images that no choice has seen, mean and "
             "95 % interval over the seeds; differences are of paired seeds. Few are 5 cycles, many "
             "are 20; 2 and 10, and the last m snapshots for m below all, are told, and no part of "

@@ -97,10 +97,10 @@ def draw_inference(results, settings):
 
 
 NETWORK = ("MLP 784-100-100-10 with ReLU on the first 5,000 training images of MNIST (quick: "
-           "64-64-64-10 on digits); SGD with momentum 0.9, mini-batches of 100, 20 epochs, a rate "
-           "that falls as half a cosine. Of two first rates each run takes the one "
-           "with the fewest errors on validation data; the test data are seen once, by that "
-           "network. ")
+           "64-64-64-10 on digits); SGD with momentum 0.9, mini-batches of 100, 20 epochs, a "
+           "learning rate that falls as half a cosine. Of two first learning rates each run takes "
+           "the one with the fewest errors on validation data; the test data are seen once, by "
+           "that network. ")
 SCALES = {
     "quick": {"data": "digits", "images": 1197, "hidden": [64, 64], "epochs": 20, "batch_size": 50,
               "lrs": [0.05, 0.2], "momentum": 0.9, "p": 0.5, "samples": 32, "seeds": 5},
@@ -126,10 +126,11 @@ CLAIM = Claim(
              "64-64-64-10 on digits); dropout drops half of the hidden units, dropconnect half of "
              "the connections into them, with a mask of its own for each example, and predicts by "
              "32 samples of a normal variable for each unit; SGD with momentum 0.9, mini-batches "
-             "of 100, 20 epochs, a rate that falls as half a cosine. In each run its first value "
-             "is 0.2, and is halved and doubled from the best so far until neither has fewer "
-             "errors on validation data, so that no end of a list is taken; most runs have three "
-             "tries or four, and the test data are seen once, by the best. Paired seeds.",
+             "of 100, 20 epochs, a learning rate that falls as half a cosine. In each run its "
+             "first value is 0.2, and is halved and doubled from the best so far until neither "
+             "has fewer errors on validation data, so that no end of a list is taken; most runs "
+             "have three tries or four, and the test data are seen once, by the best. Paired "
+             "seeds.",
     before="A first run, with seeds 0 to 4, held, but its layers had 100 units, with which dropout "
            "made 0.80 +- 0.19 points more errors than neither, and it always took the smallest of "
            "three rates, dropconnect the largest. So layers are wider now, as wide as three "

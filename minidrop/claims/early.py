@@ -19,15 +19,16 @@ def judge(results, settings):
 
 
 PROTOCOL = (
-    "MLP-Mixer with 4 blocks of width 32 and patches of 8 x 8, on the first 10,000 training images "
-    "of CIFAR-10, mirrored and shifted by up to 4 pixels (quick: 2 blocks of width 16 and patches "
-    "of 2 x 2, digits shifted by up to a pixel); it is measured on images that the published "
-    "training batches keep for validation. SGD with momentum 0.9, mini-batches of 100 (quick: "
-    "50), 12 epochs, a rate that falls as half a cosine from 0.1, the same for all arms: of 0.05 "
-    "and 0.1 (quick: and 0.2) the one with the fewest errors on validation data, a mean over none "
-    "and standard dropout, with seed 900. {} standard: throughout; early: for the first sixth of "
-    "the steps, with a rate that falls to 0 in a straight line, as in the paper's code. Paired "
-    "seeds. Paper: CIFAR-10 in the place of ImageNet, and SGD in that of AdamW.")
+    "MLP-Mixer with 4 blocks of width 32 and patches of 8 x 8, on the first 10,000 training "
+    "images of CIFAR-10, mirrored and shifted by up to 4 pixels (quick: 2 blocks of width 16 and "
+    "patches of 2 x 2, digits shifted by up to a pixel); it is measured on images that the "
+    "published training batches keep for validation. SGD with momentum 0.9, mini-batches of 100 "
+    "(quick: 50), 12 epochs, a learning rate that falls as half a cosine from 0.1, the same for "
+    "all arms: of 0.05 and 0.1 (quick: and 0.2) the one with the fewest errors on validation "
+    "data, a mean over none and standard dropout, with seed 900. {} standard: throughout; early: "
+    "for the first sixth of the steps, with a learning rate that falls to 0 in a straight line, "
+    "as in the paper's code. Paired seeds. Paper: CIFAR-10 in the place of ImageNet, and SGD in "
+    "that of AdamW.")
 MEASURE = ("test error; training loss without noise, on the training images cut once more as in "
            "training; mean and 95 % interval over the seeds; differences are of paired seeds")
 RULE = {"held": "the network underfits: the interval of the test error of standard less that of "

@@ -16,13 +16,14 @@ from . import compare, recipe
 
 STYLES = {"dropout": (MIDDLE, "--"), "m = 8": (DARK, "-")}
 NETWORK = ("Three convolutions (16, 32 and 64 maps), each with ReLU and a pool, and a head of two "
-           "layers (1024-128-10) on the first 5,000 training images of CIFAR-10, measured on 5,000 "
-           "others (quick: one convolution and 256-32-10 on digits). Dropout in front of both "
-           "layers of the head, of 40 % and 30 %, two rates that a survey reports of the paper; "
-           "its network is not known to us well enough to be repeated. SGD with momentum 0.9, "
-           "mini-batches of 100 (quick: 50), 15 epochs (quick: 10), a rate that falls as half a "
-           "cosine: all arms have that first rate of 0.02, 0.05 and 0.1 (quick: 0.05, 0.1 and "
-           "0.2) with which dropout made the fewest errors on validation data, with another seed. ")
+           "layers (1024-128-10) on the first 5,000 training images of CIFAR-10, measured on "
+           "5,000 others (quick: one convolution and 256-32-10 on digits). Dropout in front of "
+           "both layers of the head, of 40 % and 30 %, two rates that a survey reports of the "
+           "paper; its network is not known to us well enough to be repeated. SGD with momentum "
+           "0.9, mini-batches of 100 (quick: 50), 15 epochs (quick: 10), a learning rate that "
+           "falls as half a cosine: all arms have that first rate of 0.02, 0.05 and 0.1 (quick: "
+           "0.05, 0.1 and 0.2) with which dropout made the fewest errors on validation data, with "
+           "another seed. ")
 QUICK = {"data": "digits", "images": 1197, "looked_at": 300, "maps": [16], "hidden": 32,
          "epochs": 10, "batch_size": 50, "lr": 0.2, "momentum": 0.9, "rates": [0.4, 0.3],
          "blocks": 5, "seeds": 5}

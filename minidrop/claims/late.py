@@ -22,12 +22,12 @@ CLAIM = Claim(
     protocol="MLP 784-512-512-10 with ReLU on the first 5,000 training images of MNIST, as they "
              "are (quick: 64-128-128-10 on 300 digits); dropout of the hidden units with the rate "
              "0.5; standard: throughout; late: none for the first sixth of the steps, then 0.5; "
-             "SGD with momentum 0.9, mini-batches of 100 (quick: 50), 20 epochs, a rate that falls "
-             "as half a cosine from 0.05 (quick: 0.2), the same for all arms: of 0.05 and 0.1 "
-             "(quick: 0.05, 0.1 and 0.2) the one with the fewest errors on validation data, a mean "
-             "over all arms, with seed 900 (quick: and 901). There standard made fewer errors than "
-             "none at 0.05, and more at 0.1: the regime is one of the rate, too. Paired seeds. "
-             "Paper: stochastic depth in a Mixer on CIFAR-10.",
+             "SGD with momentum 0.9, mini-batches of 100 (quick: 50), 20 epochs, a learning rate "
+             "that falls as half a cosine from 0.05 (quick: 0.2), the same for all arms: of 0.05 "
+             "and 0.1 (quick: 0.05, 0.1 and 0.2) the one with the fewest errors on validation "
+             "data, a mean over all arms, with seed 900 (quick: and 901). There standard made "
+             "fewer errors than none at 0.05, and more at 0.1: the regime is one of the rate, "
+             "too. Paired seeds. Paper: stochastic depth in a Mixer on CIFAR-10.",
     measure="test error, mean and 95 % interval over the seeds; differences are of paired seeds. "
             "The training loss is told, and no part of the rule.",
     rule={"held": "the network overfits: the interval of the test error of none less that of "

@@ -31,13 +31,13 @@ CLAIM = Claim(
     effect="ViT-T on ImageNet by the longer recipe: 76.3 % right without dropout, 76.7 % with "
            "early dropout",
     protocol="MLP 784-100-100-10 with ReLU on the first 10,000 training images of MNIST, shifted "
-             "by up to 4 pixels (quick: 64-20-10 on digits, shifted by up to a pixel) and mixed by "
-             "mixup with alpha 0.3, 20 epochs; short: alpha 0.8, 10 epochs. Dropout of the hidden "
-             "units with the rate 0.1; standard: throughout; early: for the first sixth of the "
-             "steps, with a rate that falls to 0 in a straight line; SGD with momentum 0.9, "
-             "mini-batches of 100 (quick: 50), a rate that falls as half a cosine from 0.05 "
-             "(quick: 0.2), as chosen for the claim `cutoff`, and the same for all arms. CutMix is "
-             "left out. Paired seeds. Paper: the Mixer of the claim `early`.",
+             "by up to 4 pixels (quick: 64-20-10 on digits, shifted by up to a pixel) and mixed "
+             "by mixup with alpha 0.3, 20 epochs; short: alpha 0.8, 10 epochs. Dropout of the "
+             "hidden units with the rate 0.1; standard: throughout; early: for the first sixth of "
+             "the steps, with a learning rate that falls to 0 in a straight line; SGD with "
+             "momentum 0.9, mini-batches of 100 (quick: 50), a learning rate that falls as half a "
+             "cosine from 0.05 (quick: 0.2), as chosen for the claim `cutoff`, and the same for "
+             "all arms. CutMix is left out. Paired seeds. Paper: the Mixer of the claim `early`.",
     measure="test error, mean and 95 % interval over the seeds; differences are of paired seeds. "
             "What the longer recipe itself gains is told, and no part of the rule.",
     rule={"held": "the network underfits in the longer recipe: the interval of the test error of "

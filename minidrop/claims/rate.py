@@ -58,16 +58,16 @@ CLAIM = Claim(
     effect="as we recall, a test error that is flat where p is 0.2 to 0.6, and higher as p nears 0",
     protocol="MLP 784-512-512-10 with ReLU on the first 5,000 training images of MNIST (quick: "
              "64-128-128-10 on digits), dropout of hidden units alone; SGD with momentum 0.9, "
-             "mini-batches of 100, 40 epochs (quick: 12), a rate that falls as half a cosine. In "
-             "each run its first value is 0.05 (quick: 0.1), and is halved and doubled from the "
-             "best so far until neither has fewer errors on validation data; the test data are "
-             "seen once, by the best. Nothing else was chosen by any data. Paired seeds.",
-    before="A first run, with seeds 0 to 4, held: with half of the epochs and the rate 0.02 for "
-           "all arms, which none could have better, and against p = 0.9, which had 11 to 16 % "
-           "errors on its own images. So each p climbs to its own rate now, in twice the epochs; "
-           "0.8 is the high p that the rule asks for, and 0.9 is told alone; and the seeds are 10 "
-           "to 14 (quick: 0 to 3). In that run 0.8 had 2.8 % errors on its own images, and 1.2 "
-           "points more than the middle.",
+             "mini-batches of 100, 40 epochs (quick: 12), a learning rate that falls as half a "
+             "cosine. In each run its first value is 0.05 (quick: 0.1), and is halved and doubled "
+             "from the best so far until neither has fewer errors on validation data; the test "
+             "data are seen once, by the best. Nothing else was chosen by any data. Paired seeds.",
+    before="A first run, with seeds 0 to 4, held: with half of the epochs and the learning rate "
+           "0.02 for all arms, of which no arm could take another, and against p = 0.9, which had "
+           "11 to 16 % errors on its own images. So each p climbs to its own rate now, in twice "
+           "the epochs; 0.8 is the high p that the rule asks for, and 0.9 is told alone; and the "
+           "seeds are 10 to 14 (quick: 0 to 3). In that run 0.8 had 2.8 % errors on its own "
+           "images, and 1.2 points more than the middle.",
     measure="test error at each rate, mean and 95 % interval over the seeds; the middle is the "
             "mean of the errors at 0.2, 0.4 and 0.6 of a seed, and differences are of paired "
             "seeds. How flat the middle is, is told, and no part of the rule.",

@@ -64,7 +64,8 @@ CLAIM = Claim(
     source="Inoue 2019 (arXiv:1905.09788), in words, as we recall it.",
     known="Its numbers are not known to us well enough to be printed, and which rates it has is "
           "not either.",
-    protocol=heads.NETWORK + "Here the two rates are equal: 0.2, 0.5 or 0.7. Paired seeds.",
+    protocol=heads.NETWORK + "Here, though, the two rates of dropout are equal: 0.2, 0.5 or 0.7. "
+                             "Paired seeds.",
     measure="which share of its iterations m = 8 saves on the way to the training loss that one "
             "sample ends in (where it does not get there, less the share that one saves on the way "
             "to that of eight), the smallest of the three rates in each seed; and the held-out "

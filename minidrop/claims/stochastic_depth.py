@@ -88,6 +88,12 @@ def halves(results, arm):
     return [xp.log(part.mean(1)) for part in (curves[:, :late], curves[:, late:])]
 
 
+def begun(results, arm):
+    """ln of the mean gradient of a seed in the first sixth of the run, (seeds,)."""
+    curves = compare.column(results, arm, "gradient")
+    return array_module().log(curves[:, :max(1, curves.shape[1] // 6)].mean(1))
+
+
 def judge_gradients(results, settings):
     """By the rule of the claim on gradients."""
     lines = [*compare.table(results, training_error="training")]
@@ -100,9 +106,13 @@ def judge_gradients(results, settings):
         100 * compare.column(results, arm, "training").mean() for arm in ("linear", "constant")]
     lines += [f"ln(linear / constant) {name}: {one}" for name, one in zip(names, parts,
                                                                          strict=True)]
+    first = compare.interval(begun(results, "linear") - begun(results, "constant"))
+    start = f"{exp(first.mean):.2f} times in the first sixth (ln {first}), which is no part of it"
+    lines.append(f"linear / constant: {start}")
     return Verdict(compare.word(*parts), "the gradient of the first layer is with stochastic depth "
                    + " and ".join(f"{exp(one.mean):.2f} times as large {name} (ln {one})"
                                   for name, one in zip(names, parts, strict=True))
+                   + f"; {start}"
                    + "; training error {:.2f} % with it, {:.2f} % without".format(*training),
                    tuple(lines))
 
@@ -188,11 +198,14 @@ GRADIENTS = Claim(
           "training; its numbers are not known to us well enough to be printed.",
     protocol=PROTOCOL + " The runs are those of the claim `stochastic-depth`.",
     before=BEFORE,
-    measure="the mean absolute entry of the gradient of the first convolution, in each step of the "
-            "training itself, averaged over the first two thirds of the steps and over the last; "
-            "ln of linear over constant of paired seeds, mean and 95 % interval. Where one of them "
-            "has learnt its images and the other has not, that alone makes its gradient smaller: "
-            "the training errors are told.",
+    measure="the mean absolute entry of the gradient of the first convolution, in each step of "
+            "the training itself, averaged over the first two thirds of the steps and over the "
+            "last; ln of linear over constant of paired seeds, mean and 95 % interval; early is "
+            "the first two thirds, and the first sixth is told. Where the loss of one of them is "
+            "near 0 and that of the other is not, that alone makes its gradient smaller. The "
+            "training errors that are told do not rule it out: they are those of evaluation, in "
+            "which all blocks are there, and the loss of a step with blocks left out may be far "
+            "from 0.",
     rule=compare.rule("the intervals of ln(linear / constant) in the first two thirds and in the "
                       "last third both lie above 0"),
     arms=(*STYLES,), scales=SCALES, takes=TAKES, run=run, judge=judge_gradients,

@@ -50,10 +50,10 @@ CLAIM = Claim(
              "inputs; max-norm bounds the incoming weights of each hidden unit by 1 (in a trial "
              "with another seed none grew to the paper's 3 at the smaller rate); decay is an L2 "
              "penalty on all weights, of a strength that was tuned for no arm; SGD with momentum "
-             "0.9, mini-batches of 100, 20 epochs, a rate that falls as half a cosine. Of two "
-             "first rates, or three, one of them large, each run takes the one with the fewest "
-             "errors on validation data, and none at which the loss is not finite; the test data "
-             "are seen once, by that network. Paired seeds.",
+             "0.9, mini-batches of 100, 20 epochs, a learning rate that falls as half a cosine. "
+             "Of two first learning rates, or three, one of them large, each run takes the one "
+             "with the fewest errors on validation data, and none at which the loss is not "
+             "finite; the test data are seen once, by that network. Paired seeds.",
     measure="test error, mean and 95 % interval over the seeds; differences are of paired seeds. "
             "What decay adds is told, and no part of the rule.",
     rule=compare.rule("the intervals of the error of dropout less that of dropout with max-norm, "

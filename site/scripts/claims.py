@@ -47,15 +47,18 @@ def page(claims):
            "without other work; those of the published runs stand below each claim, and some "
            "machines had more to do.\n")
     yield ("The verdicts: " + "; ".join(f"**{word}**, {what}" for word, what in MEANING.items())
-           + ". Seen is what has a 95 % interval on the side of the claim. Such an interval covers "
-           "what changes with the seed alone (first weights, order, masks), on one set of images; "
-           "it is not widened for the number of parts or of claims, but for `family`. Each claim "
-           "has its own rule, which stands there in full; that of `half` calls as good, and not "
-           "better, not held. One part on the other side refutes a claim of which no part was "
-           "seen; until 22 November 2026 all parts had to be there. No verdict of then changed "
-           "with the rule; that of a first run of `block-size`, made later, would be another by "
-           f"the older one. {told_calls(claims)} A record's code is a hash of its experiment, in "
-           "minidrop.claims; of what that is built on a record tells the version, and `python -m "
+           + ". A part counts as seen where its 95 % interval lies wholly on the side of the "
+           "claim. Such an interval covers what changes with the seed alone (first weights, "
+           "order, masks), on one set of images; it is not widened for the number of parts or "
+           "of claims, but for `family`. No verdict speaks of the scale of the paper: there may "
+           "hold what was refuted here. Each claim has its own rule, which stands there in "
+           "full; that of `half` calls as good, and not better, not held. Since 22 November "
+           "2026 one part on the other side refutes a claim of which no part was seen; before, "
+           "all parts had to be there. By the rules of before `block-size` would not be "
+           "refuted, but not seen; the other verdicts of this page would be the same.\n")
+    yield (f"{told_calls(claims)} A rule and a code are told as 16 digits, hashes of what they "
+           "stand for: the rule with what judges by it, and the experiment as it is written in "
+           "minidrop.claims. Of what that is built on a record tells the version, and `python -m "
            "tests.anew` makes a run of each once more. Some claims share runs, as stands there, so "
            "that they are not independent of each other.\n")
     yield '<div class="wide" markdown>\n'
