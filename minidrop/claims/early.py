@@ -26,7 +26,7 @@ PROTOCOL = (
     "(quick: 50), 12 epochs, a learning rate that falls as half a cosine from 0.1, the same for "
     "all arms: of 0.05 and 0.1 (quick: and 0.2) the one with the fewest errors on validation "
     "data, a mean over none and standard dropout, with seed 900. {} standard: throughout; early: "
-    "for the first sixth of the steps, with a learning rate that falls to 0 in a straight line, "
+    "for the first sixth of the steps, with a rate of noise that falls to 0 in a straight line, "
     "as in the paper's code. Paired seeds. Paper: CIFAR-10 in the place of ImageNet, and SGD in "
     "that of AdamW.")
 MEASURE = ("test error; training loss without noise, on the training images cut once more as in "

@@ -34,7 +34,7 @@ CLAIM = Claim(
              "by up to 4 pixels (quick: 64-20-10 on digits, shifted by up to a pixel) and mixed "
              "by mixup with alpha 0.3, 20 epochs; short: alpha 0.8, 10 epochs. Dropout of the "
              "hidden units with the rate 0.1; standard: throughout; early: for the first sixth of "
-             "the steps, with a learning rate that falls to 0 in a straight line; SGD with "
+             "the steps, with a rate of noise that falls to 0 in a straight line; SGD with "
              "momentum 0.9, mini-batches of 100 (quick: 50), a learning rate that falls as half a "
              "cosine from 0.05 (quick: 0.2), as chosen for the claim `cutoff`, and the same for "
              "all arms. CutMix is left out. Paired seeds. Paper: the Mixer of the claim `early`.",
