@@ -137,7 +137,8 @@ def told(value):
 def text(data):
     """The text of a file of Python."""
     coding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    return data.decode(coding).replace("\r\n", "\n").replace("\r", "\n")
+    whole = data.decode(coding).removesuffix("\r")        # importlib waits for the \n behind it
+    return whole.replace("\r\n", "\n").replace("\r", "\n")
 
 
 HARMLESS = (ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.If, ast.Name,

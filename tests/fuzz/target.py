@@ -17,7 +17,7 @@ ROOM = {                    # bytes of memory, beside so many for each byte of t
     "": (1 << 20, 16),                            # of all readers but these
     "bz2": (1 << 23, 16),                         # it works on blocks of 900 kB
     "record": (1 << 22, 200),                     # it reads the source text of its runs
-    "submission": (1 << 20, 2000),                # the tree of a text is so much larger
+    "submission": (1 << 22, 2000),                # the tree of a text; tables of a coding it names
     **dict.fromkeys(("resume", "matrix", "course", "times.csv", "times.toml", "metadata", "answer",
                      "option", "verify", "command"), (1 << 20, 200))}      # "[" makes a list
 CALLED = "thatfile"                               # by which all errors name what was given

@@ -166,7 +166,8 @@ FOUND = [
         b"dropout\n--impl\nx:y\n--form\nscaling=other",
         b"dropout\n--impl\nx:y\n--seconds\nnan", b"dropout\n--impl")),
     *(("submission", data) for data in (b"if " + b"-" * 500 + b"1:\n pass\n", b"if a" + b"+a" * 900
-                                        + b":\n pass\n", b"import numpy\nnumpy" + b".a" * 900)),
+                                        + b":\n pass\n", b"import numpy\nnumpy" + b".a" * 900,
+                                        b"*a\n\r")),
 ]
 
 
