@@ -284,11 +284,19 @@ def test_a_curve_has_the_errors_of_both_kinds_in_percent():
     assert not compare.draw_curve(one, {"data": "shapes"}, "side").axes[0].containers[0][2]
 
 
+def test_differences_of_pairs_stand_beside_a_curve():
+    found = {arm: [{"error": error, "training": 0.5} for error in errors]
+             for arm, errors in (("1", (0.3, 0.4)), ("5", (0.1, 0.3)))}
+    *_, axis = compare.draw_curve(found, {"data": "shapes"}, "side", pairs=[("5", "1")]).axes
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["1 - 5"]
+    assert_allclose(axis.lines[0].get_xdata(), [20, 10])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_claim_draws_all_of_its_arms(name):
     claim = CLAIMS[name]
     found = {arm: [{"error": one, "training": 0.5} for one in UP] for arm in claim.arms}
-    axis, _ = claim.draw(found, {"data": "shapes"}).axes
+    axis, *_ = claim.draw(found, {"data": "shapes"}).axes
     if name in ("block-size", "cutout"):
         assert [str(int(x)) for x in axis.containers[0][0].get_xdata()] == [*claim.arms]
     else:

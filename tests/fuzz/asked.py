@@ -205,7 +205,7 @@ TARGETS = (
            words=(*(json.dumps(name).encode() for name in sorted(SETTINGS | FORMS)),
                   *JSON_WORDS)),
     Target("command", COMMANDS, _commanded, _commanded_right, errors=(click.ClickException,),
-           called=("option", "argument", "minidrop verify", "File name too long", *SETTINGS, *FORMS,
-                   *(option[2:] for option in OPTIONS)), faults=_changed,
+           called=("[Oo]ption", "argument", "minidrop verify", "File name too long", *SETTINGS,
+                   *FORMS, *(option[2:] for option in OPTIONS)), faults=_changed,
            words=(b"\n", b"=", *(option.encode() for option in OPTIONS), *JSON_WORDS)),
 )

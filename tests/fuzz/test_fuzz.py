@@ -164,7 +164,7 @@ FOUND = [
         b"--" + b"bogus" * 900, b"dropout\n--impl\nx:y\n--json\n" + b"y" * 5000 + b"/a",
         b"dropout\n--impl\nx:y\n--form\n" + b"z" * 5000 + b"=1", b"--seconds\nnan",
         b"dropout\n--impl\nx:y\n--form\nscaling=other",
-        b"dropout\n--impl\nx:y\n--seconds\nnan", b"dropout\n--impl")),
+        b"dropout\n--impl\nx:y\n--seconds\nnan", b"dropout\n--impl", b"--help===")),
     *(("submission", data) for data in (b"if " + b"-" * 500 + b"1:\n pass\n", b"if a" + b"+a" * 900
                                         + b":\n pass\n", b"import numpy\nnumpy" + b".a" * 900,
                                         b"*a\n\r")),
