@@ -202,18 +202,17 @@ def libsvm(data, count, features, classes, name):
             cells = [pair.split(b":") for pair in pairs]
             index = [int(i) for i, _ in cells]
             value = [float(v) for _, v in cells]
-            labels[row] = int(label) - 1
-            values[row, [i - 1 for i in index]] = value
-            right = (0 <= labels[row] < classes and len(set(index)) == len(index)
+            right = (1 <= int(label) <= classes and len(set(index)) == len(index)
                      and b"_" not in line         # which Python takes in numbers, as in 1_000
                      and all(0 < i <= features for i in index)
                      and all(math.isfinite(v) and -1 <= v <= 1 for v in value))
-        except (ValueError, IndexError, OverflowError):
+        except ValueError:
             right = False
         if not right:
             raise ValueError(f"{name}, line {row + 1}, must be a label in 1..{classes} and values "
                              f"index:value in [-1, 1] of {features} features, and it starts with "
                              f"{line[:40]!r}")
+        labels[row], values[row, [i - 1 for i in index]] = int(label) - 1, value
     return values, labels
 
 

@@ -168,6 +168,7 @@ FOUND = [
     *(("submission", data) for data in (b"if " + b"-" * 500 + b"1:\n pass\n", b"if a" + b"+a" * 900
                                         + b":\n pass\n", b"import numpy\nnumpy" + b".a" * 900,
                                         b"*a\n\r")),
+    ("libsvm", b"10 1:-1 3:.5e101\n+1\n"),
 ]
 
 
