@@ -115,8 +115,9 @@ def counted(claims):
 
 def told_calls(claims):
     """How many records tell how their runs were begun, in a sentence."""
-    records = [record for claim in claims.values() for _, record in ledger.published(claim)]
-    return (f"Of {len(records)} records {sum('calls' in one for one in records)} tell the commit, "
+    calls = {(claim.kept_as, scale): "calls" in record for claim in claims.values()
+             for scale, record in ledger.published(claim)}
+    return (f"Of {len(calls)} records {sum(calls.values())} tell the commit, "
             "the rule and the seeds of each call that made runs; by which rule those of the others "
             "were begun the history of the repository alone tells.")
 
