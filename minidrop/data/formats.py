@@ -126,8 +126,7 @@ class _Matrix(NamedTuple):
         """The bytes of the element; ValueError where they are fewer or more than it says."""
         reader = zlib.decompressobj()
         plain = reader.decompress(self.element, self.end + 1) if self.deflated else self.element
-        if (len(plain) != self.end or self.deflated and not reader.eof
-                or self.start + self.size > self.end):
+        if len(plain) != self.end or self.deflated and not reader.eof:
             raise ValueError(f"a matrix says that it has {self.end:,} bytes, and has others")
         return plain
 
@@ -157,7 +156,8 @@ def _matrix(head, element, deflated):
 
     struct.error or KeyError where they are those of another element, or are too few to tell.
     """
-    kind, inside, _, end = _tag(head, 0)
+    kind, inside, length, end = _tag(head, 0)
+    last = inside + length                        # without what fills it up
     if kind != MATLAB_MATRIX:
         raise KeyError(kind)
     _, flags, _, after = _tag(head, inside)
@@ -168,7 +168,8 @@ def _matrix(head, element, deflated):
     of = "logical" if head[flags + 1] & MATLAB_LOGICAL else of
     of = f"complex {of}" if head[flags + 1] & MATLAB_COMPLEX else of
     return _Matrix(bytes(head[name:name + letters]), struct.unpack_from(
-        f"<{length // 4}i", head, sizes), of, size, start, end, element, deflated)
+        f"<{length // 4}i", head, sizes), of, max(0, min(size, last - start)), start, end, element,
+        deflated)
 
 
 def _tag(data, place):

@@ -125,6 +125,8 @@ FOUND = [
     ("matlab", HEADER + matrix(size=2**32 - 8)),
     ("matlab", HEADER + deflated(matrix(size=2**32 - 8) + bytes(1 << 24))),
     ("matlab", LABELLED + deflated(matrix() + bytes(8))),
+    ("matlab", images.OPEN[:132] + struct.pack("<I", struct.unpack("<I", images.OPEN[132:136])[0]
+                                               - 4) + images.OPEN[136:]),     # 4 in what fills up
     ("matlab", HEADER + deflated(matrix(sizes=(2**31 - 1,) * 4))),
     ("matlab", LABELLED + deflated(matrix())[:-4] + bytes(4)),
     ("tar", images.tar({"type": b"S"})), ("tar", images.tar({"type": b"x"})),
