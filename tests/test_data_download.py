@@ -181,7 +181,7 @@ def test_an_endless_answer_is_left_as_soon_as_it_is_longer_than_what_is_publishe
 
 
 def test_a_server_that_falls_silent_is_left(tiny, site, tmp_path, monkeypatch):
-    monkeypatch.setattr("pooch.downloaders.DEFAULT_TIMEOUT", 0.3)
+    monkeypatch.setattr(files, "SILENT", 0.3)
     site.manner = "slow"
     with pytest.raises(ValueError, match="could not be downloaded .*timed out"):
         images.mnist()

@@ -22,6 +22,7 @@ from pathlib import Path
 from ..files import short
 
 MOST = 1 << 27                  # bytes that a file of unknown size may unpack to
+SILENT = 30.0                   # seconds until a server that says nothing is left
 LOOSE, SPARE = 4, 1 << 20       # an archive to so many times its own bytes, and so many beside
 
 
@@ -235,7 +236,7 @@ def fetch(published, archive):
         raise ValueError(f"downloading {published.title} needs the package pooch, which is not "
                          "installed: pip install 'minidrop[data]'") from None
     target, failures = cache() / archive.path, []
-    download = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16)
+    download = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=SILENT)
     most = MOST if archive.size is None else archive.size
 
     def bounded(url, path, pooch):
